@@ -1,0 +1,174 @@
+// Package project is the unit of isolation: projects, who belongs to them in
+// which role, and their light networks. It decides who may do what (the matrix
+// in permissions.go) and makes the only key to a project's data, [Scope].
+//
+// It holds no personal data: people are opaque account identifiers. It does not
+// know devices, lights or readings; their packages take a Scope.
+package project
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"sconce"
+)
+
+// MaxProjectsPerAccount is the largest number of projects that one account may
+// make or belong to.
+const MaxProjectsPerAccount = 1000
+
+// MaxNameLength is the largest length of a name that people give, in characters.
+const MaxNameLength = 100
+
+// Project is a building, or a part of one, with its users.
+type Project struct {
+	ID   sconce.ProjectID
+	Name string
+	Made time.Time
+}
+
+// Membership is a project as one of its members sees it.
+type Membership struct {
+	Project
+	Role sconce.Role
+}
+
+// Network is one light network of a project.
+type Network struct {
+	ID      sconce.NetworkID
+	Name    string
+	Gateway sconce.EUI64 // assigned to it, 0 for none
+	Made    time.Time
+}
+
+// Assignment says which network a gateway serves. Its zero value says none.
+type Assignment struct {
+	Project sconce.ProjectID
+	Network sconce.NetworkID
+}
+
+// Store keeps projects. Its methods that take a [Scope] touch that project only
+// and do not ask again what the scope permits.
+type Store interface {
+	// Role returns the role of an account in a project, 0 when it has none.
+	Role(ctx context.Context, who sconce.AccountID, id sconce.ProjectID) (sconce.Role, error)
+	// Assignment returns where a gateway is assigned, the zero value for nowhere.
+	Assignment(ctx context.Context, gateway sconce.EUI64) (Assignment, error)
+	// Memberships returns up to limit projects of an account with identifiers
+	// after the given one, in the order of their identifiers.
+	Memberships(ctx context.Context, who sconce.AccountID, after sconce.ProjectID, limit int) ([]Membership, error)
+	// CreateProject stores a project and its first owner, unless the owner already
+	// belongs to max projects: then it returns a [sconce.TooMany].
+	CreateProject(ctx context.Context, p Project, owner sconce.AccountID, max int) error
+	// SetMember gives an account a role in a project, or changes it.
+	SetMember(ctx context.Context, s Scope, who sconce.AccountID, role sconce.Role) error
+
+	Project(ctx context.Context, s Scope) (Project, error)
+	// Networks returns the networks of the project in the order of their making.
+	Networks(ctx context.Context, s Scope) ([]Network, error)
+	// CreateNetwork stores a network, unless the project already has max: then it
+	// returns a [sconce.TooMany].
+	CreateNetwork(ctx context.Context, s Scope, n Network, max int) error
+}
+
+// Service holds the rules of projects.
+type Service struct {
+	store Store
+	now   func() time.Time
+}
+
+// New returns a Service that keeps its data in store and reads the time from now.
+func New(store Store, now func() time.Time) *Service {
+	return &Service{store: store, now: now}
+}
+
+// Create makes a project with its first owner.
+func (s *Service) Create(ctx context.Context, owner sconce.AccountID, name string) (Membership, error) {
+	name, err := CheckName("project", name)
+	if err != nil {
+		return Membership{}, err
+	}
+	if owner == "" {
+		return Membership{}, sconce.Errorf(sconce.Unauthenticated, "sign in to make a project")
+	}
+	now := s.now()
+	p := Project{ID: newID[sconce.ProjectID](now), Name: name, Made: now}
+	if err := s.store.CreateProject(ctx, p, owner, MaxProjectsPerAccount); err != nil {
+		return Membership{}, err
+	}
+	return Membership{Project: p, Role: sconce.Owner}, nil
+}
+
+// List returns up to limit projects that an account belongs to, in the order of
+// their making, after the given identifier ("" for the first).
+func (s *Service) List(ctx context.Context, who sconce.AccountID, after sconce.ProjectID, limit int) ([]Membership, error) {
+	return s.store.Memberships(ctx, who, after, limit)
+}
+
+// Get returns the project of a scope.
+func (s *Service) Get(ctx context.Context, scope Scope) (Project, error) {
+	if err := scope.Require(ReadProject); err != nil {
+		return Project{}, err
+	}
+	return s.store.Project(ctx, scope)
+}
+
+// SetMember gives an account a role in the project. The account is taken as it
+// is: that it exists is the caller's to know.
+func (s *Service) SetMember(ctx context.Context, scope Scope, who sconce.AccountID, role sconce.Role) error {
+	if err := scope.Require(ManageMembers); err != nil {
+		return err
+	}
+	if who == "" || !May(role, ReadProject) {
+		return sconce.Errorf(sconce.Invalid, "expected an account and one of the roles owner, expert, user, viewer")
+	}
+	if who == scope.Account() {
+		return sconce.Errorf(sconce.Conflict, "you cannot change your own role; ask another owner")
+	}
+	return s.store.SetMember(ctx, scope, who, role)
+}
+
+// Networks returns the networks of the project, at most
+// [sconce.MaxNetworksPerProject], in the order of their making.
+func (s *Service) Networks(ctx context.Context, scope Scope) ([]Network, error) {
+	if err := scope.Require(ReadProject); err != nil {
+		return nil, err
+	}
+	return s.store.Networks(ctx, scope)
+}
+
+// CreateNetwork makes a light network without a gateway.
+func (s *Service) CreateNetwork(ctx context.Context, scope Scope, name string) (Network, error) {
+	if err := scope.Require(ManageNetworks); err != nil {
+		return Network{}, err
+	}
+	name, err := CheckName("network", name)
+	if err != nil {
+		return Network{}, err
+	}
+	now := s.now()
+	n := Network{ID: newID[sconce.NetworkID](now), Name: name, Made: now}
+	return n, s.store.CreateNetwork(ctx, scope, n, sconce.MaxNetworksPerProject)
+}
+
+// CheckName returns a name that a person gave to a thing, without the space
+// around it. The error names the thing and says what is expected.
+func CheckName(thing, name string) (string, error) {
+	name = strings.TrimSpace(name)
+	n := utf8.RuneCountInString(name)
+	if n == 0 || n > MaxNameLength || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
+		return "", sconce.Errorf(sconce.Invalid, "the name of a %s is 1 to %d characters on one line", thing, MaxNameLength)
+	}
+	return name, nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
+
+func newID[T sconce.ID](now time.Time) T {
+	var random [10]byte
+	rand.Read(random[:]) // never fails (crypto/rand)
+	return sconce.MakeID[T](now, random)
+}

@@ -1,0 +1,82 @@
+package project
+
+import (
+	"context"
+	"slices"
+
+	"sconce"
+)
+
+// Scope is the right of one asker to one project's data: nothing reads or
+// writes that data without one. It is made by [Service.Enter] for people and
+// by [Service.EnterGateway] for gateways, and by nothing else. The zero Scope
+// permits nothing and names no project.
+//
+// A scope says what was true when it was made. It is made for one request, or
+// for one connected session that is ended when the right ends, and never kept.
+type Scope struct {
+	project sconce.ProjectID
+	role    sconce.Role
+	account sconce.AccountID // of a person
+	gateway sconce.EUI64     // of a gateway
+	network sconce.NetworkID // the only one that a gateway may touch
+}
+
+// Enter returns the scope of a person in a project. When the project is not
+// there, and when the person is not a member, the error is the same
+// [sconce.NotFound].
+func (s *Service) Enter(ctx context.Context, who sconce.AccountID, id sconce.ProjectID) (Scope, error) {
+	role, err := s.store.Role(ctx, who, id)
+	if err != nil {
+		return Scope{}, err
+	}
+	if who == "" || id == "" || !May(role, ReadProject) {
+		return Scope{}, errNotFound()
+	}
+	return Scope{project: id, role: role, account: who}, nil
+}
+
+// EnterGateway returns the scope of a gateway that was authenticated by its
+// certificate: the one network that it is assigned to, to report for and to
+// receive from. The error of a gateway that is in no project is [sconce.NotFound].
+func (s *Service) EnterGateway(ctx context.Context, gateway sconce.EUI64) (Scope, error) {
+	a, err := s.store.Assignment(ctx, gateway)
+	if err != nil {
+		return Scope{}, err
+	}
+	if gateway == 0 || a.Project == "" || a.Network == "" {
+		return Scope{}, sconce.Errorf(sconce.NotFound, "gateway %s is in no project", gateway)
+	}
+	return Scope{project: a.Project, role: gatewayRole, gateway: gateway, network: a.Network}, nil
+}
+
+// Require returns nil when the scope permits the action, and otherwise a
+// [sconce.Forbidden] that says what may not be done.
+func (s Scope) Require(a Action) error {
+	if s.project == "" || !slices.Contains(may[s.role], a) {
+		return sconce.Errorf(sconce.Forbidden, "your role in this project does not let you %s; ask an owner of the project", a)
+	}
+	return nil
+}
+
+// Project returns the only project whose data the scope opens.
+func (s Scope) Project() sconce.ProjectID { return s.project }
+
+// Account returns the person who asks, "" for a gateway.
+func (s Scope) Account() sconce.AccountID { return s.account }
+
+// Role returns the role of the person who asks, 0 for a gateway.
+func (s Scope) Role() sconce.Role {
+	if s.role == gatewayRole {
+		return 0
+	}
+	return s.role
+}
+
+// Gateway returns the gateway that asks and the only network that it may touch;
+// both are zero for a person, who may touch every network of the project.
+func (s Scope) Gateway() (sconce.EUI64, sconce.NetworkID) { return s.gateway, s.network }
+
+func errNotFound() error {
+	return sconce.Errorf(sconce.NotFound, "no such project, or you are not a member of it")
+}
