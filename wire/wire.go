@@ -108,7 +108,9 @@ type Time int64
 var encode, decode = modes()
 
 func modes() (cbor.EncMode, cbor.DecMode) {
-	enc, err := cbor.CoreDetEncOptions().EncMode()
+	options := cbor.CoreDetEncOptions()
+	options.NilContainers = cbor.NilContainerAsEmpty // a list of nothing is a list
+	enc, err := options.EncMode()
 	if err != nil {
 		panic(err) // the options are constant
 	}
