@@ -19,11 +19,11 @@ type ShortAddr uint16
 
 // Special short addresses (05-3474-22, 3.6.5 table 3-69; 802.15.4-2006, 7.2.1.4).
 const (
-	Coordinator        ShortAddr = 0x0000
-	BroadcastRouters   ShortAddr = 0xfffc // all routers and the coordinator
-	BroadcastRxOn      ShortAddr = 0xfffd // all devices that listen when idle
-	Unassigned         ShortAddr = 0xfffe // associated without a short address
-	Broadcast          ShortAddr = 0xffff // all devices
+	Coordinator      ShortAddr = 0x0000
+	BroadcastRouters ShortAddr = 0xfffc // all routers and the coordinator
+	BroadcastRxOn    ShortAddr = 0xfffd // all devices that listen when idle
+	Unassigned       ShortAddr = 0xfffe // associated without a short address
+	Broadcast        ShortAddr = 0xffff // all devices
 )
 
 // IsBroadcast reports whether a is one of the broadcast addresses.

@@ -1,0 +1,169 @@
+// Package stack is a Zigbee node: the layers of the Zigbee packages composed
+// into a coordinator with trust centre, or a router. It follows Zigbee PRO R22
+// (05-3474-22), Base Device Behaviour 3.0.1 and IEEE 802.15.4-2006.
+//
+// A [Node] is pure: it has no network, files, clock or goroutines. The owner
+// gives it received frames and the time, and takes from it frames to send,
+// events, and the time at which it wants to be called again. A node is not safe
+// for concurrent use.
+//
+// Joining is by install code alone: the well-known default link key never
+// protects a network key, an unsecured rejoin is refused, and there is no
+// touchlink. Routing over more than one hop, sleepy children, key rotation,
+// fragmentation and binding are not here yet; frames for them are counted and
+// dropped.
+package stack
+
+import (
+	"time"
+
+	"sconce/zigbee"
+	"sconce/zigbee/zdo"
+)
+
+// Role is the logical type of a node (05-3474-22, 2.3.2.3.1).
+type Role uint8
+
+// The roles of a node.
+const (
+	Coordinator Role = iota + 1 // forms the network and is its trust centre
+	Router                      // joins a network, relays, and lets others join
+)
+
+// Config makes a node. All fields without "optional" are required.
+type Config struct {
+	Role       Role
+	EUI64      zigbee.EUI64
+	Random     func(p []byte)         // fills p; seeded in a simulation, the system's elsewhere
+	Channels   zigbee.ChannelMask     // to form on or to search
+	Endpoints  []zdo.SimpleDescriptor // application endpoints, 1 to 240, at most 8
+	Descriptor zdo.NodeDescriptor     // what the node says of itself
+
+	InstallCode zigbee.InstallCode // Router: the code on its own label
+
+	Restore *State // optional: continue from here instead of forming or joining
+}
+
+// A Frame is a MAC frame that the owner must give to the radio. The owner
+// answers each with [Node.FrameDone], in order.
+type Frame struct {
+	Data []byte // valid until FrameDone
+}
+
+// TxStatus is the end of a transmission, as the radio reported it.
+type TxStatus struct {
+	Sent         bool // on the air, and acknowledged where that was asked for
+	FramePending bool
+}
+
+// Filter is what the radio must be set to. The owner reads it when the node
+// emits [RadioChanged].
+type Filter struct {
+	Channel      uint8
+	PANID        zigbee.PANID
+	Short        zigbee.ShortAddr
+	EUI64        zigbee.EUI64
+	Pending      []zigbee.EUI64 // neighbours for which an indirect frame waits, by extended address
+	PendingShort []zigbee.ShortAddr
+}
+
+// DataRequest asks the node to send an application payload (05-3474-22, 2.2.4.1.1).
+type DataRequest struct {
+	Dst         zigbee.ShortAddr // unicast or broadcast; not used when Group is set
+	Group       uint16           // groupcast to this group when not 0
+	DstEndpoint uint8
+	SrcEndpoint uint8
+	Profile     uint16
+	Cluster     uint16
+	Payload     []byte // copied; at most MaxPayload bytes
+	Ack         bool   // ask for an APS acknowledgement, with retries
+	LinkKey     bool   // protect with the peer's link key as well as the network key
+}
+
+// Handle names a request until its [DataConfirm].
+type Handle uint32
+
+// An Event is something that the owner must know. Events are drained with
+// [Node.NextEvent] after every call; at most MaxEvents are held.
+type Event interface{ event() }
+
+// The events.
+type (
+	// RadioChanged says that the result of [Node.Filter] has changed.
+	RadioChanged struct{}
+
+	// NetworkUp says that the node formed, joined or resumed a network, and is
+	// authenticated on it.
+	NetworkUp struct {
+		PANID         zigbee.PANID
+		ExtendedPANID zigbee.ExtendedPANID
+		Channel       uint8
+		Short         zigbee.ShortAddr
+	}
+
+	// JoinFailed says that one attempt to join ended, and why; the node tries
+	// again by itself.
+	JoinFailed struct{ Reason string }
+
+	// DeviceAuthorised says, at the trust centre, that a device has proved
+	// possession of its own new trust-centre link key.
+	DeviceAuthorised struct {
+		EUI64 zigbee.EUI64
+		Short zigbee.ShortAddr
+	}
+
+	// JoinRefused says, at the trust centre, that a device was turned away.
+	JoinRefused struct {
+		EUI64  zigbee.EUI64
+		Reason string
+	}
+
+	// DeviceAnnounced says that a device announced its addresses
+	// (05-3474-22, 2.4.3.1.11).
+	DeviceAnnounced struct {
+		EUI64      zigbee.EUI64
+		Short      zigbee.ShortAddr
+		Capability zigbee.Capability
+	}
+
+	// DeviceLeft says that a device left the network.
+	DeviceLeft struct{ EUI64 zigbee.EUI64 }
+
+	// DataIndication is a received application payload (05-3474-22, 2.2.4.1.3).
+	DataIndication struct {
+		At          time.Time
+		Src         zigbee.ShortAddr
+		SrcEUI64    zigbee.EUI64 // 0 when not known
+		SrcEndpoint uint8
+		Dst         zigbee.ShortAddr // as addressed: own, or a broadcast
+		Group       uint16           // not 0 when it came as a groupcast
+		DstEndpoint uint8
+		Profile     uint16
+		Cluster     uint16
+		Payload     []byte // the owner's to keep
+		LinkKey     bool   // was protected with a link key
+		LQI         uint8  // of the last hop
+	}
+
+	// DataConfirm is the end of a [DataRequest].
+	DataConfirm struct {
+		Handle Handle
+		Err    error // nil: sent, and acknowledged by the peer where that was asked for
+	}
+
+	// SaveState says that the owner must make [Node.State] durable and then call
+	// [Node.Saved]. The node never uses a frame counter that is not covered by a
+	// state that was saved.
+	SaveState struct{}
+)
+
+func (RadioChanged) event()     {}
+func (NetworkUp) event()        {}
+func (JoinFailed) event()       {}
+func (DeviceAuthorised) event() {}
+func (JoinRefused) event()      {}
+func (DeviceAnnounced) event()  {}
+func (DeviceLeft) event()       {}
+func (DataIndication) event()   {}
+func (DataConfirm) event()      {}
+func (SaveState) event()        {}
