@@ -78,10 +78,17 @@ func (c InstallCode) Equal(o InstallCode) bool {
 	return c.n == o.n && subtle.ConstantTimeCompare(c.code[:], o.code[:]) == 1
 }
 
-func (InstallCode) String() string                { return redacted }
-func (InstallCode) GoString() string              { return redacted }
-func (InstallCode) LogValue() slog.Value          { return slog.StringValue(redacted) }
-func (InstallCode) Format(s fmt.State, verb rune) { _, _ = s.Write([]byte(redacted)) }
+// String returns "[redacted]".
+func (InstallCode) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (InstallCode) GoString() string { return redacted }
+
+// LogValue implements [slog.LogValuer] with "[redacted]".
+func (InstallCode) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Format implements [fmt.Formatter]: every verb prints "[redacted]".
+func (InstallCode) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
 
 // withCRC returns the code followed by its check sum, least significant byte first.
 func (c InstallCode) withCRC() []byte {

@@ -18,10 +18,10 @@ type secret struct {
 	b [KeySize]byte
 }
 
-func (secret) String() string                { return redacted }
-func (secret) GoString() string              { return redacted }
-func (secret) LogValue() slog.Value          { return slog.StringValue(redacted) }
-func (secret) Format(s fmt.State, verb rune) { _, _ = s.Write([]byte(redacted)) }
+func (secret) String() string             { return redacted }
+func (secret) GoString() string           { return redacted }
+func (secret) LogValue() slog.Value       { return slog.StringValue(redacted) }
+func (secret) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
 
 // Bytes returns a copy of the key itself. It is for codecs and ciphers; it
 // is never logged.
