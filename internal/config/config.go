@@ -89,7 +89,7 @@ func readFile(path string) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	text, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)

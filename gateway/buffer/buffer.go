@@ -1,0 +1,184 @@
+// Package buffer keeps the messages of a gateway until the cloud has
+// acknowledged them (DESIGN §6). It lives in memory alone: nothing of it touches
+// a disk, so that a stolen gateway tells nothing of what happened in a building.
+//
+// It is bounded in bytes. When a message does not fit, the oldest messages of
+// the least important class give way, and are counted by kind, so that the gaps
+// in the numbers that the cloud sees are accounted for.
+//
+// It is pure: no network, files, clock, goroutines or package-level state. Its
+// owner serialises the calls.
+package buffer
+
+import (
+	"cmp"
+	"maps"
+	"sconce/wire"
+	"slices"
+)
+
+// DefaultMaxBytes is room for more than 24 hours of a full network: 250 devices
+// with a power reading every 15 s come to about 1.4 million readings, 40 bytes
+// each in batches.
+const DefaultMaxBytes = 64 << 20
+
+// MinMaxBytes is the smallest limit that makes sense: [MaxTaken] messages on
+// their way, and as much again waiting.
+const MinMaxBytes = 2 * MaxTaken * (wire.MaxPayload + overhead)
+
+// MaxTaken is how many messages may be on their way, taken and not yet
+// acknowledged.
+const MaxTaken = 32
+
+// overhead is what a message costs beyond its payload, in bytes: the message
+// itself, its place in the queue, and rounding up by the allocator.
+const overhead = 96
+
+// Class orders messages by how much their loss would hurt.
+type Class uint8
+
+// The classes, from the first to be dropped and last to be sent, to the last to
+// be dropped and first to be sent. Live state goes before the backlog of
+// readings that an outage leaves behind.
+const (
+	Logs     Class = iota // for people who look for faults
+	Readings              // measured values: many, and the next one comes soon
+	States                // the cloud learns them again when a device reports
+	Vital                 // events, results, reports: nothing repeats them
+	Greeting              // hello: opens a connection, so it goes before all else
+	classes
+)
+
+// ClassOf returns the class of a kind of message.
+func ClassOf(k wire.Kind) Class {
+	switch k {
+	case wire.KindHello:
+		return Greeting
+	case wire.KindLog:
+		return Logs
+	case wire.KindReadings:
+		return Readings
+	case wire.KindState:
+		return States
+	default:
+		return Vital
+	}
+}
+
+// Message is one encoded message. Its payload is not changed after Add.
+type Message struct {
+	Kind     wire.Kind
+	Sequence uint64
+	Payload  []byte
+}
+
+func (m Message) size() int { return len(m.Payload) + overhead }
+
+// Buffer holds messages in the order of their making, class by class.
+type Buffer struct {
+	max     int
+	bytes   int
+	waiting [classes][]Message
+	taken   map[uint64]Message // by sequence
+	dropped map[wire.Kind]uint64
+}
+
+// New returns an empty buffer for at most maxBytes, which is raised to
+// [MinMaxBytes] when it is less.
+func New(maxBytes int) *Buffer {
+	return &Buffer{
+		max:     max(maxBytes, MinMaxBytes),
+		taken:   map[uint64]Message{},
+		dropped: map[wire.Kind]uint64{},
+	}
+}
+
+// Add keeps a message. When there is no room, it drops the oldest waiting
+// messages of the least important classes, up to and including m's own; if that
+// is not enough, m itself is dropped. Messages that are on their way are never
+// dropped.
+func (b *Buffer) Add(m Message) {
+	own := ClassOf(m.Kind)
+	for c := Logs; c <= own && b.bytes+m.size() > b.max; c++ {
+		n := 0
+		for n < len(b.waiting[c]) && b.bytes+m.size() > b.max {
+			b.bytes -= b.waiting[c][n].size()
+			b.dropped[b.waiting[c][n].Kind]++
+			b.waiting[c][n] = Message{} // let go of the payload
+			n++
+		}
+		b.waiting[c] = b.waiting[c][n:]
+	}
+	if b.bytes+m.size() > b.max {
+		b.dropped[m.Kind]++
+		return
+	}
+	b.bytes += m.size()
+	b.waiting[own] = append(b.waiting[own], m)
+}
+
+// Take returns the next message to send: of the most important class that has
+// one, the oldest. It stays in the buffer until [Buffer.Remove]. There is none
+// while [MaxTaken] are on their way.
+func (b *Buffer) Take() (Message, bool) {
+	if len(b.taken) >= MaxTaken {
+		return Message{}, false
+	}
+	for c := range b.waiting {
+		q := &b.waiting[int(classes)-1-c]
+		if len(*q) == 0 {
+			continue
+		}
+		m := (*q)[0]
+		(*q)[0] = Message{} // let go of the payload
+		if *q = (*q)[1:]; len(*q) == 0 {
+			*q = nil // let go of the array
+		}
+		b.taken[m.Sequence] = m
+		return m, true
+	}
+	return Message{}, false
+}
+
+// Remove forgets a message that was taken: the cloud has it. It reports whether
+// the message was on its way.
+func (b *Buffer) Remove(sequence uint64) bool {
+	m, ok := b.taken[sequence]
+	if ok {
+		b.bytes -= m.size()
+		delete(b.taken, sequence)
+	}
+	return ok
+}
+
+// Refuse is [Buffer.Remove] for a message that the cloud will never take; it
+// counts as dropped.
+func (b *Buffer) Refuse(sequence uint64) bool {
+	m, ok := b.taken[sequence]
+	if ok {
+		b.dropped[m.Kind]++
+	}
+	return b.Remove(sequence) && ok
+}
+
+// Len returns how many messages are held, including those on their way.
+func (b *Buffer) Len() int {
+	n := len(b.taken)
+	for _, q := range b.waiting {
+		n += len(q)
+	}
+	return n
+}
+
+// Bytes returns how much room the messages take.
+func (b *Buffer) Bytes() int { return b.bytes }
+
+// Dropped returns how many messages of each kind were dropped since the buffer
+// was made, in the order of their kinds.
+func (b *Buffer) Dropped() []wire.Dropped {
+	var d []wire.Dropped
+	for _, k := range slices.SortedFunc(maps.Keys(b.dropped), cmp.Compare[wire.Kind]) {
+		d = append(d, wire.Dropped{Kind: k, Count: b.dropped[k]})
+	}
+	return d
+}
