@@ -1,0 +1,29 @@
+-- name: AppendBatch :exec
+INSERT INTO journal (id, received_ms, count, messages)
+VALUES (@id, @received_ms, @count, @messages);
+
+-- name: LastBatch :one
+SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM journal;
+
+-- name: BatchesAfter :many
+SELECT id, received_ms, count, messages FROM journal
+WHERE id > @after
+ORDER BY id
+LIMIT @max;
+
+-- name: DeleteBatches :execrows
+DELETE FROM journal
+WHERE id IN (
+  SELECT j.id FROM journal AS j
+  WHERE j.id <= @projected AND j.received_ms < @before
+  ORDER BY j.id
+  LIMIT @max
+);
+
+-- name: Placements :many
+SELECT gateway, journal_id, project_id, network_id FROM placements
+ORDER BY gateway, journal_id;
+
+-- name: AddPlacement :exec
+INSERT INTO placements (gateway, journal_id, project_id, network_id)
+VALUES (@gateway, @journal_id, @project_id, @network_id);

@@ -1,0 +1,2 @@
+-- name: Ping :one
+SELECT CAST(1 AS INTEGER) AS ok;

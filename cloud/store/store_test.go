@@ -1,0 +1,37 @@
+package store_test
+
+import (
+	"sconce"
+	"sconce/cloud/store"
+	"strings"
+	"testing"
+)
+
+func TestOpenAgain(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		s, err := store.Open(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOpenIsExclusive(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	second, err := store.Open(t.Context(), dir)
+	if sconce.KindOf(err) != sconce.Conflict || !strings.Contains(err.Error(), dir) {
+		t.Errorf("second Open = %v, %v; want a conflict that names the directory", second, err)
+	}
+}
