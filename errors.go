@@ -22,6 +22,7 @@ const (
 	Unavailable                      // a part that is needed is away; later may work
 )
 
+// String returns the kind in words.
 func (k ErrorKind) String() string {
 	switch k {
 	case Invalid:
@@ -50,6 +51,7 @@ type Error struct {
 	cause   error
 }
 
+// Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
 // Unwrap returns the error given to [Errorf] with %w, or nil.

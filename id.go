@@ -7,15 +7,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// The identifiers of things that people make. Each is a UUID of version 7
-// (RFC 9562, 5.7) in its text form: unique everywhere, sorted by time of making.
+// Identifiers of things that people make are UUIDs of version 7 (RFC 9562, 5.7)
+// in their text form: unique everywhere, sorted by time of making.
 type (
-	AccountID  string
-	ProjectID  string
-	NetworkID  string
-	GroupID    string
+	// AccountID names a person.
+	AccountID string
+	// ProjectID names a project.
+	ProjectID string
+	// NetworkID names a light network.
+	NetworkID string
+	// GroupID names a group of lights.
+	GroupID string
+	// PositionID names a place where a fixture hangs.
 	PositionID string
-	CommandID  string
+	// CommandID names a command.
+	CommandID string
 )
 
 // An ID is any of the identifier types.

@@ -79,8 +79,13 @@ var deviceKinds = names[DeviceKind]{"device kind", map[DeviceKind]string{
 	Luminaire: "luminaire", Sensor: "sensor", Switch: "switch", Gateway: "gateway",
 }}
 
-func (k DeviceKind) String() string                { return deviceKinds.text(k) }
-func (k DeviceKind) MarshalText() ([]byte, error)  { return deviceKinds.marshal(k) }
+// String returns the name that the API uses.
+func (k DeviceKind) String() string { return deviceKinds.text(k) }
+
+// MarshalText implements [encoding.TextMarshaler]; an unknown value is an error.
+func (k DeviceKind) MarshalText() ([]byte, error) { return deviceKinds.marshal(k) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]; an unknown name is Invalid.
 func (k *DeviceKind) UnmarshalText(b []byte) error { return deviceKinds.unmarshal(k, b) }
 
 // Metric is what a [Reading] measures. The unit is fixed by the metric. The
@@ -97,8 +102,13 @@ var metrics = names[Metric]{"metric", map[Metric]string{
 	ActivePower: "active_power", LinkQuality: "link_quality",
 }}
 
-func (m Metric) String() string                { return metrics.text(m) }
-func (m Metric) MarshalText() ([]byte, error)  { return metrics.marshal(m) }
+// String returns the name that the API uses.
+func (m Metric) String() string { return metrics.text(m) }
+
+// MarshalText implements [encoding.TextMarshaler]; an unknown value is an error.
+func (m Metric) MarshalText() ([]byte, error) { return metrics.marshal(m) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]; an unknown name is Invalid.
 func (m *Metric) UnmarshalText(b []byte) error { return metrics.unmarshal(m, b) }
 
 // Unit returns the unit symbol of the metric's values, "" for a plain number.
@@ -124,8 +134,13 @@ var causes = names[Cause]{"cause", map[Cause]string{
 	CauseUnknown: "unknown", CauseCommand: "command", CausePowerUp: "power_up",
 }}
 
-func (c Cause) String() string                { return causes.text(c) }
-func (c Cause) MarshalText() ([]byte, error)  { return causes.marshal(c) }
+// String returns the name that the API uses.
+func (c Cause) String() string { return causes.text(c) }
+
+// MarshalText implements [encoding.TextMarshaler]; an unknown value is an error.
+func (c Cause) MarshalText() ([]byte, error) { return causes.marshal(c) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]; an unknown name is Invalid.
 func (c *Cause) UnmarshalText(b []byte) error { return causes.unmarshal(c, b) }
 
 // GroupNumber identifies a group within one light network, 1 to 255.
@@ -154,8 +169,13 @@ var roles = names[Role]{"role", map[Role]string{
 	Owner: "owner", Expert: "expert", User: "user", Viewer: "viewer",
 }}
 
-func (r Role) String() string                { return roles.text(r) }
-func (r Role) MarshalText() ([]byte, error)  { return roles.marshal(r) }
+// String returns the name that the API uses.
+func (r Role) String() string { return roles.text(r) }
+
+// MarshalText implements [encoding.TextMarshaler]; an unknown value is an error.
+func (r Role) MarshalText() ([]byte, error) { return roles.marshal(r) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]; an unknown name is Invalid.
 func (r *Role) UnmarshalText(b []byte) error { return roles.unmarshal(r, b) }
 
 // names gives the values of a small enumeration their text form.

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-
 	"sconce"
 )
 
@@ -43,8 +42,13 @@ type Command struct {
 // tenths of a second in 16 bits).
 const MaxFade = 6_553_400
 
-func (Adopt) DownKind() Kind   { return KindAdopt }
+// DownKind returns [KindAdopt].
+func (Adopt) DownKind() Kind { return KindAdopt }
+
+// DownKind returns [KindDesired].
 func (Desired) DownKind() Kind { return KindDesired }
+
+// DownKind returns [KindCommand].
 func (Command) DownKind() Kind { return KindCommand }
 
 func (m *Adopt) check() error {

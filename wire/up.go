@@ -3,7 +3,6 @@ package wire
 import (
 	"fmt"
 	"math"
-
 	"sconce"
 )
 
@@ -145,13 +144,26 @@ type LogLine struct {
 	Message string `cbor:"3,keyasint"`
 }
 
-func (Hello) UpKind() Kind    { return KindHello }
+// UpKind returns [KindHello].
+func (Hello) UpKind() Kind { return KindHello }
+
+// UpKind returns [KindReadings].
 func (Readings) UpKind() Kind { return KindReadings }
-func (Events) UpKind() Kind   { return KindEvents }
-func (State) UpKind() Kind    { return KindState }
-func (Result) UpKind() Kind   { return KindResult }
-func (Report) UpKind() Kind   { return KindReport }
-func (Log) UpKind() Kind      { return KindLog }
+
+// UpKind returns [KindEvents].
+func (Events) UpKind() Kind { return KindEvents }
+
+// UpKind returns [KindState].
+func (State) UpKind() Kind { return KindState }
+
+// UpKind returns [KindResult].
+func (Result) UpKind() Kind { return KindResult }
+
+// UpKind returns [KindReport].
+func (Report) UpKind() Kind { return KindReport }
+
+// UpKind returns [KindLog].
+func (Log) UpKind() Kind { return KindLog }
 
 func (m *Hello) check() error {
 	if m.Network != nil && (m.Network.Channel < 11 || m.Network.Channel > 26) {
