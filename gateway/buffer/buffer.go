@@ -13,8 +13,9 @@ package buffer
 import (
 	"cmp"
 	"maps"
-	"sconce/wire"
 	"slices"
+
+	"sconce/wire"
 )
 
 // DefaultMaxBytes is room for more than 24 hours of a full network: 250 devices

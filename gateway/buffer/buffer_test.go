@@ -1,11 +1,12 @@
 package buffer
 
 import (
-	"sconce/wire"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"sconce/wire"
 )
 
 var kinds = []wire.Kind{
