@@ -18,6 +18,13 @@ import (
 // (aMaxPHYPacketSize less the two bytes of the FCS; 802.15.4-2006, 6.4.1).
 const MaxFrame = 125
 
+// MinFrame is the smallest MAC frame in bytes, without its frame check
+// sequence: frame control and sequence number.
+const MinFrame = 3
+
+// MaxPending is how many neighbours of each kind [Radio.SetPending] takes.
+const MaxPending = 32
+
 // Filter is what a radio needs to know to filter addresses and acknowledge.
 type Filter struct {
 	Channel uint8  // 11 to 26
@@ -31,9 +38,9 @@ type Status uint8
 
 // How a transmission can end.
 const (
-	Sent          Status = iota + 1 // acknowledged, or sent without asking for it
-	NoAck                           // all retries went unacknowledged
-	ChannelBusy                     // CSMA-CA found no clear channel
+	Sent        Status = iota + 1 // acknowledged, or sent without asking for it
+	NoAck                         // all retries went unacknowledged
+	ChannelBusy                   // CSMA-CA found no clear channel
 )
 
 func (s Status) String() string {
@@ -64,8 +71,15 @@ type Frame struct {
 	At   time.Time // when it was received
 }
 
-// ErrClosed is returned by calls on a radio that was closed.
-var ErrClosed = errors.New("radio is closed")
+// Errors that a caller may decide on.
+var (
+	// ErrClosed is returned by calls on a radio that was closed.
+	ErrClosed = errors.New("radio is closed")
+
+	// ErrFrameSize is returned for a frame that no radio can send: the caller's
+	// fault, not the radio's.
+	ErrFrameSize = errors.New("a MAC frame has 3 to 125 bytes")
+)
 
 // A Radio sends and receives frames. Its methods may be called from several
 // goroutines.
@@ -73,14 +87,16 @@ type Radio interface {
 	// EUI64 returns the factory address of the radio itself.
 	EUI64() uint64
 
-	// Configure sets channel and addresses, and enables reception.
+	// Configure sets channel and addresses, and enables reception. Before the
+	// first call nothing is received, and nothing can be sent.
 	Configure(ctx context.Context, f Filter) error
 
 	// Transmit sends one frame without its frame check sequence, with CSMA-CA
 	// and, where the frame asks for an acknowledgement, macMaxFrameRetries (3)
 	// retries, and waits for the end of it. Calls are carried out one at a time,
-	// in order. An error means that the radio itself is in trouble; a frame that
-	// nobody acknowledged is a status.
+	// in order. An error other than [ErrFrameSize] and that of ctx means that the
+	// radio itself is in trouble; a frame that nobody acknowledged is a status.
+	// When ctx ends first, the frame may still be sent.
 	Transmit(ctx context.Context, frame []byte) (TxResult, error)
 
 	// Frames returns the channel on which received frames arrive, the same at
@@ -89,8 +105,8 @@ type Radio interface {
 	Frames() <-chan Frame
 
 	// SetPending says for which neighbours the acknowledgement of a data request
-	// has the frame-pending bit set. It replaces the lists of the last call; a
-	// radio holds at least 32 of each.
+	// has the frame-pending bit set. It replaces the lists of the last call; each
+	// holds at most [MaxPending].
 	SetPending(ctx context.Context, short []uint16, extended []uint64) error
 
 	// EnergyScan listens on a channel and returns the highest energy in dBm.
