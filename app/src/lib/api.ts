@@ -1,0 +1,232 @@
+// The API client: same origin, JSON, problem+json errors (RFC 9457), a time-out on
+// every request, and retries for reads alone, because only they may be repeated blindly.
+
+import type {
+  Account,
+  Command,
+  CommandRequest,
+  Device,
+  Group,
+  MqttToken,
+  Page,
+  Project,
+  ProjectItem,
+  Readings,
+} from './types';
+
+export interface FieldError {
+  location?: string;
+  message: string;
+}
+
+/** An answer that is not a success. `detail` is written for people. */
+export class Problem extends Error {
+  constructor(
+    /** HTTP status; 0 when no answer came. */
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+    readonly errors: readonly FieldError[] = [],
+    /** How long the server asks to wait, in milliseconds. */
+    readonly retryAfter: number | null = null,
+  ) {
+    super(detail || title);
+    this.name = 'Problem';
+  }
+
+  /** No answer came: the network or the server is away. */
+  get unreachable(): boolean {
+    return this.status === 0;
+  }
+
+  /** Trying the same read again may work. */
+  get temporary(): boolean {
+    return [0, 429, 502, 503, 504].includes(this.status);
+  }
+}
+
+export interface ApiOptions {
+  fetch?: typeof fetch;
+  /** Waits between tries; a test passes its own. */
+  sleep?: (ms: number) => Promise<void>;
+  /** Called when the server says that the session is over. */
+  onSignedOut?: () => void;
+  /** Called with the server's clock (ms UTC) whenever an answer carries it. */
+  onServerTime?: (ms: number) => void;
+}
+
+const timeoutMs = 10_000;
+const retryDelaysMs = [400, 1200];
+const maxRetryAfterMs = 5_000;
+/** Stops a server that never ends its pages: 200 pages are far more than any project has. */
+const maxPages = 200;
+
+export class Api {
+  readonly #fetch: typeof fetch;
+  readonly #sleep: (ms: number) => Promise<void>;
+  readonly #options: ApiOptions;
+
+  constructor(options: ApiOptions = {}) {
+    this.#options = options;
+    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
+    this.#sleep = options.sleep ?? ((ms) => new Promise((done) => setTimeout(done, ms)));
+  }
+
+  // Sessions. The first two answer 401 as a matter of course, which does not mean
+  // that a session has ended.
+
+  signIn(email: string, password: string): Promise<{ account: Account }> {
+    return this.#request('POST', '/sessions', { body: { email, password }, quiet401: true });
+  }
+
+  session(): Promise<{ account: Account }> {
+    return this.#read('/sessions/current', { quiet401: true });
+  }
+
+  signOut(): Promise<void> {
+    return this.#request('DELETE', '/sessions/current', { quiet401: true });
+  }
+
+  // Projects and what is in them.
+
+  projects(): Promise<ProjectItem[]> {
+    return this.#pages<ProjectItem>('/projects');
+  }
+
+  project(id: string): Promise<Project> {
+    return this.#read(path`/projects/${id}`);
+  }
+
+  devices(project: string): Promise<Device[]> {
+    return this.#pages<Device>(path`/projects/${project}/devices`);
+  }
+
+  groups(project: string): Promise<Group[]> {
+    return this.#pages<Group>(path`/projects/${project}/groups`);
+  }
+
+  readings(
+    project: string,
+    query: { device: string; metric: string; from: string; to: string; limit: number },
+    signal?: AbortSignal,
+  ): Promise<Readings> {
+    const params = new URLSearchParams({ ...query, limit: String(query.limit) });
+    return this.#read(path`/projects/${project}/readings` + `?${params}`, { signal });
+  }
+
+  // Commands.
+
+  command(project: string, request: CommandRequest): Promise<Command> {
+    return this.#request('POST', path`/projects/${project}/commands`, { body: request });
+  }
+
+  /** Answers when the command has ended, or after waitMs with how it stands. */
+  commandResult(project: string, id: string, waitMs: number): Promise<Command> {
+    return this.#read(path`/projects/${project}/commands/${id}` + `?wait_ms=${waitMs}`, {
+      timeout: timeoutMs + waitMs,
+    });
+  }
+
+  // Live.
+
+  mqttToken(): Promise<MqttToken> {
+    return this.#request('POST', '/mqtt-tokens', {});
+  }
+
+  async #pages<T>(resource: string): Promise<T[]> {
+    const items: T[] = [];
+    let cursor: string | null | undefined;
+    for (let page = 0; page < maxPages; page++) {
+      const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : '';
+      const answer = await this.#read<Page<T>>(resource + query);
+      items.push(...answer.items);
+      cursor = answer.next_cursor;
+      if (!cursor) return items;
+    }
+    throw new Problem(0, 'Too many pages', `The list ${resource} does not end.`);
+  }
+
+  async #read<T>(resource: string, options: RequestOptions = {}): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#request<T>('GET', resource, options);
+      } catch (error) {
+        const delay = retryDelaysMs[attempt];
+        const again = error instanceof Problem && error.temporary && !options.signal?.aborted;
+        if (!again || delay === undefined) throw error;
+        await this.#sleep(Math.min(error.retryAfter ?? delay, maxRetryAfterMs));
+      }
+    }
+  }
+
+  async #request<T>(method: string, resource: string, options: RequestOptions): Promise<T> {
+    const timeout = AbortSignal.timeout(options.timeout ?? timeoutMs);
+    const init: RequestInit = {
+      method,
+      credentials: 'same-origin',
+      headers: { Accept: 'application/json' },
+      signal: options.signal ? AbortSignal.any([timeout, options.signal]) : timeout,
+    };
+    if (options.body !== undefined) {
+      init.headers = { ...init.headers, 'Content-Type': 'application/json' };
+      init.body = JSON.stringify(options.body);
+    }
+
+    let response: Response;
+    let text: string;
+    try {
+      response = await this.#fetch('/api/v1' + resource, init);
+      text = await response.text();
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      throw new Problem(0, 'No answer', '');
+    }
+
+    const date = Date.parse(response.headers.get('Date') ?? '');
+    if (!Number.isNaN(date)) this.#options.onServerTime?.(date);
+
+    if (!response.ok) {
+      if (response.status === 401 && !options.quiet401) this.#options.onSignedOut?.();
+      throw problemOf(response, text);
+    }
+    if (text === '') return undefined as T;
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw new Problem(0, 'Not understood', '');
+    }
+  }
+}
+
+interface RequestOptions {
+  body?: unknown;
+  timeout?: number;
+  quiet401?: boolean;
+  signal?: AbortSignal | undefined;
+}
+
+/** Builds a path whose parts cannot change its shape. */
+function path(literals: TemplateStringsArray, ...parts: string[]): string {
+  return literals.reduce(
+    (whole, literal, i) => whole + encodeURIComponent(parts[i - 1] ?? '') + literal,
+  );
+}
+
+function problemOf(response: Response, text: string): Problem {
+  const seconds = Number(response.headers.get('Retry-After') ?? NaN);
+  const retryAfter = Number.isFinite(seconds) ? seconds * 1000 : null;
+  try {
+    const body = JSON.parse(text) as Partial<Record<'title' | 'detail', string>> & {
+      errors?: FieldError[];
+    };
+    return new Problem(
+      response.status,
+      body.title ?? response.statusText,
+      body.detail ?? '',
+      Array.isArray(body.errors) ? body.errors : [],
+      retryAfter,
+    );
+  } catch {
+    return new Problem(response.status, response.statusText, '', [], retryAfter);
+  }
+}

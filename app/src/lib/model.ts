@@ -1,0 +1,172 @@
+// What a project is made of on the screen, and how news of it is merged. Pure.
+//
+// A snapshot (HTTP) and live messages (MQTT) arrive in any order. Each state
+// carries the time of its change, and a state never replaces a newer one.
+
+import { byName, parseTime } from './format';
+import type { Device, Gateway, GatewayPresence, Group, LightState, Network, Role } from './types';
+
+/**
+ * From this age on a light's state is shown as old, in milliseconds. A light on the
+ * mains that is silent for two minutes is about to be called unreachable; a minute
+ * is added for the way of that news.
+ */
+export const staleAfterMs = 180_000;
+
+export type Freshness = 'fresh' | 'stale' | 'unreachable' | 'never';
+
+/** Reports whether incoming may replace current. */
+export function supersedes(current: { at: string } | null, incoming: { at: string }): boolean {
+  if (!current) return true;
+  return (parseTime(incoming.at) ?? 0) >= (parseTime(current.at) ?? 0);
+}
+
+/** The device of a snapshot, with the state that was already known if it is newer. */
+export function mergeDevice(known: Device | undefined, snapshot: Device): Device {
+  const state = known?.state;
+  if (!state) return snapshot;
+  if (snapshot.state && supersedes(state, snapshot.state)) return snapshot;
+  return { ...snapshot, state };
+}
+
+/** The device with a live state, or the same device when the state is an old one. */
+export function applyState(device: Device, state: LightState): Device {
+  return supersedes(device.state, state) ? { ...device, state } : device;
+}
+
+/** The networks with the presence of one gateway brought up to date. */
+export function applyPresence(networks: Network[], presence: GatewayPresence): Network[] {
+  return networks.map((network) => {
+    const gateway = network.gateway;
+    if (!gateway || gateway.eui64 !== presence.eui64 || !isLater(gateway, presence)) return network;
+    return { ...network, gateway: { ...gateway, online: presence.online, since: presence.since } };
+  });
+}
+
+/** The networks of a snapshot, each with the newer of the two presences of its gateway. */
+export function mergeNetworks(known: Network[], snapshot: Network[]): Network[] {
+  return known.reduce(
+    (networks, { gateway }) => (gateway ? applyPresence(networks, gateway) : networks),
+    snapshot,
+  );
+}
+
+function isLater(known: Gateway, presence: GatewayPresence): boolean {
+  return (parseTime(presence.since) ?? 0) > (parseTime(known.since) ?? 0);
+}
+
+/** The light output that a state means, in per mille: 0 when off, null when unknown. */
+export function output(state: LightState | null): number | null {
+  if (!state || state.on === null) return null;
+  if (!state.on) return 0;
+  return state.level;
+}
+
+/** How far a device's state can be trusted at the time now (ms UTC). */
+export function freshness(device: Device, now: number): Freshness {
+  const heard = parseTime(device.state?.heard_at);
+  if (!device.state || heard === null) return 'never';
+  if (!device.state.reachable) return 'unreachable';
+  return now - heard > staleAfterMs ? 'stale' : 'fresh';
+}
+
+/** The name that people gave its position, else the end of its address. */
+export function nameOf(device: Device): string {
+  return device.position?.name || device.eui64.slice(-8).toUpperCase();
+}
+
+export interface Summary {
+  lights: number;
+  on: number;
+  /** Lights that answer: heard lately and not called unreachable by the gateway. */
+  answering: number;
+  configured: number;
+  /** Sum over the lights that are reachable and report power; null when none does. */
+  powerW: number | null;
+  /** How many lights the sum is of. */
+  measured: number;
+  /** The lowest and highest output of the lights whose output is known. */
+  low: number | null;
+  high: number | null;
+  /** Mean output, per mille, of the lights whose output is known. */
+  mean: number | null;
+}
+
+/** The totals of some lights. */
+export function summarise(lights: readonly Device[], now: number): Summary {
+  let on = 0;
+  let answering = 0;
+  let configured = 0;
+  let power = 0;
+  let measured = 0;
+  const outputs: number[] = [];
+  for (const light of lights) {
+    if (light.stage === 'configured') configured++;
+    if (light.state?.on) on++;
+    if (freshness(light, now) === 'fresh') answering++;
+    const level = output(light.state);
+    if (level !== null) outputs.push(level);
+    if (light.state?.reachable && light.state.power_w !== null) {
+      power += light.state.power_w;
+      measured++;
+    }
+  }
+  const known = outputs.length > 0;
+  return {
+    lights: lights.length,
+    on,
+    answering,
+    configured,
+    powerW: measured > 0 ? power : null,
+    measured,
+    low: known ? Math.min(...outputs) : null,
+    high: known ? Math.max(...outputs) : null,
+    mean: known ? outputs.reduce((sum, level) => sum + level, 0) / outputs.length : null,
+  };
+}
+
+/** A group as a card: all that it controls, and what is listed in this card. */
+export interface Section {
+  /** Null for the lights that are in no group. */
+  group: Group | null;
+  /** Every light that a command to the group is for. */
+  lights: Device[];
+  /** The lights listed here: each light is listed once, in its group of lowest number. */
+  listed: Device[];
+}
+
+/** Sorts the lights of a project into cards by group. */
+export function sections(groups: readonly Group[], devices: Iterable<Device>): Section[] {
+  const lights = new Map<string, Device>();
+  for (const device of devices) {
+    if (device.kind === 'luminaire') lights.set(device.eui64, device);
+  }
+  const home = new Map<string, string>();
+  for (const group of [...groups].sort((a, b) => a.number - b.number)) {
+    for (const eui64 of group.devices) {
+      if (!home.has(eui64)) home.set(eui64, group.id);
+    }
+  }
+  const cards = [...groups]
+    .sort((a, b) => byName(a.name, b.name) || a.number - b.number)
+    .map((group): Section => {
+      const members = group.devices.flatMap((eui64) => lights.get(eui64) ?? []).sort(byPosition);
+      return {
+        group,
+        lights: members,
+        listed: members.filter((light) => home.get(light.eui64) === group.id),
+      };
+    });
+  const loose = [...lights.values()].filter((light) => !home.has(light.eui64)).sort(byPosition);
+  if (loose.length > 0) cards.push({ group: null, lights: loose, listed: loose });
+  return cards;
+}
+
+function byPosition(a: Device, b: Device): number {
+  return byName(nameOf(a), nameOf(b)) || byName(a.eui64, b.eui64);
+}
+
+/** Whether a role may switch and dim. The server decides; this only spares people a refusal. */
+export function mayControl(role: Role): boolean {
+  return role !== 'viewer';
+}

@@ -1,0 +1,51 @@
+// Who is signed in, and the one API client of the app.
+
+import { Api } from './api';
+import { clock } from './clock.svelte';
+import type { Account } from './types';
+
+export type SessionState =
+  | { is: 'unknown' }
+  | { is: 'failed'; error: unknown }
+  | { is: 'out'; why: 'first' | 'ended' | 'signed-out' }
+  | { is: 'in'; account: Account };
+
+class Session {
+  #state = $state.raw<SessionState>({ is: 'unknown' });
+
+  readonly api = new Api({
+    onSignedOut: () => {
+      if (this.#state.is === 'in') this.#state = { is: 'out', why: 'ended' };
+    },
+    onServerTime: (ms) => clock.adjust(ms),
+  });
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** Finds out whether a session goes on from an earlier visit. */
+  async resume(): Promise<void> {
+    this.#state = { is: 'unknown' };
+    try {
+      const { account } = await this.api.session();
+      this.#state = { is: 'in', account };
+    } catch (error) {
+      const signedOut = error instanceof Error && 'status' in error && error.status === 401;
+      this.#state = signedOut ? { is: 'out', why: 'first' } : { is: 'failed', error };
+    }
+  }
+
+  async signIn(email: string, password: string): Promise<void> {
+    const { account } = await this.api.signIn(email, password);
+    this.#state = { is: 'in', account };
+  }
+
+  /** Ends the session. It throws, and the session goes on, when the server cannot be told. */
+  async signOut(): Promise<void> {
+    await this.api.signOut();
+    this.#state = { is: 'out', why: 'signed-out' };
+  }
+}
+
+export const session = new Session();

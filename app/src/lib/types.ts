@@ -1,0 +1,135 @@
+// What the API and the live topics say, as they say it (snake case, SI units).
+// Levels are in per mille of full output, 0 to 1000; times are RFC 3339.
+
+export type Role = 'owner' | 'expert' | 'user' | 'viewer';
+export type DeviceKind = 'luminaire' | 'sensor' | 'switch' | 'gateway';
+export type Stage = 'waiting' | 'joined' | 'configured' | 'failed';
+export type Cause = 'unknown' | 'command' | 'power_up';
+
+export interface Account {
+  id: string;
+  name: string;
+  email: string;
+}
+
+export interface ProjectItem {
+  id: string;
+  name: string;
+  role: Role;
+}
+
+export interface Gateway {
+  eui64: string;
+  model: string;
+  firmware: string;
+  online: boolean;
+  /** When it came online or went offline. */
+  since: string | null;
+}
+
+export interface Network {
+  id: string;
+  name: string;
+  channel: number | null;
+  pan_id: number | string | null;
+  extended_pan_id: string | null;
+  gateway: Gateway | null;
+}
+
+export interface Project extends ProjectItem {
+  networks: Network[];
+}
+
+/** The confirmed state of a light: what it reported itself, never what was asked of it. */
+export interface LightState {
+  eui64: string;
+  /** When the cloud last changed this state; orders two states of one light. */
+  at: string;
+  reachable: boolean;
+  heard_at: string | null;
+  on: boolean | null;
+  level: number | null;
+  cause: Cause;
+  power_w: number | null;
+  power_at: string | null;
+}
+
+export interface Device {
+  eui64: string;
+  kind: DeviceKind;
+  model: string;
+  serial: string;
+  network_id: string;
+  position: { id: string; name: string } | null;
+  groups: string[];
+  stage: Stage;
+  stage_reason?: string | null;
+  state: LightState | null;
+}
+
+export interface Group {
+  id: string;
+  name: string;
+  network_id: string;
+  number: number;
+  devices: string[];
+}
+
+/** A live message about a gateway. */
+export interface GatewayPresence {
+  eui64: string;
+  online: boolean;
+  since: string | null;
+}
+
+export type CommandStatus = 'pending' | 'confirmed' | 'partial' | 'failed' | 'expired';
+export type OutcomeStatus = 'confirmed' | 'unconfirmed' | 'refused' | 'not_joined' | 'expired';
+
+export interface Outcome {
+  eui64: string;
+  status: OutcomeStatus;
+}
+
+export type Target = { device: string } | { group: string };
+
+/** What is asked of a light or a group: a switching or a level, never both. */
+export type Change = { on: boolean } | { level: number };
+
+export type CommandRequest = Target & Change & { fade_ms: number };
+
+export interface Command {
+  id: string;
+  target: { device?: string; group?: string };
+  on?: boolean;
+  level?: number;
+  fade_ms: number;
+  status: CommandStatus;
+  confirmed: number;
+  of: number;
+  outcomes: Outcome[] | null;
+  created_at: string;
+  ended_at: string | null;
+}
+
+export interface Reading {
+  at: string;
+  value: number;
+}
+
+export interface Readings {
+  unit: string;
+  items: Reading[];
+  next_cursor?: string | null;
+}
+
+export interface MqttToken {
+  url: string;
+  username: string;
+  password: string;
+  expires_at: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor?: string | null;
+}
