@@ -1,0 +1,61 @@
+package mqtt
+
+// acks keeps the identifiers of received QoS 1 messages in order until each is
+// settled. It grows with what is under way and is bounded by
+// [Limits.ReceiveMaximum].
+type acks struct {
+	ring []pendingAck // of the message with token t at t % len(ring); a power of two
+	head uint64       // token of the oldest, minus one
+	n    int
+}
+
+type pendingAck struct {
+	id      uint16
+	settled bool
+	reason  Reason
+}
+
+// add returns the token of a new message.
+func (a *acks) add(id uint16) uint64 {
+	if a.n == len(a.ring) {
+		bigger := make([]pendingAck, max(8, 2*len(a.ring)))
+		for i := range a.n {
+			t := a.head + 1 + uint64(i)
+			bigger[t%uint64(len(bigger))] = *a.at(t)
+		}
+		a.ring = bigger
+	}
+	a.n++
+	token := a.head + uint64(a.n)
+	*a.at(token) = pendingAck{id: id}
+	return token
+}
+
+func (a *acks) at(token uint64) *pendingAck { return &a.ring[token%uint64(len(a.ring))] }
+
+// settle reports whether the token was waiting.
+func (a *acks) settle(token uint64, r Reason) bool {
+	if token <= a.head || token > a.head+uint64(a.n) {
+		return false
+	}
+	p := a.at(token)
+	if p.settled {
+		return false
+	}
+	p.settled, p.reason = true, r
+	return true
+}
+
+// next takes the oldest if it is settled.
+func (a *acks) next() (id uint16, r Reason, ok bool) {
+	if a.n == 0 {
+		return 0, 0, false
+	}
+	p := a.at(a.head + 1)
+	if !p.settled {
+		return 0, 0, false
+	}
+	a.head++
+	a.n--
+	return p.id, p.reason, true
+}

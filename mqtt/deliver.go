@@ -1,0 +1,171 @@
+package mqtt
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// screen returns a code for each filter of a SUBSCRIBE: the failures that need
+// no knowledge of rights, and else the QoS that can be granted.
+func (c *Conn) screen(p *Subscribe) []Reason {
+	codes := make([]Reason, len(p.Filters))
+	for i, f := range p.Filters {
+		switch {
+		case strings.HasPrefix(f.Filter, sharePrefix):
+			codes[i] = SharedNotSupported
+		case Levels(f.Filter) > c.lim.MaxLevels:
+			codes[i] = QuotaExceeded
+		default:
+			codes[i] = Reason(min(f.QoS, 1))
+		}
+	}
+	return codes
+}
+
+// Grant answers a [SubscribeEvent]. It records those subscriptions whose codes
+// are no failures, calls add for each one with whether the session had none with
+// that filter before, and sends SUBACK. A session with too many subscriptions
+// gets [QuotaExceeded] for the rest.
+//
+// What add enqueues in the session is sent after the SUBACK.
+func (c *Conn) Grant(p *Subscribe, codes []Reason, add func(filter Subscription, g Grant, isNew bool)) {
+	if c.state != open {
+		return
+	}
+	id, _ := p.Properties.Number(SubscriptionID)
+	for i, f := range p.Filters {
+		if codes[i].Failed() {
+			continue
+		}
+		_, had := c.session.subs[f.Filter]
+		g := Grant{QoS: QoS(codes[i]), NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished, ID: id}
+		if codes[i] = c.session.grant(f.Filter, g); !codes[i].Failed() {
+			add(f, g, !had)
+		}
+	}
+	ack := Grants{Type: TypeSuback, ID: p.ID, Codes: codes}
+	c.out = ack.Append(c.out, c.version)
+}
+
+// Unsubscribed answers an [UnsubscribeEvent]: it calls remove for each filter that
+// the session had, and sends UNSUBACK.
+func (c *Conn) Unsubscribed(p *Unsubscribe, remove func(filter string)) {
+	if c.state != open {
+		return
+	}
+	codes := make([]Reason, len(p.Filters))
+	for i, f := range p.Filters {
+		if _, had := c.session.subs[f]; !had {
+			codes[i] = NoSubscription
+			continue
+		}
+		delete(c.session.subs, f)
+		remove(f)
+	}
+	ack := Grants{Type: TypeUnsuback, ID: p.ID, Codes: codes}
+	c.out = ack.Append(c.out, c.version)
+}
+
+// Session returns the session of an accepted connection, nil before and after.
+func (c *Conn) Session() *Session { return c.session }
+
+// Take returns what is to be written and takes buf, which may be nil, to gather
+// what comes next. It returns nothing when there is nothing to write now. The
+// owner gives each buffer back with a later call.
+func (c *Conn) Take(now time.Time, buf []byte) []byte {
+	if c.state == open {
+		c.fill(now)
+	}
+	if len(c.out) == 0 {
+		return nil
+	}
+	out := c.out
+	c.out = buf[:0]
+	return out
+}
+
+// fill encodes messages that wait, up to a bounded amount and as far as the
+// client's Receive Maximum allows [MQTT-3.3.4-9].
+func (c *Conn) fill(now time.Time) {
+	s := c.session
+	for c.sent < min(len(s.inflight), c.window) && len(c.out) < outTarget {
+		f := s.inflight[c.sent]
+		if c.encode(now, f.delivery, f.id, true) {
+			c.sent++
+		} else {
+			s.inflight = slices.Delete(s.inflight, c.sent, c.sent+1)
+		}
+	}
+	for len(s.queue) > 0 && len(c.out) < outTarget {
+		if s.queue[0].qos > 0 && len(s.inflight) >= c.window {
+			return
+		}
+		d := s.pop()
+		if d.msg.Expired(now) {
+			continue
+		}
+		if d.qos == 0 {
+			c.encode(now, d, 0, false)
+			continue
+		}
+		id := s.takeID()
+		if c.encode(now, d, id, false) {
+			s.inflight = append(s.inflight, flight{id, d})
+			c.sent++
+		}
+	}
+}
+
+// encode appends a PUBLISH. It returns false for a message that is larger than
+// the client takes, which counts as delivered [MQTT-3.1.2-25].
+func (c *Conn) encode(now time.Time, d delivery, id uint16, dup bool) bool {
+	m, props := d.msg, d.msg.Properties
+	if c.version == V5 {
+		props = d.properties(now)
+	}
+	size := publishSize(c.version, m.Topic, m.Payload, d.qos, props)
+	if c.maxPacket != 0 && 1+varintSize(size)+size > c.maxPacket {
+		return false
+	}
+	c.out = appendPublish(c.out, c.version, m.Topic, m.Payload, id, d.qos, d.retain, dup, props)
+	return true
+}
+
+// properties are those of the message, with what is left of its expiry
+// [MQTT-3.3.2-6] and the identifiers of the subscriptions that it matched
+// [MQTT-3.3.4-3].
+func (d *delivery) properties(now time.Time) Properties {
+	p := d.msg.Properties
+	if d.msg.Expires.IsZero() && len(d.ids) == 0 {
+		return p
+	}
+	p = append(Properties(nil), p...)
+	if !d.msg.Expires.IsZero() {
+		left := max(d.msg.Expires.Sub(now), 0)
+		p = p.AppendNumber(MessageExpiry, uint32((left+time.Second-1)/time.Second))
+	}
+	for _, id := range d.ids {
+		p = p.AppendNumber(SubscriptionID, id)
+	}
+	return p
+}
+
+// acknowledged takes a PUBACK of the client. One for no message is ignored: it
+// does no harm.
+func (c *Conn) acknowledged(id uint16) {
+	s := c.session
+	for i := range s.inflight {
+		if s.inflight[i].id != id {
+			continue
+		}
+		s.inflight = slices.Delete(s.inflight, i, i+1)
+		if i < c.sent {
+			c.sent--
+		}
+		if len(s.inflight) == 0 {
+			s.inflight = nil
+		}
+		return
+	}
+}

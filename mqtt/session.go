@@ -1,0 +1,154 @@
+package mqtt
+
+import (
+	"iter"
+	"maps"
+	"time"
+)
+
+// Session is the state of a client that may outlive its connection (4.1): its
+// subscriptions and the messages on their way to it. It is kept in memory only.
+type Session struct {
+	lim      *Limits
+	subs     map[string]Grant
+	inflight []flight // sent at QoS 1 and not acknowledged, oldest first
+	queue    []delivery
+	bytes    int // of the counted deliveries in queue
+	counted  int
+	lastID   uint16
+	online   bool
+	expiry   time.Duration
+	dropped  uint64
+}
+
+// flight is a QoS 1 message that was sent.
+type flight struct {
+	id uint16
+	delivery
+}
+
+// delivery is a message that waits for one session.
+type delivery struct {
+	msg    *Message
+	ids    []uint32 // subscription identifiers
+	qos    QoS
+	retain bool
+	stored bool // from the retained store: not counted
+}
+
+// NewSession returns an empty session.
+func NewSession(lim *Limits) *Session { return &Session{lim: lim} }
+
+// Expiry returns how long the session is kept after its connection ended.
+func (s *Session) Expiry() time.Duration { return s.expiry }
+
+// Dropped returns how many messages were dropped because the queue was full.
+func (s *Session) Dropped() uint64 { return s.dropped }
+
+// Waiting returns how many messages wait to be sent or acknowledged.
+func (s *Session) Waiting() int { return len(s.queue) + len(s.inflight) }
+
+// Filters yields the topic filters of the session with what was granted.
+func (s *Session) Filters() iter.Seq2[string, Grant] { return maps.All(s.subs) }
+
+// Enqueue adds a message for delivery under a grant; ids are the identifiers of
+// all subscriptions that it matched, and stored says that it comes from the
+// retained store because of a new subscription (3.3.1.3).
+//
+// It returns false when the session is connected and its queue is full: the
+// client is too slow and its connection should be closed with [QuotaExceeded].
+// While the session is not connected, QoS 0 is dropped, and a full queue loses
+// its oldest.
+func (s *Session) Enqueue(m *Message, g Grant, ids []uint32, stored bool) bool {
+	d := delivery{msg: m, ids: ids, qos: min(m.QoS, g.QoS), retain: stored || m.Retain && g.RetainAsPublished, stored: stored}
+	switch {
+	case s.online && stored:
+		if len(s.queue) >= s.lim.QueueRetained {
+			return false
+		}
+	case s.online:
+		if s.counted >= s.lim.QueueMessages || s.bytes+m.size() > s.lim.QueueBytes {
+			return false
+		}
+	case d.qos == 0:
+		return true
+	}
+	s.push(d)
+	if !s.online {
+		s.trim()
+	}
+	return true
+}
+
+func (s *Session) push(d delivery) {
+	s.queue = append(s.queue, d)
+	if !d.stored {
+		s.counted++
+		s.bytes += d.msg.size()
+	}
+}
+
+func (s *Session) pop() delivery {
+	d := s.queue[0]
+	s.queue[0] = delivery{}
+	s.queue = s.queue[1:]
+	if len(s.queue) == 0 {
+		s.queue = nil
+	}
+	if !d.stored {
+		s.counted--
+		s.bytes -= d.msg.size()
+	}
+	return d
+}
+
+// trim drops the oldest until the queue is within what is kept without a connection.
+func (s *Session) trim() {
+	for s.counted > s.lim.AwayMessages || s.bytes > s.lim.AwayBytes {
+		s.pop()
+		s.dropped++
+	}
+}
+
+// detach leaves what is kept without a connection: QoS 1 within the limits.
+func (s *Session) detach() {
+	s.online = false
+	old := s.queue
+	s.queue, s.bytes, s.counted = nil, 0, 0
+	for _, d := range old {
+		if d.qos > 0 {
+			d.stored = false
+			s.push(d)
+		}
+	}
+	s.trim()
+}
+
+// takeID returns a Packet Identifier that is not in use (2.2.1).
+func (s *Session) takeID() uint16 {
+next:
+	for {
+		s.lastID++
+		if s.lastID == 0 {
+			continue
+		}
+		for i := range s.inflight {
+			if s.inflight[i].id == s.lastID {
+				continue next
+			}
+		}
+		return s.lastID
+	}
+}
+
+// grant records a subscription and returns its reason code.
+func (s *Session) grant(filter string, g Grant) Reason {
+	if _, had := s.subs[filter]; !had && len(s.subs) >= s.lim.MaxFilters {
+		return QuotaExceeded
+	}
+	if s.subs == nil {
+		s.subs = make(map[string]Grant)
+	}
+	s.subs[filter] = g
+	return Reason(g.QoS)
+}
