@@ -8,13 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sconce"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
-
-	"sconce"
 )
 
 // CreateMasterKey writes a new master key to a file at path that only its owner
@@ -43,7 +42,7 @@ func CreateMasterKey(ctx context.Context, path string, store Keysets) error {
 
 // writeNew writes a file that must not exist, and returns when it is on the disk.
 func writeNew(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return sconce.Errorf(sconce.Conflict, "%s exists already and is not overwritten", path)
 	}
@@ -62,7 +61,7 @@ func writeNew(path string, b []byte) error {
 }
 
 func syncDirectory(path string) error {
-	d, err := os.Open(path) //nolint:gosec // the operator names the folder
+	d, err := os.Open(path)
 	if err != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func readMasterKey(path string, needed bool) (tink.AEAD, error) {
 		return nil, sconce.Errorf(sconce.Invalid, "others may read the master key file %s (mode %#o): run chmod 600 on it",
 			path, info.Mode().Perm())
 	}
-	b, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the master key: %w", err)
 	}

@@ -5,10 +5,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sconce"
 	"strings"
 	"testing"
-
-	"sconce"
 )
 
 type memory struct{ sealed []byte }
