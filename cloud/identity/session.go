@@ -1,0 +1,75 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"sconce"
+	"time"
+)
+
+// How long a session lasts: at most SessionLife, and no longer than SessionIdle
+// after it was last used.
+const (
+	SessionLife = 30 * 24 * time.Hour
+	SessionIdle = 7 * 24 * time.Hour
+)
+
+// maxSessions is how many sessions an account may have; one more ends the oldest.
+const maxSessions = 100
+
+// touchEvery is how exactly the last use of a session is known: a use is stored
+// when the one stored before is older than this.
+const touchEvery = time.Minute
+
+// SessionID is the SHA-256 of a session's token: it names the session and does
+// not open it.
+type SessionID [sha256.Size]byte
+
+// Session is one place where an account is signed in.
+type Session struct {
+	ID      SessionID
+	Account sconce.AccountID
+	Made    time.Time
+	Used    time.Time // last use, exact to a minute
+}
+
+// Valid reports whether the session has neither expired nor been idle too long.
+func (s Session) Valid(now time.Time) bool {
+	return s.Account != "" && now.Before(s.Made.Add(SessionLife)) && now.Before(s.Used.Add(SessionIdle))
+}
+
+func (s *Service) open(ctx context.Context, account sconce.AccountID) (Token, error) {
+	token, now := newToken(), s.now()
+	err := s.store.CreateSession(ctx, Session{ID: token.hash(), Account: account, Made: now, Used: now}, maxSessions)
+	return token, err
+}
+
+// Session returns the session of a token and whose it is. For a token that opens
+// no valid session the error is a [sconce.Unauthenticated].
+func (s *Service) Session(ctx context.Context, token Token) (Session, Account, error) {
+	session, account, err := s.store.Session(ctx, token.hash())
+	if err != nil {
+		return Session{}, Account{}, err
+	}
+	now := s.now()
+	if !session.Valid(now) {
+		return Session{}, Account{}, errNotSignedIn()
+	}
+	if now.Sub(session.Used) >= touchEvery {
+		if err := s.store.TouchSession(ctx, session.ID, now); err != nil {
+			return Session{}, Account{}, err
+		}
+		session.Used = now
+	}
+	return session, account, nil
+}
+
+// End ends one session. It is no error when it has ended before.
+func (s *Service) End(ctx context.Context, id SessionID) error {
+	return s.store.EndSession(ctx, id)
+}
+
+// EndAll ends every session of an account.
+func (s *Service) EndAll(ctx context.Context, account sconce.AccountID) error {
+	return s.store.EndSessions(ctx, account)
+}
