@@ -2,9 +2,8 @@ package project
 
 import (
 	"fmt"
-	"slices"
-
 	"sconce"
+	"slices"
 )
 
 // Action is something that may be done with a project's data. Every rule that

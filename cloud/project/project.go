@@ -9,11 +9,10 @@ package project
 import (
 	"context"
 	"crypto/rand"
+	"sconce"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"sconce"
 )
 
 // MaxProjectsPerAccount is the largest number of projects that one account may
@@ -106,6 +105,21 @@ func (s *Service) Create(ctx context.Context, owner sconce.AccountID, name strin
 // their making, after the given identifier ("" for the first).
 func (s *Service) List(ctx context.Context, who sconce.AccountID, after sconce.ProjectID, limit int) ([]Membership, error) {
 	return s.store.Memberships(ctx, who, after, limit)
+}
+
+// ProjectIDs returns all projects whose data an account may see.
+func (s *Service) ProjectIDs(ctx context.Context, who sconce.AccountID) ([]sconce.ProjectID, error) {
+	all, err := s.store.Memberships(ctx, who, "", MaxProjectsPerAccount)
+	if err != nil {
+		return nil, err
+	}
+	var ids []sconce.ProjectID
+	for _, m := range all {
+		if May(m.Role, ReadProject) {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids, nil
 }
 
 // Get returns the project of a scope.

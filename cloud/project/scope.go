@@ -2,9 +2,8 @@ package project
 
 import (
 	"context"
-	"slices"
-
 	"sconce"
+	"slices"
 )
 
 // Scope is the right of one asker to one project's data: nothing reads or
