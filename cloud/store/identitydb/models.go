@@ -3,3 +3,18 @@
 //   sqlc v1.31.1
 
 package identitydb
+
+type Account struct {
+	ID           string
+	Email        string
+	Name         string
+	PasswordHash string
+	MadeMs       int64
+}
+
+type Session struct {
+	TokenSha256 []byte
+	AccountID   string
+	MadeMs      int64
+	UsedMs      int64
+}

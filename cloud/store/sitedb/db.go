@@ -24,17 +24,185 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.claimGatewayStmt, err = db.PrepareContext(ctx, claimGateway); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimGateway: %w", err)
+	}
+	if q.claimOfGatewayStmt, err = db.PrepareContext(ctx, claimOfGateway); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimOfGateway: %w", err)
+	}
+	if q.countMembershipsStmt, err = db.PrepareContext(ctx, countMemberships); err != nil {
+		return nil, fmt.Errorf("error preparing query CountMemberships: %w", err)
+	}
+	if q.countNetworksStmt, err = db.PrepareContext(ctx, countNetworks); err != nil {
+		return nil, fmt.Errorf("error preparing query CountNetworks: %w", err)
+	}
+	if q.createNetworkStmt, err = db.PrepareContext(ctx, createNetwork); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateNetwork: %w", err)
+	}
+	if q.createProjectStmt, err = db.PrepareContext(ctx, createProject); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateProject: %w", err)
+	}
+	if q.createSealedKeysetStmt, err = db.PrepareContext(ctx, createSealedKeyset); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateSealedKeyset: %w", err)
+	}
+	if q.growRegistryVersionStmt, err = db.PrepareContext(ctx, growRegistryVersion); err != nil {
+		return nil, fmt.Errorf("error preparing query GrowRegistryVersion: %w", err)
+	}
+	if q.identitiesOfKindStmt, err = db.PrepareContext(ctx, identitiesOfKind); err != nil {
+		return nil, fmt.Errorf("error preparing query IdentitiesOfKind: %w", err)
+	}
+	if q.importIdentityStmt, err = db.PrepareContext(ctx, importIdentity); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportIdentity: %w", err)
+	}
+	if q.issuedIdentitiesStmt, err = db.PrepareContext(ctx, issuedIdentities); err != nil {
+		return nil, fmt.Errorf("error preparing query IssuedIdentities: %w", err)
+	}
+	if q.issuedIdentityStmt, err = db.PrepareContext(ctx, issuedIdentity); err != nil {
+		return nil, fmt.Errorf("error preparing query IssuedIdentity: %w", err)
+	}
+	if q.memberRoleStmt, err = db.PrepareContext(ctx, memberRole); err != nil {
+		return nil, fmt.Errorf("error preparing query MemberRole: %w", err)
+	}
+	if q.membershipsStmt, err = db.PrepareContext(ctx, memberships); err != nil {
+		return nil, fmt.Errorf("error preparing query Memberships: %w", err)
+	}
+	if q.networksStmt, err = db.PrepareContext(ctx, networks); err != nil {
+		return nil, fmt.Errorf("error preparing query Networks: %w", err)
+	}
 	if q.pingStmt, err = db.PrepareContext(ctx, ping); err != nil {
 		return nil, fmt.Errorf("error preparing query Ping: %w", err)
+	}
+	if q.projectStmt, err = db.PrepareContext(ctx, project); err != nil {
+		return nil, fmt.Errorf("error preparing query Project: %w", err)
+	}
+	if q.registryVersionStmt, err = db.PrepareContext(ctx, registryVersion); err != nil {
+		return nil, fmt.Errorf("error preparing query RegistryVersion: %w", err)
+	}
+	if q.releaseGatewayStmt, err = db.PrepareContext(ctx, releaseGateway); err != nil {
+		return nil, fmt.Errorf("error preparing query ReleaseGateway: %w", err)
+	}
+	if q.revokeIdentityStmt, err = db.PrepareContext(ctx, revokeIdentity); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeIdentity: %w", err)
+	}
+	if q.sealedKeysetStmt, err = db.PrepareContext(ctx, sealedKeyset); err != nil {
+		return nil, fmt.Errorf("error preparing query SealedKeyset: %w", err)
+	}
+	if q.setMemberStmt, err = db.PrepareContext(ctx, setMember); err != nil {
+		return nil, fmt.Errorf("error preparing query SetMember: %w", err)
 	}
 	return &q, nil
 }
 
 func (q *Queries) Close() error {
 	var err error
+	if q.claimGatewayStmt != nil {
+		if cerr := q.claimGatewayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimGatewayStmt: %w", cerr)
+		}
+	}
+	if q.claimOfGatewayStmt != nil {
+		if cerr := q.claimOfGatewayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimOfGatewayStmt: %w", cerr)
+		}
+	}
+	if q.countMembershipsStmt != nil {
+		if cerr := q.countMembershipsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countMembershipsStmt: %w", cerr)
+		}
+	}
+	if q.countNetworksStmt != nil {
+		if cerr := q.countNetworksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countNetworksStmt: %w", cerr)
+		}
+	}
+	if q.createNetworkStmt != nil {
+		if cerr := q.createNetworkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createNetworkStmt: %w", cerr)
+		}
+	}
+	if q.createProjectStmt != nil {
+		if cerr := q.createProjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createProjectStmt: %w", cerr)
+		}
+	}
+	if q.createSealedKeysetStmt != nil {
+		if cerr := q.createSealedKeysetStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createSealedKeysetStmt: %w", cerr)
+		}
+	}
+	if q.growRegistryVersionStmt != nil {
+		if cerr := q.growRegistryVersionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing growRegistryVersionStmt: %w", cerr)
+		}
+	}
+	if q.identitiesOfKindStmt != nil {
+		if cerr := q.identitiesOfKindStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing identitiesOfKindStmt: %w", cerr)
+		}
+	}
+	if q.importIdentityStmt != nil {
+		if cerr := q.importIdentityStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importIdentityStmt: %w", cerr)
+		}
+	}
+	if q.issuedIdentitiesStmt != nil {
+		if cerr := q.issuedIdentitiesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing issuedIdentitiesStmt: %w", cerr)
+		}
+	}
+	if q.issuedIdentityStmt != nil {
+		if cerr := q.issuedIdentityStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing issuedIdentityStmt: %w", cerr)
+		}
+	}
+	if q.memberRoleStmt != nil {
+		if cerr := q.memberRoleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing memberRoleStmt: %w", cerr)
+		}
+	}
+	if q.membershipsStmt != nil {
+		if cerr := q.membershipsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing membershipsStmt: %w", cerr)
+		}
+	}
+	if q.networksStmt != nil {
+		if cerr := q.networksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing networksStmt: %w", cerr)
+		}
+	}
 	if q.pingStmt != nil {
 		if cerr := q.pingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing pingStmt: %w", cerr)
+		}
+	}
+	if q.projectStmt != nil {
+		if cerr := q.projectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing projectStmt: %w", cerr)
+		}
+	}
+	if q.registryVersionStmt != nil {
+		if cerr := q.registryVersionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing registryVersionStmt: %w", cerr)
+		}
+	}
+	if q.releaseGatewayStmt != nil {
+		if cerr := q.releaseGatewayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing releaseGatewayStmt: %w", cerr)
+		}
+	}
+	if q.revokeIdentityStmt != nil {
+		if cerr := q.revokeIdentityStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeIdentityStmt: %w", cerr)
+		}
+	}
+	if q.sealedKeysetStmt != nil {
+		if cerr := q.sealedKeysetStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sealedKeysetStmt: %w", cerr)
+		}
+	}
+	if q.setMemberStmt != nil {
+		if cerr := q.setMemberStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setMemberStmt: %w", cerr)
 		}
 	}
 	return err
@@ -74,15 +242,57 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db       DBTX
-	tx       *sql.Tx
-	pingStmt *sql.Stmt
+	db                      DBTX
+	tx                      *sql.Tx
+	claimGatewayStmt        *sql.Stmt
+	claimOfGatewayStmt      *sql.Stmt
+	countMembershipsStmt    *sql.Stmt
+	countNetworksStmt       *sql.Stmt
+	createNetworkStmt       *sql.Stmt
+	createProjectStmt       *sql.Stmt
+	createSealedKeysetStmt  *sql.Stmt
+	growRegistryVersionStmt *sql.Stmt
+	identitiesOfKindStmt    *sql.Stmt
+	importIdentityStmt      *sql.Stmt
+	issuedIdentitiesStmt    *sql.Stmt
+	issuedIdentityStmt      *sql.Stmt
+	memberRoleStmt          *sql.Stmt
+	membershipsStmt         *sql.Stmt
+	networksStmt            *sql.Stmt
+	pingStmt                *sql.Stmt
+	projectStmt             *sql.Stmt
+	registryVersionStmt     *sql.Stmt
+	releaseGatewayStmt      *sql.Stmt
+	revokeIdentityStmt      *sql.Stmt
+	sealedKeysetStmt        *sql.Stmt
+	setMemberStmt           *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:       tx,
-		tx:       tx,
-		pingStmt: q.pingStmt,
+		db:                      tx,
+		tx:                      tx,
+		claimGatewayStmt:        q.claimGatewayStmt,
+		claimOfGatewayStmt:      q.claimOfGatewayStmt,
+		countMembershipsStmt:    q.countMembershipsStmt,
+		countNetworksStmt:       q.countNetworksStmt,
+		createNetworkStmt:       q.createNetworkStmt,
+		createProjectStmt:       q.createProjectStmt,
+		createSealedKeysetStmt:  q.createSealedKeysetStmt,
+		growRegistryVersionStmt: q.growRegistryVersionStmt,
+		identitiesOfKindStmt:    q.identitiesOfKindStmt,
+		importIdentityStmt:      q.importIdentityStmt,
+		issuedIdentitiesStmt:    q.issuedIdentitiesStmt,
+		issuedIdentityStmt:      q.issuedIdentityStmt,
+		memberRoleStmt:          q.memberRoleStmt,
+		membershipsStmt:         q.membershipsStmt,
+		networksStmt:            q.networksStmt,
+		pingStmt:                q.pingStmt,
+		projectStmt:             q.projectStmt,
+		registryVersionStmt:     q.registryVersionStmt,
+		releaseGatewayStmt:      q.releaseGatewayStmt,
+		revokeIdentityStmt:      q.revokeIdentityStmt,
+		sealedKeysetStmt:        q.sealedKeysetStmt,
+		setMemberStmt:           q.setMemberStmt,
 	}
 }

@@ -82,6 +82,14 @@ type Event struct {
 	Kind      int64
 }
 
+type GatewayClaim struct {
+	Gateway   int64
+	ProjectID string
+	NetworkID string
+	AccountID string
+	ClaimedMs int64
+}
+
 type GatewayHello struct {
 	ProjectID     string
 	Gateway       int64
@@ -118,6 +126,30 @@ type GroupMember struct {
 	PositionID string
 }
 
+type IssuedIdentity struct {
+	Device            int64
+	Kind              int64
+	Model             string
+	Serial            string
+	CertificateSha256 []byte
+	ClaimCodeSha256   []byte
+	IssuedMs          int64
+	RevokedMs         *int64
+}
+
+type Member struct {
+	ProjectID string
+	AccountID string
+	Role      int64
+}
+
+type Network struct {
+	ProjectID string
+	ID        string
+	Name      string
+	MadeMs    int64
+}
+
 type Poison struct {
 	JournalID  int64
 	N          int64
@@ -137,6 +169,12 @@ type Position struct {
 	Kind        int64
 	InstallCode []byte
 	MadeMs      int64
+}
+
+type Project struct {
+	ID     string
+	Name   string
+	MadeMs int64
 }
 
 type Projector struct {
@@ -164,4 +202,14 @@ type ReadingsOpen struct {
 	Metric    int64
 	Part      int64
 	Samples   []byte
+}
+
+type RegistryVersion struct {
+	ID      int64
+	Version int64
+}
+
+type Vault struct {
+	ID           int64
+	SealedKeyset []byte
 }

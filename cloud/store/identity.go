@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sconce"
+	"sconce/cloud/identity"
+	"sconce/cloud/store/identitydb"
+	"time"
+)
+
+// Identity returns where accounts and sessions are kept.
+func (s *Store) Identity() identity.Store { return identities{s.identity} }
+
+type identities struct {
+	db *database[*identitydb.Queries]
+}
+
+func (s identities) CreateAccount(ctx context.Context, c identity.Credentials) error {
+	err := s.db.writing.CreateAccount(ctx, identitydb.CreateAccountParams{
+		ID: string(c.ID), Email: c.Email, Name: c.Name, PasswordHash: c.PasswordHash, MadeMs: c.Made.UnixMilli(),
+	})
+	if violatesUnique(err) {
+		return sconce.Errorf(sconce.Conflict, "this email address has an account already")
+	}
+	return doing("storing an account", err)
+}
+
+func (s identities) Credentials(ctx context.Context, email string) (identity.Credentials, error) {
+	a, err := s.db.reading.AccountByEmail(ctx, email)
+	if errors.Is(err, sql.ErrNoRows) {
+		return identity.Credentials{}, nil
+	}
+	return identity.Credentials{
+		Account:      identity.Account{ID: sconce.AccountID(a.ID), Email: a.Email, Name: a.Name, Made: time.UnixMilli(a.MadeMs)},
+		PasswordHash: a.PasswordHash,
+	}, doing("reading an account", err)
+}
+
+func (s identities) CreateSession(ctx context.Context, n identity.Session, most int) error {
+	return s.db.update(ctx, func(q *identitydb.Queries) error {
+		err := q.DeleteExpiredSessions(ctx, identitydb.DeleteExpiredSessionsParams{
+			MadeBefore: n.Made.Add(-identity.SessionLife).UnixMilli(),
+			UsedBefore: n.Made.Add(-identity.SessionIdle).UnixMilli(),
+		})
+		if err != nil {
+			return doing("removing expired sessions", err)
+		}
+		err = q.DeleteOldestSessions(ctx, identitydb.DeleteOldestSessionsParams{AccountID: string(n.Account), Keep: int64(most - 1)})
+		if err != nil {
+			return doing("removing the oldest session", err)
+		}
+		return doing("storing a session", q.CreateSession(ctx, identitydb.CreateSessionParams{
+			TokenSha256: n.ID[:], AccountID: string(n.Account), MadeMs: n.Made.UnixMilli(), UsedMs: n.Used.UnixMilli(),
+		}))
+	})
+}
+
+func (s identities) Session(ctx context.Context, id identity.SessionID) (identity.Session, identity.Account, error) {
+	r, err := s.db.reading.Session(ctx, id[:])
+	if errors.Is(err, sql.ErrNoRows) {
+		return identity.Session{}, identity.Account{}, nil
+	}
+	if err != nil {
+		return identity.Session{}, identity.Account{}, doing("reading a session", err)
+	}
+	account := sconce.AccountID(r.AccountID)
+	return identity.Session{ID: id, Account: account, Made: time.UnixMilli(r.MadeMs), Used: time.UnixMilli(r.UsedMs)},
+		identity.Account{ID: account, Email: r.Email, Name: r.Name, Made: time.UnixMilli(r.AccountMadeMs)}, nil
+}
+
+func (s identities) TouchSession(ctx context.Context, id identity.SessionID, used time.Time) error {
+	return doing("noting the use of a session", s.db.writing.TouchSession(ctx, identitydb.TouchSessionParams{
+		TokenSha256: id[:], UsedMs: used.UnixMilli(),
+	}))
+}
+
+func (s identities) Sessions(ctx context.Context, ids []identity.SessionID) ([]identity.Session, error) {
+	tokens := make([][]byte, len(ids))
+	for i := range ids {
+		tokens[i] = ids[i][:]
+	}
+	rows, err := s.db.reading.Sessions(ctx, tokens)
+	if err != nil {
+		return nil, doing("reading sessions", err)
+	}
+	found := make([]identity.Session, len(rows))
+	for i, r := range rows {
+		found[i] = identity.Session{Account: sconce.AccountID(r.AccountID), Made: time.UnixMilli(r.MadeMs), Used: time.UnixMilli(r.UsedMs)}
+		copy(found[i].ID[:], r.TokenSha256)
+	}
+	return found, nil
+}
+
+func (s identities) EndSession(ctx context.Context, id identity.SessionID) error {
+	return doing("ending a session", s.db.writing.EndSession(ctx, id[:]))
+}
+
+func (s identities) EndSessions(ctx context.Context, account sconce.AccountID) error {
+	return doing("ending the sessions of an account", s.db.writing.EndSessions(ctx, string(account)))
+}
+
+// doing says what was being done when err happened; nil stays nil.
+func doing(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sconce"
+	"sconce/cloud/project"
+	"sconce/cloud/store/sitedb"
+	"sconce/cloud/vault"
+	"time"
+)
+
+// Projects returns where projects, their members and networks are kept.
+func (s *Store) Projects() project.Store { return projects{s.site} }
+
+type projects struct {
+	db *database[*sitedb.Queries]
+}
+
+func (s projects) Role(ctx context.Context, who sconce.AccountID, id sconce.ProjectID) (sconce.Role, error) {
+	role, err := s.db.reading.MemberRole(ctx, sitedb.MemberRoleParams{ProjectID: string(id), AccountID: string(who)})
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return sconce.Role(role), doing("reading a role", err)
+}
+
+func (s projects) Assignment(ctx context.Context, gateway sconce.EUI64) (project.Assignment, error) {
+	c, err := s.db.reading.ClaimOfGateway(ctx, int64(gateway))
+	if errors.Is(err, sql.ErrNoRows) {
+		return project.Assignment{}, nil
+	}
+	return project.Assignment{Project: sconce.ProjectID(c.ProjectID), Network: sconce.NetworkID(c.NetworkID)},
+		doing("reading the assignment of a gateway", err)
+}
+
+func (s projects) Memberships(ctx context.Context, who sconce.AccountID, after sconce.ProjectID, limit int) ([]project.Membership, error) {
+	rows, err := s.db.reading.Memberships(ctx, sitedb.MembershipsParams{AccountID: string(who), After: string(after), Max: int64(limit)})
+	if err != nil {
+		return nil, doing("reading memberships", err)
+	}
+	all := make([]project.Membership, len(rows))
+	for i, r := range rows {
+		all[i] = project.Membership{
+			Project: project.Project{ID: sconce.ProjectID(r.ID), Name: r.Name, Made: time.UnixMilli(r.MadeMs)},
+			Role:    sconce.Role(r.Role),
+		}
+	}
+	return all, nil
+}
+
+func (s projects) CreateProject(ctx context.Context, p project.Project, owner sconce.AccountID, most int) error {
+	return s.db.update(ctx, func(q *sitedb.Queries) error {
+		n, err := q.CountMemberships(ctx, string(owner))
+		if err != nil {
+			return doing("counting projects", err)
+		}
+		if n >= int64(most) {
+			return sconce.Errorf(sconce.TooMany, "an account belongs to at most %d projects", most)
+		}
+		err = q.CreateProject(ctx, sitedb.CreateProjectParams{ProjectID: string(p.ID), Name: p.Name, MadeMs: p.Made.UnixMilli()})
+		if err != nil {
+			return doing("storing a project", err)
+		}
+		return doing("storing the owner of a project", q.SetMember(ctx, sitedb.SetMemberParams{
+			ProjectID: string(p.ID), AccountID: string(owner), Role: int64(sconce.Owner),
+		}))
+	})
+}
+
+func (s projects) SetMember(ctx context.Context, scope project.Scope, who sconce.AccountID, role sconce.Role) error {
+	return doing("storing a member", s.db.writing.SetMember(ctx, sitedb.SetMemberParams{
+		ProjectID: string(scope.Project()), AccountID: string(who), Role: int64(role),
+	}))
+}
+
+func (s projects) Project(ctx context.Context, scope project.Scope) (project.Project, error) {
+	p, err := s.db.reading.Project(ctx, string(scope.Project()))
+	return project.Project{ID: sconce.ProjectID(p.ID), Name: p.Name, Made: time.UnixMilli(p.MadeMs)}, found(err, "project")
+}
+
+func (s projects) Networks(ctx context.Context, scope project.Scope) ([]project.Network, error) {
+	rows, err := s.db.reading.Networks(ctx, string(scope.Project()))
+	if err != nil {
+		return nil, doing("reading networks", err)
+	}
+	all := make([]project.Network, len(rows))
+	for i, r := range rows {
+		all[i] = project.Network{ID: sconce.NetworkID(r.ID), Name: r.Name, Made: time.UnixMilli(r.MadeMs)}
+		if r.Gateway != nil {
+			all[i].Gateway = sconce.EUI64(*r.Gateway)
+		}
+	}
+	return all, nil
+}
+
+func (s projects) CreateNetwork(ctx context.Context, scope project.Scope, n project.Network, most int) error {
+	return s.db.update(ctx, func(q *sitedb.Queries) error {
+		count, err := q.CountNetworks(ctx, string(scope.Project()))
+		if err != nil {
+			return doing("counting networks", err)
+		}
+		if count >= int64(most) {
+			return sconce.Errorf(sconce.TooMany, "a project has at most %d networks", most)
+		}
+		return doing("storing a network", q.CreateNetwork(ctx, sitedb.CreateNetworkParams{
+			ProjectID: string(scope.Project()), ID: string(n.ID), Name: n.Name, MadeMs: n.Made.UnixMilli(),
+		}))
+	})
+}
+
+// Keysets returns where the sealed data keyset of the vault is kept.
+func (s *Store) Keysets() vault.Keysets { return keysets{s.site} }
+
+type keysets struct {
+	db *database[*sitedb.Queries]
+}
+
+func (s keysets) SealedKeyset(ctx context.Context) ([]byte, error) {
+	sealed, err := s.db.reading.SealedKeyset(ctx)
+	return sealed, ignore(err, sql.ErrNoRows)
+}
+
+func (s keysets) CreateSealedKeyset(ctx context.Context, sealed []byte) error {
+	n, err := s.db.writing.CreateSealedKeyset(ctx, sealed)
+	if err == nil && n == 0 {
+		return sconce.Errorf(sconce.Conflict, "there is a data keyset already")
+	}
+	return err
+}

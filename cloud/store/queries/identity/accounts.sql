@@ -1,0 +1,41 @@
+-- name: CreateAccount :exec
+INSERT INTO accounts (id, email, name, password_hash, made_ms)
+VALUES (@id, @email, @name, @password_hash, @made_ms);
+
+-- name: AccountByEmail :one
+SELECT * FROM accounts WHERE email = @email;
+
+-- name: CreateSession :exec
+INSERT INTO sessions (token_sha256, account_id, made_ms, used_ms)
+VALUES (@token_sha256, @account_id, @made_ms, @used_ms);
+
+-- name: DeleteExpiredSessions :exec
+DELETE FROM sessions WHERE made_ms <= @made_before OR used_ms <= @used_before;
+
+-- name: DeleteOldestSessions :exec
+DELETE FROM sessions
+WHERE token_sha256 IN (
+  SELECT s.token_sha256 FROM sessions AS s
+  WHERE s.account_id = @account_id
+  ORDER BY s.made_ms DESC
+  LIMIT -1 OFFSET @keep
+);
+
+-- name: Session :one
+SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms,
+  a.email, a.name, a.made_ms AS account_made_ms
+FROM sessions AS s
+JOIN accounts AS a ON a.id = s.account_id
+WHERE s.token_sha256 = @token_sha256;
+
+-- name: TouchSession :exec
+UPDATE sessions SET used_ms = MAX(used_ms, @used_ms) WHERE token_sha256 = @token_sha256;
+
+-- name: Sessions :many
+SELECT * FROM sessions WHERE token_sha256 IN (sqlc.slice(tokens));
+
+-- name: EndSession :exec
+DELETE FROM sessions WHERE token_sha256 = @token_sha256;
+
+-- name: EndSessions :exec
+DELETE FROM sessions WHERE account_id = @account_id;

@@ -1,0 +1,42 @@
+-- name: SealedKeyset :one
+SELECT sealed_keyset FROM vault WHERE id = 1;
+
+-- name: CreateSealedKeyset :execrows
+INSERT INTO vault (id, sealed_keyset) VALUES (1, @sealed_keyset) ON CONFLICT DO NOTHING;
+
+-- name: MemberRole :one
+SELECT role FROM members WHERE project_id = @project_id AND account_id = @account_id;
+
+-- name: Memberships :many
+SELECT p.id, p.name, p.made_ms, m.role
+FROM members AS m
+JOIN projects AS p ON p.id = m.project_id
+WHERE m.account_id = @account_id AND m.project_id > @after
+ORDER BY m.project_id
+LIMIT @max;
+
+-- name: CountMemberships :one
+SELECT COUNT(*) FROM members WHERE account_id = @account_id;
+
+-- name: CreateProject :exec
+INSERT INTO projects (id, name, made_ms) VALUES (@project_id, @name, @made_ms);
+
+-- name: SetMember :exec
+INSERT INTO members (project_id, account_id, role) VALUES (@project_id, @account_id, @role)
+ON CONFLICT (project_id, account_id) DO UPDATE SET role = excluded.role;
+
+-- name: Project :one
+SELECT id, name, made_ms FROM projects WHERE id = @project_id;
+
+-- name: Networks :many
+SELECT n.id, n.name, n.made_ms, c.gateway
+FROM networks AS n
+LEFT JOIN gateway_claims AS c ON c.project_id = n.project_id AND c.network_id = n.id
+WHERE n.project_id = @project_id
+ORDER BY n.id;
+
+-- name: CountNetworks :one
+SELECT COUNT(*) FROM networks WHERE project_id = @project_id;
+
+-- name: CreateNetwork :exec
+INSERT INTO networks (project_id, id, name, made_ms) VALUES (@project_id, @id, @name, @made_ms);
