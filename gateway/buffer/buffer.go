@@ -125,20 +125,42 @@ func (b *Buffer) Take() (Message, bool) {
 	if len(b.taken) >= MaxTaken {
 		return Message{}, false
 	}
-	for c := range b.waiting {
-		q := &b.waiting[int(classes)-1-c]
-		if len(*q) == 0 {
-			continue
+	for c := Greeting; ; c-- {
+		if m, ok := b.take(c); ok || c == Logs {
+			return m, ok
 		}
-		m := (*q)[0]
-		(*q)[0] = Message{} // let go of the payload
-		if *q = (*q)[1:]; len(*q) == 0 {
-			*q = nil // let go of the array
-		}
-		b.taken[m.Sequence] = m
-		return m, true
 	}
-	return Message{}, false
+}
+
+// TakeGreeting is [Buffer.Take] for a hello only, for which there is always a
+// place on the way: it opens a connection, whatever is still unacknowledged from
+// the last one.
+func (b *Buffer) TakeGreeting() (Message, bool) {
+	return b.take(Greeting)
+}
+
+func (b *Buffer) take(c Class) (Message, bool) {
+	q := &b.waiting[c]
+	if len(*q) == 0 {
+		return Message{}, false
+	}
+	m := (*q)[0]
+	(*q)[0] = Message{} // let go of the payload
+	if *q = (*q)[1:]; len(*q) == 0 {
+		*q = nil // let go of the array
+	}
+	b.taken[m.Sequence] = m
+	return m, true
+}
+
+// Holds reports whether a message of the kind is held, waiting or on its way.
+func (b *Buffer) Holds(k wire.Kind) bool {
+	for _, m := range b.taken {
+		if m.Kind == k {
+			return true
+		}
+	}
+	return slices.ContainsFunc(b.waiting[ClassOf(k)], func(m Message) bool { return m.Kind == k })
 }
 
 // Remove forgets a message that was taken: the cloud has it. It reports whether

@@ -1,0 +1,236 @@
+// Package link is a gateway's connection to the cloud: MQTT 5 over TLS with a
+// certificate on both sides (DESIGN §5 and §6). The gateway is always the one
+// that connects; nothing here listens.
+//
+// A message is numbered when it is made and stays in the buffer until the cloud
+// has acknowledged it. After a loss of the connection, what was on its way is
+// sent again first, in the order in which it was first sent, with the numbers
+// it first had. A connection opens with a hello.
+package link
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"sconce"
+	"sconce/gateway/buffer"
+	"sconce/wire"
+)
+
+// The timing of the connection.
+const (
+	keepAlive       = 15 * time.Second // the cloud misses a gateway after 1.5 of these (MQTT 5, 3.1.2.10)
+	connectPatience = 10 * time.Second
+	minPause        = 1 * time.Second // before the second attempt to connect
+	maxPause        = 30 * time.Second
+	sessionExpiry   = 10 * time.Minute // how long the cloud keeps commands for a gateway that is away
+)
+
+// Config makes a link. All fields are required.
+type Config struct {
+	Gateway  sconce.EUI64
+	Address  string      // host:port to connect to
+	TLS      *tls.Config // as made by [ClientTLS]
+	MaxBytes int         // of the buffer
+
+	// Receive is given every valid message from the cloud, in order, on a
+	// goroutine of the link. The message is acknowledged when it returns.
+	Receive func(wire.Down)
+
+	Log *slog.Logger
+	Now func() time.Time
+}
+
+// Link is the connection to the cloud, and the messages that wait for it.
+type Link struct {
+	cfg   Config
+	boot  uint64
+	pause time.Duration // the shortest between two attempts to connect
+	wake  chan struct{} // holds one token when there may be something to send
+
+	mu       sync.Mutex
+	buffer   *buffer.Buffer
+	sequence uint64
+	hello    wire.Hello
+	greeting []byte // the body of the last hello that was made
+	counters Counters
+	session  session
+}
+
+// Counters counts what a link did since it was made.
+type Counters struct {
+	Connects  uint64 // connections that were accepted
+	Sent      uint64 // messages written, repetitions included
+	Acked     uint64 // messages that the cloud has committed
+	Refused   uint64 // messages that the cloud will never take
+	Malformed uint64 // messages from the cloud that could not be read
+	Unknown   uint64 // messages from the cloud of a kind that this version does not know
+}
+
+// New returns a link that is not connected. It takes messages at once.
+func New(cfg Config, hello wire.Hello) *Link {
+	return &Link{
+		cfg:    cfg,
+		boot:   newBoot(),
+		pause:  minPause,
+		wake:   make(chan struct{}, 1),
+		buffer: buffer.New(cfg.MaxBytes),
+		hello:  hello,
+	}
+}
+
+// newBoot draws the number of this start, 1 to 2^63-1.
+func newBoot() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return max(1, binary.BigEndian.Uint64(b[:])>>1)
+}
+
+// Send numbers a message and keeps it until the cloud has acknowledged it. It
+// never blocks; what happens when there is no room is said by [buffer.Buffer.Add].
+func (l *Link) Send(body wire.Up) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.send(body)
+}
+
+func (l *Link) send(body wire.Up) {
+	h := wire.UpHeader{Version: wire.Version, Boot: l.boot, Sequence: l.sequence + 1, Sent: wire.Time(l.cfg.Now().UnixMilli())}
+	payload, err := wire.AppendUp(nil, h, body)
+	if err != nil {
+		// Makers of messages keep to the limits; this is a fault of ours, and
+		// nobody can do anything with the message. It stays below the level that
+		// is sent to the cloud, because that sending needs the mutex held here.
+		l.cfg.Log.Debug("a message could not be encoded", "kind", body.UpKind(), "err", err)
+		return
+	}
+	l.sequence++
+	l.buffer.Add(buffer.Message{Kind: body.UpKind(), Sequence: l.sequence, Payload: payload})
+	l.poke()
+}
+
+// poke makes the sender look again.
+func (l *Link) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // the token is already there
+	}
+}
+
+// SetHello changes what the gateway says of itself, and says it now when it is
+// connected.
+func (l *Link) SetHello(h wire.Hello) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hello = h
+	if l.session.conn != nil {
+		l.greet()
+	}
+}
+
+// greet makes a hello, unless the very same one still waits for its
+// acknowledgement.
+func (l *Link) greet() {
+	h := l.hello
+	h.Dropped = l.buffer.Dropped()
+	body, err := wire.AppendUp(nil, wire.UpHeader{Version: wire.Version, Boot: 1, Sequence: 1}, h)
+	if err == nil && bytes.Equal(body, l.greeting) && l.buffer.Holds(wire.KindHello) {
+		return
+	}
+	l.greeting = body
+	l.send(h)
+}
+
+// Counters returns what the link has counted.
+func (l *Link) Counters() Counters {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counters
+}
+
+// Waiting returns how many messages wait for their acknowledgement.
+func (l *Link) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Len()
+}
+
+// Run connects, and connects again whenever the connection is lost, until ctx
+// is done.
+func (l *Link) Run(ctx context.Context) {
+	pause := l.pause
+	for {
+		stable, err := l.connection(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if stable {
+			pause = l.pause
+		}
+		wait := l.pause + mathrand.N(pause) //nolint:gosec // spreads the load; nothing secret about it
+		pause = min(2*pause, maxPause-l.pause)
+		l.cfg.Log.Warn("no connection to the cloud", "address", l.cfg.Address, "err", err, "again_in", wait.Round(time.Millisecond))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// receive reads a message from the cloud and hands it on.
+func (l *Link) receive(topic string, payload []byte) {
+	body, err := parseDown(l.cfg.Gateway, topic, payload)
+	switch {
+	case err != nil:
+		l.count(func(c *Counters) { c.Malformed++ })
+		l.cfg.Log.Warn("a message from the cloud could not be read", "topic", topic, "err", err)
+	case body == nil:
+		l.count(func(c *Counters) { c.Unknown++ })
+		l.cfg.Log.Info("a message from the cloud is of an unknown kind", "topic", topic)
+	default:
+		l.cfg.Receive(body)
+	}
+}
+
+func (l *Link) count(f func(*Counters)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f(&l.counters)
+}
+
+// parseDown reads a message for gateway g; the result is nil when its kind is
+// not known.
+func parseDown(g sconce.EUI64, topic string, payload []byte) (wire.Down, error) {
+	to, kind, err := wire.ParseDownTopic(topic)
+	if err != nil {
+		return nil, err
+	}
+	if to != g {
+		return nil, fmt.Errorf("it is for gateway %s", to)
+	}
+	_, body, err := wire.ParseDownHeader(payload)
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case wire.KindAdopt:
+		m, err := wire.ParseBody[wire.Adopt](body)
+		return m, err
+	case wire.KindDesired:
+		m, err := wire.ParseBody[wire.Desired](body)
+		return m, err
+	case wire.KindCommand:
+		m, err := wire.ParseBody[wire.Command](body)
+		return m, err
+	}
+	return nil, nil
+}

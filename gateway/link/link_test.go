@@ -1,0 +1,351 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eclipse/paho.golang/packets"
+
+	"sconce/gateway/buffer"
+	"sconce/wire"
+)
+
+// rig is a link that runs against a scripted server.
+type rig struct {
+	*server
+	link     *Link
+	received chan wire.Down
+	log      *lines
+}
+
+type lines struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newRig(t *testing.T) *rig {
+	a := newAuthority(t)
+	r := &rig{server: newServer(t, a), received: make(chan wire.Down, 16), log: &lines{}}
+	r.link = newLink(r, ClientTLS(a.pool(), "mq.test", a.issue(gatewayID.String(), x509.ExtKeyUsageClientAuth)))
+	r.run(t)
+	return r
+}
+
+func newLink(r *rig, config *tls.Config) *Link {
+	l := New(Config{
+		Gateway: gatewayID, Address: r.address(), TLS: config,
+		Receive: func(m wire.Down) { r.received <- m },
+		Log:     slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:     time.Now,
+	}, wire.Hello{Model: "test", BootCount: 1})
+	l.pause = time.Millisecond
+	return l
+}
+
+func (r *rig) run(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { r.link.Run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+// events returns a message that can be told from others by its number.
+func event(n int) wire.Events {
+	return wire.Events{Events: []wire.Event{{Device: 1, At: wire.Time(n), Kind: wire.EventJoined}}}
+}
+
+func header(t *testing.T, m *packets.Publish) wire.UpHeader {
+	t.Helper()
+	h, _, err := wire.ParseUpHeader(m.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func hello(t *testing.T, m *packets.Publish) wire.Hello {
+	t.Helper()
+	if m.Topic != wire.UpTopic(gatewayID, wire.KindHello) {
+		t.Fatalf("received %s, want a hello", m.Topic)
+	}
+	_, body, err := wire.ParseUpHeader(m.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := wire.ParseBody[wire.Hello](body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestConnectsAsItselfAndSaysHelloFirst(t *testing.T) {
+	r := newRig(t)
+	r.link.Send(event(1)) // before the connection is there
+	p, c := r.accept(false, 100)
+	if c.ClientID != gatewayID.String() || c.CleanStart || c.KeepAlive != 15 || c.UsernameFlag || c.PasswordFlag {
+		t.Errorf("connected with %+v", c)
+	}
+	if c.Properties.SessionExpiryInterval == nil || *c.Properties.SessionExpiryInterval != 600 {
+		t.Error("the session does not outlive the connection")
+	}
+	m := p.publish()
+	if h := hello(t, m); h.Model != "test" || h.BootCount != 1 {
+		t.Errorf("said %+v", h)
+	}
+	if m.QoS != 1 || m.Duplicate {
+		t.Errorf("sent with QoS %d, dup %v", m.QoS, m.Duplicate)
+	}
+	next := p.publish()
+	if next.Topic != wire.UpTopic(gatewayID, wire.KindEvents) || header(t, next).Sequence != 1 {
+		t.Errorf("then %s, %+v", next.Topic, header(t, next))
+	}
+}
+
+// What was not acknowledged is sent again on the next connection: hello first,
+// then the same messages with the same numbers in the same order, marked as
+// repeated when and only when the server has kept the session.
+func TestWhatWasNotAcknowledgedIsSentAgain(t *testing.T) {
+	for name, present := range map[string]bool{"session kept": true, "session lost": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			p, _ := r.accept(false, 100)
+			p.ack(p.publish(), 0)
+			var first []*packets.Publish
+			for i := range 5 {
+				r.link.Send(event(i + 1))
+				first = append(first, p.publish())
+			}
+			p.ack(first[1], 0)
+			await(t, func() bool { return r.link.Counters().Acked == 2 })
+			p.conn.Close()
+
+			p, _ = r.accept(present, 100)
+			if m := p.publish(); m.Duplicate {
+				t.Errorf("the new hello is marked as repeated")
+			} else {
+				hello(t, m)
+			}
+			for _, want := range slices.Delete(first, 1, 2) {
+				got := p.publish()
+				if got.Topic != want.Topic || string(got.Payload) != string(want.Payload) {
+					t.Fatalf("sent %+v, want %+v again", header(t, got), header(t, want))
+				}
+				if present && got.PacketID != want.PacketID {
+					t.Errorf("packet identifier %d, was %d (MQTT 5, 4.4)", got.PacketID, want.PacketID)
+				}
+				if got.Duplicate != present {
+					t.Errorf("dup %v with session present %v", got.Duplicate, present)
+				}
+				p.ack(got, 0)
+			}
+			await(t, func() bool { return r.link.Waiting() == 1 }) // the hello
+		})
+	}
+}
+
+func TestNoMoreOnTheWayThanTheServerAllows(t *testing.T) {
+	r := newRig(t)
+	for i := range 10 {
+		r.link.Send(event(i + 1))
+	}
+	p, _ := r.accept(false, 3)
+	got := []*packets.Publish{p.publish(), p.publish(), p.publish()}
+	p.conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if cp, err := packets.ReadPacket(p.conn); err == nil && cp.Type != packets.PINGREQ {
+		t.Fatalf("a fourth packet: %v", cp)
+	}
+	p.ack(got[0], 0)
+	if h := header(t, p.publish()); h.Sequence != 3 {
+		t.Errorf("sequence %d, want 3", h.Sequence)
+	}
+}
+
+func TestNothingIsLostAcrossManyConnections(t *testing.T) {
+	r := newRig(t)
+	const messages = 200
+	for i := range messages {
+		r.link.Send(event(i + 1))
+	}
+	known, acked := map[uint64]bool{}, map[uint64]bool{}
+	last := uint64(0)
+	for connection := 0; len(acked) < messages; connection++ {
+		p, _ := r.accept(connection%2 == 1, 20)
+		for i := range 25 {
+			m := p.publish()
+			h := header(t, m)
+			if strings.HasSuffix(m.Topic, "/events") && !known[h.Sequence] {
+				if h.Sequence < last {
+					t.Fatalf("sequence %d first seen after %d", h.Sequence, last)
+				}
+				last, known[h.Sequence] = h.Sequence, true
+			}
+			if i%3 == 0 && len(acked) < messages/2 {
+				continue // stays unacknowledged
+			}
+			p.ack(m, 0)
+			if strings.HasSuffix(m.Topic, "/events") {
+				acked[h.Sequence] = true
+			}
+			if len(acked) == messages || i == 23 {
+				break
+			}
+		}
+		p.conn.Close()
+	}
+}
+
+func TestARefusedMessageIsNotSentForEver(t *testing.T) {
+	r := newRig(t)
+	p, _ := r.accept(false, 100)
+	p.ack(p.publish(), 0)
+	r.link.Send(event(1))
+	p.ack(p.publish(), 0x99) // payload format invalid
+	await(t, func() bool { return r.link.Counters().Refused == 1 })
+	if r.link.Waiting() != 0 {
+		t.Error("the refused message is still there")
+	}
+	if !strings.Contains(r.log.String(), "refused a message") {
+		t.Errorf("nobody was told: %s", r.log)
+	}
+	p.conn.Close()
+	p, _ = r.accept(true, 100)
+	if h := hello(t, p.publish()); len(h.Dropped) != 1 || h.Dropped[0] != (wire.Dropped{Kind: wire.KindEvents, Count: 1}) {
+		t.Errorf("hello accounts for %v", h.Dropped)
+	}
+}
+
+func TestMessagesFromTheCloud(t *testing.T) {
+	r := newRig(t)
+	p, _ := r.accept(false, 100)
+	down := func(topic string, payload []byte) {
+		p.write(&packets.Publish{Topic: topic, QoS: 1, PacketID: 7, Payload: payload, Properties: &packets.Properties{}})
+	}
+	adopt, err := wire.AppendDown(nil, wire.DownHeader{Version: 1}, wire.Adopt{Project: "p", Network: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := wire.DownTopic(gatewayID, wire.KindAdopt)
+	down(wire.DownTopic(2, wire.KindAdopt), adopt)           // another gateway's
+	down(own, []byte("nonsense"))                            // not CBOR
+	down(wire.DownTopic(gatewayID, "sing"), adopt)           // of a later version
+	down(wire.DownTopic(gatewayID, wire.KindCommand), adopt) // not a command
+	down(own, adopt)
+	if got := <-r.received; got != (wire.Adopt{Project: "p", Network: "n"}) {
+		t.Errorf("received %+v", got)
+	}
+	for acks := 0; acks < 5; {
+		if cp := p.read(); cp.Type == packets.PUBACK {
+			acks++
+		}
+	}
+	if c := r.link.Counters(); c.Malformed != 3 || c.Unknown != 1 {
+		t.Errorf("counted %+v, want 3 malformed and 1 unknown", c)
+	}
+}
+
+func TestAChangedHelloIsSaidAtOnce(t *testing.T) {
+	r := newRig(t)
+	p, _ := r.accept(false, 100)
+	p.ack(p.publish(), 0)
+	await(t, func() bool { return r.link.Waiting() == 0 })
+	r.link.SetHello(wire.Hello{Model: "test", Network: &wire.Network{Channel: 15}})
+	if h := hello(t, p.publish()); h.Network == nil || h.Network.Channel != 15 {
+		t.Errorf("said %+v", h)
+	}
+}
+
+// A server that accepts and drops again and again does not fill the buffer with
+// hellos.
+func TestHellosDoNotPileUp(t *testing.T) {
+	r := newRig(t)
+	for range 10 {
+		p, _ := r.accept(true, 100)
+		hello(t, p.publish())
+		p.conn.Close()
+	}
+	r.accept(true, 100)
+	if n := r.link.Waiting(); n != 1 {
+		t.Errorf("%d messages wait, want the one hello", n)
+	}
+}
+
+func TestTLSRefusesTheWrongServer(t *testing.T) {
+	good, other := newAuthority(t), newAuthority(t)
+	own := good.issue(gatewayID.String(), x509.ExtKeyUsageClientAuth)
+	for name, config := range map[string]*tls.Config{
+		"another name":      ClientTLS(good.pool(), "mq.other", own),
+		"another authority": ClientTLS(other.pool(), "mq.test", own),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &rig{server: newServer(t, good), log: &lines{}}
+			r.link = newLink(r, config)
+			go func() { (<-r.accepted).conn.(*tls.Conn).Handshake() }()
+			if _, err := r.link.connection(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestIdentityComesFromTheCertificate(t *testing.T) {
+	a := newAuthority(t)
+	e, err := Identity(a.issue(gatewayID.String(), x509.ExtKeyUsageClientAuth))
+	if err != nil || e != gatewayID {
+		t.Errorf("identity %s, %v", e, err)
+	}
+	if _, err := Identity(a.issue("mq.test", x509.ExtKeyUsageServerAuth)); err == nil || !strings.Contains(err.Error(), "mq.test") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := Identity(tls.Certificate{}); err == nil {
+		t.Error("no certificate has an identity")
+	}
+}
+
+func TestSendWithoutConnectionKeepsWithinTheBuffer(t *testing.T) {
+	l := New(Config{Gateway: gatewayID, Log: slog.New(slog.DiscardHandler), Now: time.Now}, wire.Hello{})
+	long := wire.Log{Lines: []wire.LogLine{{Message: strings.Repeat("x", wire.MaxPayload/2)}}}
+	for range 1000 {
+		l.Send(long)
+	}
+	l.Send(wire.Log{Lines: []wire.LogLine{{Message: strings.Repeat("x", wire.MaxPayload)}}}) // cannot be encoded
+	if l.buffer.Bytes() > buffer.MinMaxBytes {
+		t.Errorf("%d bytes held, at most %d allowed", l.buffer.Bytes(), buffer.MinMaxBytes)
+	}
+	if d := l.buffer.Dropped(); len(d) != 1 || int(d[0].Count)+l.Waiting() != 1000 {
+		t.Errorf("dropped %v with %d waiting of 1000", d, l.Waiting())
+	}
+}
+
+// await waits for something that another goroutine does.
+func await(t *testing.T, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for range 5000 {
+		if done() {
+			return
+		}
+		<-tick.C
+	}
+	t.Fatal("it did not happen within 5 s")
+}
