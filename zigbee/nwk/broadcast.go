@@ -1,0 +1,205 @@
+package nwk
+
+import (
+	"sconce/zigbee"
+	"time"
+)
+
+// The limits and times of broadcasts (3.5.1 and 3.5.2, tables 3-57 and 3-58).
+const (
+	maxBroadcasts       = 48                     // transactions; when full, further broadcasts are dropped and counted
+	broadcastLife       = 9 * time.Second        // nwkNetworkBroadcastDeliveryTime
+	passiveAckTimeout   = 500 * time.Millisecond // nwkPassiveAckTimeout
+	maxBroadcastRetries = 2                      // nwkMaxBroadcastRetries
+	broadcastJitter     = 64 * time.Millisecond  // nwkcMaxBroadcastJitter
+)
+
+// broadcast is an entry of the broadcast transaction table (3.6.5).
+type broadcast struct {
+	src     zigbee.ShortAddr
+	seq     uint8
+	expires time.Time                    // zero: free
+	relayed [(MaxNodes + 63) / 64]uint64 // by which nodes, by their slot
+}
+
+func (l *Layer) findBroadcast(src zigbee.ShortAddr, seq uint8, now time.Time) *broadcast {
+	for i := range l.broadcasts {
+		b := &l.broadcasts[i]
+		if b.src == src && b.seq == seq && b.expires.After(now) {
+			return b
+		}
+	}
+	return nil
+}
+
+// track makes an entry for a broadcast, and returns nil when the table is full.
+func (l *Layer) track(now time.Time, h Header) *broadcast {
+	for i := range l.broadcasts {
+		b := &l.broadcasts[i]
+		if !b.expires.After(now) && !l.tracked(b) {
+			*b = broadcast{src: h.Src, seq: h.Seq, expires: now.Add(broadcastLife)}
+			return b
+		}
+	}
+	return nil
+}
+
+// tracked reports whether a queued frame still refers to an entry.
+func (l *Layer) tracked(b *broadcast) bool {
+	for i := range l.queue {
+		if l.queue[i].broadcast == b {
+			return true
+		}
+	}
+	return false
+}
+
+// receiveBroadcast reports whether a broadcast, heard from a neighbour, is new
+// and for this node, and queues it to be relayed.
+func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header, payload []byte) bool {
+	if b := l.findBroadcast(h.Src, h.Seq, now); b != nil {
+		l.counters.Duplicates++
+		l.markRelayed(b, from)
+		return false
+	}
+	if h.Radius <= 1 {
+		return true // nobody relays it, so nobody hears it twice but by a retry, which MAC and APS reject
+	}
+	b := l.track(now, h)
+	if b == nil {
+		l.counters.BroadcastFull++
+		return false
+	}
+	l.markRelayed(b, from)
+	if h.Src != from {
+		l.markRelayed(b, h.Src)
+	}
+	if q := l.freeItem(); q != nil {
+		h.Radius--
+		l.fill(q, h, 0, payload)
+		q.broadcast = b
+		q.state, q.at = waiting, now.Add(l.jitter(broadcastJitter))
+	}
+	return true
+}
+
+// ownEcho takes a relayed copy of an own broadcast as a passive acknowledgement.
+// It is not decrypted: a forged copy could save a retry at most.
+func (l *Layer) ownEcho(from zigbee.ShortAddr, h Header) {
+	for i := range l.broadcasts {
+		if b := &l.broadcasts[i]; b.src == h.Src && b.seq == h.Seq && !b.expires.IsZero() {
+			l.markRelayed(b, from)
+			return
+		}
+	}
+}
+
+func (l *Layer) markRelayed(b *broadcast, by zigbee.ShortAddr) {
+	for i := range l.nodes {
+		if l.nodes[i].short == by {
+			b.relayed[i/64] |= 1 << (i % 64)
+			return
+		}
+	}
+}
+
+// relayedByAll reports whether every router nearby has passed the broadcast on.
+func (l *Layer) relayedByAll(b *broadcast, now time.Time) bool {
+	for i := range l.nodes {
+		if l.nodes[i].isRouter(now) && b.relayed[i/64]>>(i%64)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *Layer) broadcastSent(q *item, now time.Time, sent bool) {
+	if q.handle != 0 {
+		l.emit(Output{Kind: SendDone, Handle: q.handle, OK: sent})
+		q.handle = 0
+	}
+	if q.broadcast == nil {
+		l.finish(q, sent)
+		return
+	}
+	q.state, q.at = listening, now.Add(passiveAckTimeout)
+}
+
+// repeatBroadcast sends a broadcast again that not every router has relayed (3.6.5).
+func (l *Layer) repeatBroadcast(q *item, now time.Time) {
+	if q.tries == maxBroadcastRetries || l.relayedByAll(q.broadcast, now) {
+		l.finish(q, true)
+		return
+	}
+	q.tries++
+	q.state = ready
+}
+
+// linkStatusPeriod is nwkLinkStatusPeriod (3.5.2, table 3-58).
+const linkStatusPeriod = 15 * time.Second
+
+// sendLinkStatus tells the neighbours how well this node hears them (3.6.3.4.1).
+func (l *Layer) sendLinkStatus(now time.Time) {
+	l.linkStatusAt = now.Add(linkStatusPeriod - time.Second + l.jitter(2*time.Second))
+	h := Header{Type: TypeCommand, Dst: zigbee.BroadcastRouters, Radius: 1, Secured: true, SrcEUI64: l.eui64}
+	var links [maxLinks]Link
+	n, first := 0, true
+	flush := func(last bool) {
+		var b [maxFrame]byte
+		l.enqueue(now, h, 0, AppendLinkStatus(b[:0], first, last, links[:n]))
+		n, first = 0, false
+	}
+	for a := range l.routersInOrder(now) {
+		if n == maxLinks {
+			flush(false)
+		}
+		links[n] = Link{Short: a.short, Incoming: cost(a.lqi), Outgoing: a.cost}
+		n++
+	}
+	flush(true)
+}
+
+// routersInOrder yields the neighbouring routers by ascending short address, as
+// link status demands (3.4.8.3.2).
+func (l *Layer) routersInOrder(now time.Time) func(yield func(*node) bool) {
+	return func(yield func(*node) bool) {
+		for at := -1; ; {
+			var next *node
+			for _, n := range l.nodes {
+				if n.isRouter(now) && int(n.short) > at && n.short != zigbee.Unassigned && (next == nil || n.short < next.short) {
+					next = n
+				}
+			}
+			if next == nil || !yield(next) {
+				return
+			}
+			at = int(next.short)
+		}
+	}
+}
+
+// receiveLinkStatus notes that the sender is a router, and how well it hears this
+// node.
+func (l *Layer) receiveLinkStatus(now time.Time, sender *node, c LinkStatusCommand) {
+	sender.router = now
+	for i := range c.Len() {
+		if k := c.Link(i); k.Short == l.net.Short {
+			sender.cost = k.Incoming
+		}
+	}
+}
+
+// cost maps the link quality of received frames to a link cost of 1 to 7
+// (3.6.3.1 leaves the mapping to the implementer).
+func cost(lqi uint8) uint8 {
+	switch {
+	case lqi >= 180:
+		return 1
+	case lqi >= 130:
+		return 3
+	case lqi >= 80:
+		return 5
+	default:
+		return 7
+	}
+}

@@ -1,0 +1,229 @@
+package nwk
+
+import (
+	"sconce/zigbee"
+	"time"
+)
+
+// The limits and times of the layer.
+const (
+	MaxNodes = 320 // devices whose addresses and counters are held; frames of further ones are refused and counted
+	MaxQueue = 32  // frames that wait or are being sent; when full, Send refuses
+
+)
+
+// Network says which network the node is in, and as what (3.5.2).
+type Network struct {
+	PAN      zigbee.PANID
+	Extended zigbee.ExtendedPANID
+	Short    zigbee.ShortAddr
+	UpdateID uint8
+	Depth    uint8
+}
+
+// Counters counts what the layer refused or gave up.
+type Counters struct {
+	Malformed     uint64 // frames that could not be parsed or are not supported
+	Unsecured     uint64 // frames without security where it is required
+	UnknownKey    uint64 // frames secured with a key that this node does not have
+	Forged        uint64 // frames whose integrity code is wrong
+	Replayed      uint64 // frames with a counter that was seen before
+	TableFull     uint64 // frames of devices for which there is no room
+	Duplicates    uint64 // broadcasts heard again
+	BroadcastFull uint64 // broadcasts dropped because the transaction table is full
+	NotForUs      uint64 // frames for other nodes
+	Refused       uint64 // commands that are not allowed: unsecured rejoin, leave from the wrong node
+	Failed        uint64 // unicasts given up after all retries
+	HeldForState  uint64 // times that a frame had to wait for a saved frame counter
+}
+
+// OutputKind says what an [Output] is.
+type OutputKind uint8
+
+// The kinds of output.
+const (
+	SendDone    OutputKind = iota + 1 // a request with a handle is over
+	NodeLeft                          // a device said that it leaves
+	ToldToLeave                       // the trust centre tells this node to leave
+)
+
+// Output is something that the layer above must know and that is no received data.
+type Output struct {
+	Kind   OutputKind
+	Handle uint32 // SendDone
+	OK     bool   // SendDone: the next hop has it, or the broadcast was sent
+	EUI64  zigbee.EUI64
+	Short  zigbee.ShortAddr // NodeLeft
+}
+
+// key is a network key in use. The layer holds the active one and the one before
+// or after it (4.3.1.2).
+type key struct {
+	envelope *zigbee.Envelope // nil: none
+	key      zigbee.NetworkKey
+	seq      uint8
+}
+
+// Layer is the network layer of one node. It is made by [New] and not safe for
+// concurrent use.
+type Layer struct {
+	eui64  zigbee.EUI64
+	random func([]byte)
+
+	net    Network
+	keys   [2]key
+	active int
+	former key // the active one of the network that was left
+
+	counter uint32 // the next outgoing frame counter
+	held    bool   // a frame waits for covered to rise
+	covered uint32 // counters below this may be used: a saved state says that they are
+
+	seq     uint8
+	order   uint32 // of the next request
+	queue   [MaxQueue]item
+	sending *item
+	tx      [maxFrame]byte
+
+	nodes      []*node // slots are never moved nor removed
+	broadcasts [maxBroadcasts]broadcast
+	outputs    []Output
+
+	linkStatusAt time.Time
+	counters     Counters
+}
+
+// New returns a layer for the node with the given address that is in no network.
+// random fills a slice.
+func New(eui64 zigbee.EUI64, random func([]byte)) *Layer {
+	l := &Layer{eui64: eui64, random: random}
+	var b [1]byte
+	random(b[:])
+	l.seq = b[0]
+	return l
+}
+
+// SetNetwork says which network the node is in.
+func (l *Layer) SetNetwork(n Network) { l.net = n }
+
+// Network returns what was set last.
+func (l *Layer) Network() Network { return l.net }
+
+// SetKey makes k the active network key. The key before it still opens frames
+// until it is replaced in turn. Setting the active key again changes nothing.
+func (l *Layer) SetKey(seq uint8, k zigbee.NetworkKey) {
+	if a := &l.keys[l.active]; a.envelope != nil {
+		if a.seq == seq && a.key.Equal(k) {
+			return
+		}
+		l.active = 1 - l.active
+	}
+	again := l.former.seq == seq && l.former.key.Equal(k)
+	l.keys[l.active] = key{envelope: zigbee.NewEnvelope(k), key: k, seq: seq}
+	for _, n := range l.nodes {
+		if !again {
+			n.next[l.active] = 0
+		}
+	}
+	l.former = key{}
+}
+
+// Key returns the active network key and its sequence number, and false when
+// there is none: the node is not authenticated.
+func (l *Layer) Key() (uint8, zigbee.NetworkKey, bool) {
+	k := &l.keys[l.active]
+	return k.seq, k.key, k.envelope != nil
+}
+
+// Start begins what a router in a network does by itself: link status.
+func (l *Layer) Start(now time.Time) { l.linkStatusAt = now.Add(l.jitter(time.Second)) }
+
+// Leave forgets the network, its keys, addresses and queue. The frame counters go
+// on: should the node come back to the same key, no outgoing counter is used twice,
+// and no old frame of another node is accepted.
+func (l *Layer) Leave() {
+	for i := range l.queue {
+		l.finish(&l.queue[i], false)
+	}
+	if k := l.keys[l.active]; k.envelope != nil {
+		l.former = k
+	}
+	l.net, l.keys = Network{}, [2]key{}
+	for _, n := range l.nodes {
+		n.short, n.router, n.cost = zigbee.Unassigned, time.Time{}, 0
+	}
+	l.broadcasts = [maxBroadcasts]broadcast{}
+	l.linkStatusAt = time.Time{}
+}
+
+// Counter returns the outgoing frame counter that the next frame will use.
+func (l *Layer) Counter() uint32 { return l.counter }
+
+// Resume sets the outgoing frame counter from a saved state. Nothing that is
+// secured is sent before [Layer.Cover].
+func (l *Layer) Resume(counter uint32) { l.counter, l.covered = counter, counter }
+
+// Cover says that a saved state resumes at the given counter: those below it may
+// be used.
+func (l *Layer) Cover(counter uint32) { l.covered = max(l.covered, counter) }
+
+// Left returns how many counters may still be used.
+func (l *Layer) Left() uint32 { return l.covered - l.counter }
+
+// Counters returns what was counted since the layer was made.
+func (l *Layer) Counters() Counters { return l.counters }
+
+func (l *Layer) emit(o Output) { l.outputs = append(l.outputs, o) }
+
+// NextOutput returns and removes the oldest output.
+func (l *Layer) NextOutput() (Output, bool) {
+	if len(l.outputs) == 0 {
+		return Output{}, false
+	}
+	o := l.outputs[0]
+	l.outputs = append(l.outputs[:0], l.outputs[1:]...)
+	return o, true
+}
+
+// Deadline returns when [Layer.Advance] has something to do.
+func (l *Layer) Deadline() (time.Time, bool) {
+	d := l.linkStatusAt
+	for i := range l.queue {
+		if q := &l.queue[i]; q.state == waiting || q.state == listening {
+			d = earlier(d, q.at)
+		}
+	}
+	return d, !d.IsZero()
+}
+
+// Advance does what is due.
+func (l *Layer) Advance(now time.Time) {
+	for i := range l.queue {
+		q := &l.queue[i]
+		if q.state == waiting && due(q.at, now) {
+			q.state = ready
+		}
+		if q.state == listening && due(q.at, now) {
+			l.repeatBroadcast(q, now)
+		}
+	}
+	if due(l.linkStatusAt, now) {
+		l.sendLinkStatus(now)
+	}
+}
+
+func (l *Layer) jitter(limit time.Duration) time.Duration {
+	var b [2]byte
+	l.random(b[:])
+	return limit * time.Duration(int(b[0])|int(b[1])<<8) >> 16
+}
+
+func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
+
+// earlier returns the earlier of two times, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,149 @@
+package nwk
+
+import (
+	"sconce/zigbee"
+	"time"
+)
+
+// Indication is a received data frame for this node (3.2.1.3).
+type Indication struct {
+	Src, Dst zigbee.ShortAddr
+	SrcEUI64 zigbee.EUI64 // of the originator; 0 when not known
+	Payload  []byte       // lies in the received frame
+	Secured  bool         // was protected with the network key
+	LQI      uint8        // of the last hop
+}
+
+// Receive takes a frame from the node with short address from. A secured frame is
+// decrypted in place. A frame without security is passed up only while this node has no
+// network key and the frame is for it alone: so a network key can reach it.
+func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi uint8) (Indication, bool) {
+	h, rest, err := ParseHeader(frame)
+	if err != nil {
+		l.counters.Malformed++
+		return Indication{}, false
+	}
+	if h.Src == l.net.Short && l.keys[l.active].envelope != nil {
+		l.ownEcho(from, h)
+		return Indication{}, false
+	}
+	ind := Indication{Src: h.Src, Dst: h.Dst, LQI: lqi}
+	var sender *node
+	if h.Secured {
+		if rest, sender = l.open(frame, h, rest, from); sender == nil {
+			return Indication{}, false
+		}
+		sender.lqi = lqi
+		ind.Secured = true
+	} else if !l.acceptsUnsecured(h) {
+		l.counters.Unsecured++
+		return Indication{}, false
+	}
+	if sender != nil && h.SrcEUI64 != 0 {
+		l.Learn(h.SrcEUI64, h.Src)
+	}
+	ind.SrcEUI64, _ = l.EUI64Of(h.Src)
+	if h.Type == TypeCommand {
+		l.receiveCommand(now, sender, h, rest)
+		return Indication{}, false
+	}
+	ind.Payload = rest
+	if h.Dst.IsBroadcast() {
+		return ind, l.receiveBroadcast(now, from, h, rest)
+	}
+	if h.Dst != l.net.Short {
+		l.counters.NotForUs++
+		return Indication{}, false
+	}
+	return ind, true
+}
+
+// acceptsUnsecured holds the one exception to network security (4.6.3.2).
+func (l *Layer) acceptsUnsecured(h Header) bool {
+	return l.keys[l.active].envelope == nil && h.Type == TypeData && h.Dst == l.net.Short && !h.Dst.IsBroadcast()
+}
+
+// open checks and decrypts a secured frame (4.3.1.2) and returns its payload and
+// the entry of the device that secured it: the last hop. The entry is nil when
+// the frame is refused.
+func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAddr) ([]byte, *node) {
+	aux, _, err := zigbee.ParseAux(secured)
+	if err != nil || aux.Key != zigbee.KeyNetwork || !aux.HasSource || aux.Source == l.eui64 || aux.Source == 0 {
+		l.counters.Malformed++
+		return nil, nil
+	}
+	slot := l.active
+	if l.keys[slot].seq != aux.KeySequence {
+		slot = 1 - slot
+	}
+	k := &l.keys[slot]
+	if k.envelope == nil || k.seq != aux.KeySequence {
+		l.counters.UnknownKey++
+		return nil, nil
+	}
+	n := l.byEUI64(aux.Source)
+	if n != nil && aux.Counter < n.next[slot] || aux.Counter == 1<<32-1 {
+		l.counters.Replayed++
+		return nil, nil
+	}
+	payload, err := k.envelope.Open(frame, len(frame)-len(secured), aux, aux.Source)
+	if err != nil {
+		l.counters.Forged++
+		return nil, nil
+	}
+	// Only now is the sender's word worth an entry.
+	if n = l.add(aux.Source); n == nil {
+		l.counters.TableFull++
+		return nil, nil
+	}
+	n.next[slot] = aux.Counter + 1
+	if h.Src == from {
+		// The network header is authentic, the MAC header is not.
+		l.Learn(aux.Source, from)
+	}
+	return payload, n
+}
+
+func (l *Layer) receiveCommand(now time.Time, sender *node, h Header, payload []byte) {
+	if len(payload) == 0 {
+		l.counters.Malformed++
+		return
+	}
+	switch CommandID(payload[0]) {
+	case LinkStatus:
+		c, err := ParseLinkStatus(payload)
+		if err != nil {
+			l.counters.Malformed++
+			return
+		}
+		l.receiveLinkStatus(now, sender, c)
+	case Leave:
+		o, err := ParseLeave(payload)
+		if err != nil {
+			l.counters.Malformed++
+			return
+		}
+		l.receiveLeave(sender, h, o)
+	case RejoinRequest, EndDeviceTimeoutRq:
+		l.counters.Refused++
+	}
+}
+
+// receiveLeave obeys the trust centre alone (3.6.1.10.3 leaves the policy to the
+// node), and believes a device only about itself.
+func (l *Layer) receiveLeave(sender *node, h Header, o LeaveOptions) {
+	switch {
+	case o&LeaveRequest == 0:
+		if sender.short != h.Src {
+			l.counters.Refused++
+			return
+		}
+		e, a := sender.eui64, sender.short
+		sender.short, sender.router = zigbee.Unassigned, time.Time{} // the counters stay: an old frame stays old
+		l.emit(Output{Kind: NodeLeft, EUI64: e, Short: a})
+	case h.Dst == l.net.Short && h.Src == zigbee.Coordinator && sender.short == zigbee.Coordinator && l.net.Short != zigbee.Coordinator:
+		l.emit(Output{Kind: ToldToLeave})
+	default:
+		l.counters.Refused++
+	}
+}

@@ -1,0 +1,201 @@
+package nwk
+
+import (
+	"sconce/zigbee"
+	"time"
+)
+
+const (
+	maxFrame = 116 // bytes for this layer in a MAC frame with short addresses: 125 less 9
+
+	unicastTries = 3                     // each with the radio's own retries
+	unicastPause = 50 * time.Millisecond // between them
+
+	// DefaultRadius is twice nwkMaxDepth (3.2.1.1.3 with table 3-58).
+	DefaultRadius = 30
+)
+
+// Request asks for a data frame to be sent (3.2.1.1).
+type Request struct {
+	Handle    uint32 // returned by [SendDone]; 0 for none
+	Dst       zigbee.ShortAddr
+	Radius    uint8 // 0 for [DefaultRadius]
+	Unsecured bool  // only for a frame that brings a network key to a device without one
+	Payload   []byte
+}
+
+type itemState uint8
+
+const (
+	free      itemState = iota
+	ready               // for the radio
+	waiting             // until a time
+	sending             // the radio has it
+	listening           // a broadcast whose relaying by others is awaited
+)
+
+// item is a frame to send. It is kept in the clear and secured for each
+// transmission: a frame that is sent again has a new counter, so that what was
+// sent in between does not make it look like a replay.
+type item struct {
+	state     itemState
+	handle    uint32
+	order     uint32
+	hop       zigbee.ShortAddr
+	header    Header
+	payload   [maxFrame]byte
+	size      int
+	tries     uint8
+	at        time.Time
+	broadcast *broadcast // nil: not tracked
+}
+
+// Room reports whether a request would find room.
+func (l *Layer) Room() bool { return l.freeItem() != nil }
+
+func (l *Layer) freeItem() *item {
+	for i := range l.queue {
+		if l.queue[i].state == free {
+			return &l.queue[i]
+		}
+	}
+	return nil
+}
+
+// Send queues a data frame, whose payload is copied. It reports false when the
+// queue is full or the payload too long for one frame. A unicast goes to a neighbour.
+func (l *Layer) Send(now time.Time, r Request) bool {
+	h := Header{Type: TypeData, Dst: r.Dst, Radius: r.Radius, Secured: !r.Unsecured}
+	if h.Radius == 0 {
+		h.Radius = DefaultRadius
+	}
+	return l.enqueue(now, h, r.Handle, r.Payload)
+}
+
+// SendLeave queues a leave command: with [LeaveRequest], to tell a device to
+// leave; without, to say that this node leaves.
+func (l *Layer) SendLeave(now time.Time, handle uint32, dst zigbee.ShortAddr, o LeaveOptions) bool {
+	h := Header{Type: TypeCommand, Dst: dst, Radius: 1, Secured: true, SrcEUI64: l.eui64}
+	if e, ok := l.EUI64Of(dst); ok {
+		h.DstEUI64 = e
+	}
+	var b [2]byte
+	return l.enqueue(now, h, handle, AppendLeave(b[:0], o))
+}
+
+func (l *Layer) enqueue(now time.Time, h Header, handle uint32, payload []byte) bool {
+	q := l.freeItem()
+	if q == nil || len(payload) > l.room(h) {
+		return false
+	}
+	l.seq++
+	h.Src, h.Seq = l.net.Short, l.seq
+	l.fill(q, h, handle, payload)
+	if h.Dst.IsBroadcast() && h.Radius > 1 {
+		q.broadcast = l.track(now, h)
+	}
+	return true
+}
+
+func (l *Layer) fill(q *item, h Header, handle uint32, payload []byte) {
+	l.order++
+	*q = item{state: ready, handle: handle, order: l.order, hop: h.Dst, header: h, size: len(payload)}
+	copy(q.payload[:], payload)
+}
+
+// room returns how many bytes of payload fit a frame.
+func (l *Layer) room(h Header) int {
+	var b [maxFrame]byte
+	n := maxFrame - len(AppendHeader(b[:0], h))
+	if h.Secured {
+		n -= zigbee.Aux{Key: zigbee.KeyNetwork, HasSource: true}.Size() + zigbee.MICSize
+	}
+	return n
+}
+
+// Next returns the next frame for the radio and the neighbour that it is for, or
+// [zigbee.Broadcast]. It stays valid until [Layer.Done], which must follow before the
+// next call.
+func (l *Layer) Next() (hop zigbee.ShortAddr, frame []byte, ok bool) {
+	q := l.first()
+	if q == nil {
+		return 0, nil, false
+	}
+	if q.header.Secured && l.counter >= l.covered {
+		if !l.held {
+			l.held = true
+			l.counters.HeldForState++
+		}
+		return 0, nil, false
+	}
+	l.held = false
+	q.state, l.sending = sending, q
+	frame = AppendHeader(l.tx[:0], q.header)
+	if !q.header.Secured {
+		return q.hop, append(frame, q.payload[:q.size]...), true
+	}
+	k := &l.keys[l.active]
+	aux := zigbee.Aux{Key: zigbee.KeyNetwork, Counter: l.counter, HasSource: true, Source: l.eui64, KeySequence: k.seq}
+	l.counter++
+	return q.hop, k.envelope.Secure(frame, 0, aux, l.eui64, q.payload[:q.size]), true
+}
+
+// first returns the oldest frame that is ready and does not overtake another to
+// the same neighbour.
+func (l *Layer) first() *item {
+	var best *item
+	for i := range l.queue {
+		q := &l.queue[i]
+		if q.state != ready || best != nil && int32(q.order-best.order) > 0 {
+			continue
+		}
+		if q.header.Secured && l.keys[l.active].envelope == nil || l.overtakes(q) {
+			continue
+		}
+		best = q
+	}
+	return best
+}
+
+func (l *Layer) overtakes(q *item) bool {
+	if q.hop.IsBroadcast() {
+		return false
+	}
+	for i := range l.queue {
+		o := &l.queue[i]
+		if o.state == waiting && o.hop == q.hop && int32(o.order-q.order) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Done says how the transmission of the last frame from [Layer.Next] ended:
+// whether it was sent, and acknowledged where it was a unicast.
+func (l *Layer) Done(now time.Time, sent bool) {
+	q := l.sending
+	if q == nil || q.state != sending {
+		return
+	}
+	l.sending = nil
+	switch {
+	case q.hop.IsBroadcast():
+		l.broadcastSent(q, now, sent)
+	case sent:
+		l.finish(q, true)
+	case q.tries+1 < unicastTries:
+		q.tries++
+		q.state, q.at = waiting, now.Add(unicastPause)
+	default:
+		l.counters.Failed++
+		l.finish(q, false)
+	}
+}
+
+// finish frees an item and tells the end of its request once.
+func (l *Layer) finish(q *item, ok bool) {
+	if q.state != free && q.handle != 0 {
+		l.emit(Output{Kind: SendDone, Handle: q.handle, OK: ok})
+	}
+	q.state, q.handle, q.broadcast = free, 0, nil
+}

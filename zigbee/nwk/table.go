@@ -1,0 +1,124 @@
+package nwk
+
+import (
+	"sconce/zigbee"
+	"time"
+)
+
+// node is what is known of another device: the address map (3.6.1.7), the
+// neighbour table (3.6.1.5) and the incoming frame counters (4.3.3) in one.
+type node struct {
+	eui64  zigbee.EUI64
+	short  zigbee.ShortAddr // Unassigned: not known
+	next   [2]uint32        // lowest acceptable frame counter, by key slot
+	lqi    uint8            // of the last frame heard directly
+	cost   uint8            // outgoing, as its link status told; 0: not known
+	router time.Time        // when its last link status came; zero: never
+}
+
+// routerAge is how long a router counts as a neighbour after its last link status:
+// nwkRouterAgeLimit periods (3.6.3.4.2).
+const routerAge = 3 * linkStatusPeriod
+
+func (n *node) isRouter(now time.Time) bool {
+	return !n.router.IsZero() && now.Sub(n.router) <= routerAge
+}
+
+func (l *Layer) byEUI64(e zigbee.EUI64) *node {
+	for _, n := range l.nodes {
+		if n.eui64 == e {
+			return n
+		}
+	}
+	return nil
+}
+
+func (l *Layer) byShort(a zigbee.ShortAddr) *node {
+	for _, n := range l.nodes {
+		if n.short == a {
+			return n
+		}
+	}
+	return nil
+}
+
+// add returns the entry of a device, made when there is none, and nil when the
+// table is full.
+func (l *Layer) add(e zigbee.EUI64) *node {
+	if n := l.byEUI64(e); n != nil {
+		return n
+	}
+	if len(l.nodes) == MaxNodes {
+		return nil
+	}
+	n := &node{eui64: e, short: zigbee.Unassigned}
+	l.nodes = append(l.nodes, n)
+	return n
+}
+
+// Learn records the short address of a device, as an authentic frame or this
+// node's own decision told it. Another device with that address loses it. It reports whether
+// there was room.
+func (l *Layer) Learn(e zigbee.EUI64, a zigbee.ShortAddr) bool {
+	if e == l.eui64 || e == 0 {
+		return true
+	}
+	n := l.add(e)
+	if n == nil {
+		l.counters.TableFull++
+		return false
+	}
+	if n.short == a {
+		return true
+	}
+	if other := l.byShort(a); other != nil {
+		other.short = zigbee.Unassigned
+	}
+	n.short = a
+	return true
+}
+
+// Lookup returns the short address of a device.
+func (l *Layer) Lookup(e zigbee.EUI64) (zigbee.ShortAddr, bool) {
+	if e == l.eui64 {
+		return l.net.Short, true
+	}
+	if n := l.byEUI64(e); n != nil && n.short != zigbee.Unassigned {
+		return n.short, true
+	}
+	return zigbee.Unassigned, false
+}
+
+// EUI64Of returns the extended address of the node with a short address.
+func (l *Layer) EUI64Of(a zigbee.ShortAddr) (zigbee.EUI64, bool) {
+	if a == l.net.Short {
+		return l.eui64, true
+	}
+	if n := l.byShort(a); n != nil && a < 0xfff8 {
+		return n.eui64, true
+	}
+	return 0, false
+}
+
+// Peer is what has to survive a restart of what is known of another device.
+type Peer struct {
+	EUI64 zigbee.EUI64
+	Short zigbee.ShortAddr // Unassigned: not known
+	Next  uint32           // lowest acceptable frame counter with the active key
+}
+
+// Peers returns what is known of other devices.
+func (l *Layer) Peers() []Peer {
+	peers := make([]Peer, 0, len(l.nodes))
+	for _, n := range l.nodes {
+		peers = append(peers, Peer{EUI64: n.eui64, Short: n.short, Next: n.next[l.active]})
+	}
+	return peers
+}
+
+// RestorePeer takes back what [Layer.Peers] gave. A peer beyond the limit is dropped.
+func (l *Layer) RestorePeer(p Peer) {
+	if n := l.add(p.EUI64); n != nil {
+		n.short, n.next[l.active] = p.Short, p.Next
+	}
+}
