@@ -55,7 +55,7 @@ var clusters = []ClusterInfo{
 		ID: ClusterOnOff, Name: "On/Off", Clause: "3.8", Revision: 2,
 		Attributes: []AttributeInfo{
 			{ID: AttrOnOff, Name: "OnOff", Type: TypeBool, Access: Reportable, Report: &Intervals{Min: 0, Max: 300}, Clause: "3.8.2.2.1"},
-			{ID: AttrStartUpOnOff, Name: "StartUpOnOff", Type: TypeEnum8, Access: Writable, Clause: "3.8.2.2.5"},
+			{ID: AttrStartUpOnOff, Name: "StartUpOnOff", Type: TypeEnum8, Access: Writable, Max: 2, Clause: "3.8.2.2.5"},
 		},
 		Commands: []CommandInfo{
 			{Command: 0x00, Name: "Off", Clause: "3.8.2.3.1", parse: empty(Off{})},

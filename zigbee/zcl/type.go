@@ -90,3 +90,5 @@ func (t Type) prefix() int {
 	}
 	return 0
 }
+
+func (t Type) float() bool { return t >= TypeFloat16 && t <= TypeFloat64 }
