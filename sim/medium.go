@@ -1,0 +1,98 @@
+package sim
+
+import (
+	"slices"
+	"time"
+)
+
+// The timing of the 2.4 GHz PHY (802.15.4-2006, 6.5 and 7.4.1): a symbol takes
+// 16 µs, a byte two symbols.
+const (
+	symbol      = 16 * time.Microsecond
+	octet       = 2 * symbol
+	unitBackoff = 20 * symbol // aUnitBackoffPeriod
+	ccaTime     = 8 * symbol
+	turnaround  = 12 * symbol // aTurnaroundTime
+	ackWait     = 54 * symbol // macAckWaitDuration
+	shortIFS    = 12 * symbol // macMinSIFSPeriod
+	longIFS     = 40 * symbol // macMinLIFSPeriod
+	phyHeader   = 6           // bytes: preamble, start of frame, length
+	maxShortIFS = 18          // bytes: aMaxSIFSFrameSize
+	maxPSDU     = 127         // bytes: aMaxPHYPacketSize
+)
+
+// airtime returns how long a frame with its frame check sequence takes.
+func airtime(psdu int) time.Duration { return time.Duration(phyHeader+psdu) * octet }
+
+// transmission is a frame on the air.
+type transmission struct {
+	src      *Transceiver
+	channel  uint8
+	start    time.Duration
+	psdu     []byte
+	overlaps []*transmission // all that were on the channel at some time with it
+	buf      [maxPSDU]byte
+}
+
+// begin puts a frame on the air now.
+func (a *Air) begin(src *Transceiver, channel uint8, psdu []byte) *transmission {
+	t := &transmission{src: src, channel: channel, start: a.now}
+	t.psdu = append(t.buf[:0], psdu...)
+	for _, o := range a.active[channel] {
+		t.overlaps = append(t.overlaps, o)
+		o.overlaps = append(o.overlaps, t)
+	}
+	a.active[channel] = append(a.active[channel], t)
+	if a.cfg.Tap != nil {
+		a.cfg.Tap(a.Now(), channel, t.psdu)
+	}
+	for i := range src.links {
+		if r := src.links[i].to; r.scanning && r.tuned == channel {
+			r.energy = max(r.energy, src.power+src.links[i].gain)
+		}
+	}
+	a.schedule(airtime(len(psdu)), t, 0, nil)
+	return t
+}
+
+// happen is the end of the transmission.
+func (t *transmission) happen(eventKind) {
+	a := t.src.air
+	a.active[t.channel] = slices.DeleteFunc(a.active[t.channel], func(o *transmission) bool { return o == t })
+	t.src.ended(t)
+	for i := range t.src.links {
+		l := &t.src.links[i]
+		if l.to.tuned == t.channel && l.to.heard(t, t.src.power+l.gain, l.loss) {
+			l.to.receive(t.psdu, t.src.power+l.gain)
+		}
+	}
+	t.overlaps = nil // lets go of chains of transmissions
+}
+
+// heard decides whether x received t, which just ended.
+func (x *Transceiver) heard(t *transmission, dBm, loss float64) bool {
+	if !x.listening() || x.since > t.start || dBm < sensitivity {
+		return false
+	}
+	interference := 0.0
+	for _, o := range t.overlaps {
+		if l := x.link(o.src); l != nil {
+			interference += milliwatts(o.src.power + l.gain)
+		}
+	}
+	if interference > 0 && dBm-decibels(interference) < captureThreshold {
+		return false
+	}
+	return loss == 0 || x.air.random.Float64() >= loss
+}
+
+// level returns the strongest signal on a channel at x now, in dBm.
+func (x *Transceiver) level(channel uint8) float64 {
+	strongest := noiseFloor
+	for _, t := range x.air.active[channel] {
+		if l := x.link(t.src); l != nil {
+			strongest = max(strongest, t.src.power+l.gain)
+		}
+	}
+	return strongest
+}

@@ -1,0 +1,103 @@
+package sim
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Position is a place in a building, in metres.
+type Position struct{ X, Y, Z float64 }
+
+func (p Position) distance(q Position) float64 {
+	return math.Sqrt((p.X-q.X)*(p.X-q.X) + (p.Y-q.Y)*(p.Y-q.Y) + (p.Z-q.Z)*(p.Z-q.Z))
+}
+
+// Propagation is the log-distance path-loss model (Rappaport, Wireless
+// Communications, 4.9): the loss is 40 dB at one metre, free space at 2.45 GHz,
+// and grows by 10 × Exponent dB for each factor of ten.
+type Propagation struct {
+	Exponent  float64 // 0 stands for 3.0, an office with light partitions
+	Shadowing float64 // standard deviation over the links, dB
+}
+
+const (
+	lossAtMetre     = 40.0 // dB
+	defaultExponent = 3.0
+)
+
+// The properties of every receiver, as of a present-day chip for light fittings.
+const (
+	sensitivity      = -97.0  // dBm: the weakest frame that is received
+	ccaThreshold     = -75.0  // dBm: CCA mode 1, energy above threshold (802.15.4-2006, 6.9.9)
+	noiseFloor       = -100.0 // dBm: what an energy scan of an empty channel finds
+	captureThreshold = 3.0    // dB: how much stronger than all interference a frame must be
+	inaudible        = -110.0 // dBm: not even interference
+	maxPower         = 20.0   // dBm
+)
+
+func (p Propagation) withDefaults() Propagation {
+	if p.Exponent == 0 {
+		p.Exponent = defaultExponent
+	}
+	return p
+}
+
+func (p Propagation) gain(metres float64) float64 {
+	return -lossAtMetre - 10*p.Exponent*math.Log10(max(metres, 1))
+}
+
+// link is the way to a transceiver that may hear another. Links are symmetric.
+type link struct {
+	to   *Transceiver
+	gain float64 // dB, negative
+	loss float64 // probability that a frame is missed
+}
+
+// connect computes the links between x and everyone attached before it.
+func (a *Air) connect(x *Transceiver) {
+	for _, y := range a.all {
+		gain := a.cfg.Propagation.gain(x.position.distance(y.position))
+		sigma := a.cfg.Propagation.Shadowing
+		if gain+4*sigma+maxPower < inaudible {
+			continue
+		}
+		if sigma > 0 {
+			// Drawn from the seed and the pair alone, so that a link does not
+			// change when another device is added.
+			a.source.Seed(a.cfg.Seed^min(x.eui64, y.eui64), max(x.eui64, y.eui64))
+			gain += sigma * min(max(a.shadow.NormFloat64(), -4), 4)
+		}
+		if gain+maxPower >= inaudible {
+			x.links = append(x.links, link{y, gain, a.cfg.Loss})
+			y.links = append(y.links, link{x, gain, a.cfg.Loss}) // x is the newest: still in order
+		}
+	}
+}
+
+// link returns the link to y, or nil when they are out of each other's reach.
+func (x *Transceiver) link(y *Transceiver) *link {
+	i, ok := slices.BinarySearchFunc(x.links, y.id, func(l link, id int) int { return cmp.Compare(l.to.id, id) })
+	if !ok {
+		return nil
+	}
+	return &x.links[i]
+}
+
+// SetLoss sets the probability, 0 to 1, that x and y miss each other's frames;
+// 1 cuts the link. It does nothing where they are out of reach anyway.
+func (x *Transceiver) SetLoss(y *Transceiver, loss float64) {
+	if l := x.link(y); l != nil {
+		l.loss = loss
+		y.link(x).loss = loss
+	}
+}
+
+func milliwatts(dBm float64) float64 { return math.Pow(10, dBm/10) }
+func decibels(mW float64) float64    { return 10 * math.Log10(mW) }
+
+// quality maps a signal to the LQI that chips report: 0 at the sensitivity, 255
+// from 50 dB above it (802.15.4-2006, 6.9.8 leaves the scale to the maker).
+func quality(dBm float64) uint8 {
+	return uint8(min(max((dBm-sensitivity)/50, 0), 1) * math.MaxUint8)
+}
