@@ -1,0 +1,238 @@
+package aps
+
+import (
+	"errors"
+	"sconce/zigbee"
+	"time"
+)
+
+// Errors of [Layer.Send] and [Layer.SendCommand], and of [Done].
+var (
+	ErrQueueFull = errors.New("aps: too many frames are waiting")
+	ErrTooLong   = errors.New("aps: payload does not fit one frame")
+	ErrNoLinkKey = errors.New("aps: no link key is shared with the device")
+	ErrNoRoute   = errors.New("aps: the next hop did not take the frame")
+	ErrNoAck     = errors.New("aps: the device did not acknowledge")
+)
+
+// Request asks for a frame to be sent.
+type Request struct {
+	Handle   uint32 // returned by [Done]; 0 for none
+	Header   Header // Type and addressing; the layer sets Counter and Secured
+	Dst      zigbee.ShortAddr
+	Payload  []byte // copied
+	Security Security
+	// Plain leaves out network security, for a network key on its way to a device
+	// that has none.
+	Plain bool
+}
+
+// Security says how a frame is protected at this layer.
+type Security struct {
+	Use  KeyUse // 0: not at all
+	Key  zigbee.KeyID
+	Peer zigbee.EUI64 // whose key it is
+}
+
+// Done is the end of a request with a handle.
+type Done struct {
+	Handle uint32
+	Err    error // nil: sent, and acknowledged where that was asked for
+}
+
+// Outgoing is a frame for the network layer.
+type Outgoing struct {
+	ID    uint32 // for [Layer.Sent]
+	Dst   zigbee.ShortAddr
+	Plain bool
+	Data  []byte // valid until the next call
+}
+
+type slotState uint8
+
+const (
+	free    slotState = iota
+	ready             // for the network layer
+	sending           // the network layer has it
+	waiting           // for an acknowledgement, or to be sent again
+)
+
+// slot is a frame on its way. It is secured anew each time that it is sent.
+type slot struct {
+	state    slotState
+	answered bool // awaits an acknowledgement when waiting, else a pause ends
+	gen      uint32
+	order    uint32
+	req      Request
+	payload  [MaxPayload]byte
+	tries    uint8
+	at       time.Time
+}
+
+// Room reports whether a request would find room.
+func (l *Layer) Room() bool { return l.freeSlot() >= 0 }
+
+func (l *Layer) freeSlot() int {
+	for i := range l.slots {
+		if l.slots[i].state == free {
+			return i
+		}
+	}
+	return -1
+}
+
+// Send queues a frame and fills in its counter.
+func (l *Layer) Send(r Request) error {
+	i := l.freeSlot()
+	if i < 0 {
+		return ErrQueueFull
+	}
+	limit := MaxPayload
+	if r.Security.Use != 0 {
+		limit = MaxPayloadLinkKey
+		if l.find(r.Security.Peer, r.Security.Use) == nil {
+			return ErrNoLinkKey
+		}
+	}
+	if len(r.Payload) > limit {
+		return ErrTooLong
+	}
+	if r.Header.Type != TypeAck {
+		l.seq++
+		r.Header.Counter = l.seq
+	}
+	r.Header.Secured = r.Security.Use != 0
+	s := &l.slots[i]
+	l.order++
+	*s = slot{state: ready, gen: s.gen&0x7fffff + 1, order: l.order, req: r}
+	s.req.Payload = s.payload[:copy(s.payload[:], r.Payload)]
+	return nil
+}
+
+// SendCommand queues a command.
+func (l *Layer) SendCommand(handle uint32, dst zigbee.ShortAddr, c Command, s Security, ack, plain bool) error {
+	var b [64]byte
+	return l.Send(Request{
+		Handle: handle, Header: Header{Type: TypeCommand, AckRequest: ack}, Dst: dst,
+		Payload: AppendCommand(b[:0], c), Security: s, Plain: plain,
+	})
+}
+
+// Next returns the oldest frame that is ready for the network layer, which must
+// answer it with [Layer.Sent].
+func (l *Layer) Next() (Outgoing, bool) {
+	best := -1
+	for i := range l.slots {
+		s := &l.slots[i]
+		if s.state == ready && (best < 0 || int32(s.order-l.slots[best].order) < 0) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return Outgoing{}, false
+	}
+	s := &l.slots[best]
+	frame := AppendHeader(l.tx[:0], s.req.Header)
+	if sec := s.req.Security; sec.Use != 0 {
+		if l.counter >= l.covered {
+			return Outgoing{}, false
+		}
+		k := l.find(sec.Peer, sec.Use)
+		if k == nil && s.req.Header.Type == TypeAck {
+			k = l.find(sec.Peer, Established) // what it answers has promoted the key
+		}
+		if k == nil {
+			l.finish(s, ErrNoLinkKey)
+			return l.Next()
+		}
+		aux := zigbee.Aux{Key: sec.Key, Counter: l.counter, HasSource: true, Source: l.eui64}
+		l.counter++
+		frame = k.envelopeFor(sec.Key).Secure(frame, 0, aux, l.eui64, s.req.Payload)
+	} else {
+		frame = append(frame, s.req.Payload...)
+	}
+	s.state = sending
+	return Outgoing{ID: s.gen<<8 | uint32(best), Dst: s.req.Dst, Plain: s.req.Plain, Data: frame}, true
+}
+
+// Sent says whether the network layer sent a frame.
+func (l *Layer) Sent(now time.Time, id uint32, ok bool) {
+	i := id & 0xff
+	if int(i) >= len(l.slots) || l.slots[i].gen<<8 != id&^0xff || l.slots[i].state != sending {
+		return // its acknowledgement came first
+	}
+	s := &l.slots[i]
+	switch {
+	case ok && s.req.Header.AckRequest:
+		s.state, s.answered, s.at = waiting, true, now.Add(AckWait)
+	case ok:
+		l.finish(s, nil)
+	case s.req.Header.AckRequest && s.tries < MaxRetries:
+		s.state, s.answered, s.at = waiting, false, now.Add(failurePause)
+	default:
+		l.finish(s, ErrNoRoute)
+	}
+}
+
+// Advance does what is due.
+func (l *Layer) Advance(now time.Time) {
+	for i := range l.slots {
+		s := &l.slots[i]
+		if s.state != waiting || s.at.After(now) {
+			continue
+		}
+		if s.tries == MaxRetries {
+			l.counters.Unanswered++
+			l.finish(s, ErrNoAck)
+			continue
+		}
+		s.tries++
+		l.counters.Retries++
+		s.state = ready
+	}
+}
+
+// acknowledged ends the request that an acknowledgement answers.
+func (l *Layer) acknowledged(from zigbee.ShortAddr, h Header) {
+	for i := range l.slots {
+		s := &l.slots[i]
+		r := &s.req.Header
+		if s.state == free || !r.AckRequest || r.Counter != h.Counter || s.req.Dst != from || h.CommandAck != (r.Type == TypeCommand) {
+			continue
+		}
+		if !h.CommandAck && (r.DstEndpoint != h.SrcEndpoint || r.SrcEndpoint != h.DstEndpoint || r.Cluster != h.Cluster || r.Profile != h.Profile) {
+			continue
+		}
+		if r.Secured && !h.Secured {
+			continue // an answer without the protection of what it answers
+		}
+		l.finish(s, nil)
+		return
+	}
+}
+
+func (l *Layer) finish(s *slot, err error) {
+	s.state = free
+	if s.req.Handle != 0 {
+		l.outputs = append(l.outputs, Done{Handle: s.req.Handle, Err: err})
+	}
+}
+
+// Reset gives up all frames.
+func (l *Layer) Reset(err error) {
+	for i := range l.slots {
+		if l.slots[i].state != free {
+			l.finish(&l.slots[i], err)
+		}
+	}
+}
+
+// NextDone returns and removes the oldest end of a request.
+func (l *Layer) NextDone() (Done, bool) {
+	if len(l.outputs) == 0 {
+		return Done{}, false
+	}
+	d := l.outputs[0]
+	l.outputs = append(l.outputs[:0], l.outputs[1:]...)
+	return d, true
+}
