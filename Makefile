@@ -1,0 +1,67 @@
+# Sconce. `make` alone says what there is.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+# Released binaries use Go's FIPS 140-3 module. FIPS=off builds without it.
+FIPS     ?= v1.0.0
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD    := CGO_ENABLED=0 GOFIPS140=$(FIPS) go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)'
+TOOL     := go tool -modfile=tools/go.mod
+FUZZTIME ?= 30s
+
+APP_SOURCES := $(shell find app -path app/node_modules -prune -o -path app/dist -prune -o -type f -print)
+
+.PHONY: help demo demo-reset build app test test-go test-app lint generate bench fuzz setup
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: build ## start everything on this machine, with a virtual building of twelve lights
+	@exec bin/sconce demo
+
+demo-reset: ## forget the demo's building (removes ./demo-data)
+	@rm -rf demo-data
+	echo "The demo starts anew with the next make demo."
+
+build: app ## build the programs into ./bin
+	@scripts/need go
+	mkdir -p bin
+	$(BUILD) -o bin/ ./cmd/...
+
+app: app/dist/index.html ## build the web app into ./app/dist
+
+app/node_modules/.package-lock.json: app/package-lock.json
+	@scripts/need node
+	cd app && npm ci --no-audit --no-fund --loglevel=error
+
+app/dist/index.html: app/node_modules/.package-lock.json $(APP_SOURCES)
+	@cd app && npm run --silent build && touch dist/index.html
+
+setup: ## install what the tests need (Debian, as root; elsewhere it says what is missing)
+	@scripts/setup
+
+test: setup test-app test-go ## run every test, with real peers
+
+test-app: app/node_modules/.package-lock.json
+	@cd app && npm test --silent
+
+test-go: app
+	@go test -timeout 12m ./...
+
+lint: app/node_modules/.package-lock.json app ## check format, house rules and known mistakes
+	@scripts/need go
+	$(TOOL) golangci-lint run ./...
+	cd cloud/store && CGO_ENABLED=0 go tool -modfile=../../tools/go.mod sqlc diff
+	cd ../../app && npm run --silent check
+
+generate: ## write the generated code anew (SQL)
+	@cd cloud/store && CGO_ENABLED=0 go tool -modfile=../../tools/go.mod sqlc generate
+
+bench: build ## measure, one JSON object a line
+	@scripts/setup bench >&2
+	exec bin/sconce bench
+
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@scripts/fuzz $(FUZZTIME)
