@@ -5,10 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
+
 	"sconce"
 	"sconce/cloud/identity"
 	"sconce/cloud/store/identitydb"
-	"time"
 )
 
 // Identity returns where accounts and sessions are kept.
@@ -34,7 +35,7 @@ func (s identities) Credentials(ctx context.Context, email string) (identity.Cre
 		return identity.Credentials{}, nil
 	}
 	return identity.Credentials{
-		Account:      identity.Account{ID: sconce.AccountID(a.ID), Email: a.Email, Name: a.Name, Made: time.UnixMilli(a.MadeMs)},
+		Account:      identity.Account{ID: sconce.AccountID(a.ID), Email: a.Email, Name: a.Name, Made: momentOf(a.MadeMs)},
 		PasswordHash: a.PasswordHash,
 	}, doing("reading an account", err)
 }
@@ -67,8 +68,8 @@ func (s identities) Session(ctx context.Context, id identity.SessionID) (identit
 		return identity.Session{}, identity.Account{}, doing("reading a session", err)
 	}
 	account := sconce.AccountID(r.AccountID)
-	return identity.Session{ID: id, Account: account, Made: time.UnixMilli(r.MadeMs), Used: time.UnixMilli(r.UsedMs)},
-		identity.Account{ID: account, Email: r.Email, Name: r.Name, Made: time.UnixMilli(r.AccountMadeMs)}, nil
+	return identity.Session{ID: id, Account: account, Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs)},
+		identity.Account{ID: account, Email: r.Email, Name: r.Name, Made: momentOf(r.AccountMadeMs)}, nil
 }
 
 func (s identities) TouchSession(ctx context.Context, id identity.SessionID, used time.Time) error {
@@ -88,7 +89,7 @@ func (s identities) Sessions(ctx context.Context, ids []identity.SessionID) ([]i
 	}
 	found := make([]identity.Session, len(rows))
 	for i, r := range rows {
-		found[i] = identity.Session{Account: sconce.AccountID(r.AccountID), Made: time.UnixMilli(r.MadeMs), Used: time.UnixMilli(r.UsedMs)}
+		found[i] = identity.Session{Account: sconce.AccountID(r.AccountID), Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs)}
 		copy(found[i].ID[:], r.TokenSha256)
 	}
 	return found, nil
@@ -109,3 +110,6 @@ func doing(what string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
+
+// momentOf returns the time of a stored number of milliseconds.
+func momentOf(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+
 	"sconce"
 	"sconce/cloud/project"
 	"sconce/cloud/store/sitedb"
 	"sconce/cloud/vault"
-	"time"
 )
 
 // Projects returns where projects, their members and networks are kept.
@@ -43,7 +43,7 @@ func (s projects) Memberships(ctx context.Context, who sconce.AccountID, after s
 	all := make([]project.Membership, len(rows))
 	for i, r := range rows {
 		all[i] = project.Membership{
-			Project: project.Project{ID: sconce.ProjectID(r.ID), Name: r.Name, Made: time.UnixMilli(r.MadeMs)},
+			Project: project.Project{ID: sconce.ProjectID(r.ID), Name: r.Name, Made: momentOf(r.MadeMs)},
 			Role:    sconce.Role(r.Role),
 		}
 	}
@@ -77,7 +77,7 @@ func (s projects) SetMember(ctx context.Context, scope project.Scope, who sconce
 
 func (s projects) Project(ctx context.Context, scope project.Scope) (project.Project, error) {
 	p, err := s.db.reading.Project(ctx, string(scope.Project()))
-	return project.Project{ID: sconce.ProjectID(p.ID), Name: p.Name, Made: time.UnixMilli(p.MadeMs)}, found(err, "project")
+	return project.Project{ID: sconce.ProjectID(p.ID), Name: p.Name, Made: momentOf(p.MadeMs)}, found(err, "project")
 }
 
 func (s projects) Networks(ctx context.Context, scope project.Scope) ([]project.Network, error) {
@@ -87,7 +87,7 @@ func (s projects) Networks(ctx context.Context, scope project.Scope) ([]project.
 	}
 	all := make([]project.Network, len(rows))
 	for i, r := range rows {
-		all[i] = project.Network{ID: sconce.NetworkID(r.ID), Name: r.Name, Made: time.UnixMilli(r.MadeMs)}
+		all[i] = project.Network{ID: sconce.NetworkID(r.ID), Name: r.Name, Made: momentOf(r.MadeMs)}
 		if r.Gateway != nil {
 			all[i].Gateway = sconce.EUI64(*r.Gateway)
 		}

@@ -5,12 +5,13 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"errors"
+	"slices"
+	"time"
+
 	"sconce"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store/sitedb"
-	"slices"
-	"time"
 )
 
 // Registry returns where device identities and claims are kept.
@@ -82,7 +83,7 @@ func equalIdentity(a, b registry.Identity) bool {
 func identityOf(r sitedb.IssuedIdentity) registry.Identity {
 	id := registry.Identity{
 		Device: sconce.EUI64(r.Device), Kind: sconce.DeviceKind(r.Kind), Model: r.Model, Serial: r.Serial,
-		Issued: time.UnixMilli(r.IssuedMs),
+		Issued: momentOf(r.IssuedMs),
 	}
 	copy(id.CertificateSHA256[:], r.CertificateSha256)
 	if r.ClaimCodeSha256 != nil {
@@ -90,7 +91,7 @@ func identityOf(r sitedb.IssuedIdentity) registry.Identity {
 		copy(id.ClaimCodeSHA256[:], r.ClaimCodeSha256)
 	}
 	if r.RevokedMs != nil {
-		id.Revoked = time.UnixMilli(*r.RevokedMs)
+		id.Revoked = momentOf(*r.RevokedMs)
 	}
 	return id
 }
