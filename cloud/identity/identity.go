@@ -15,12 +15,13 @@ import (
 	"log/slog"
 	"net/mail"
 	"net/netip"
-	"sconce"
-	"sconce/cloud/attempts"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"sconce"
+	"sconce/cloud/attempts"
 )
 
 // Account is one person.

@@ -7,10 +7,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"sconce"
 	"slices"
 	"sync"
 	"time"
+
+	"sconce"
 )
 
 // TicketLife is how long a ticket can be used to connect.

@@ -9,10 +9,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"runtime"
-	"sconce"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"sconce"
 )
 
 // The cost of a stored password: PBKDF2-HMAC-SHA-256 (NIST SP 800-132, RFC 8018)

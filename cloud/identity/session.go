@@ -3,8 +3,9 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
-	"sconce"
 	"time"
+
+	"sconce"
 )
 
 // How long a session lasts: at most SessionLife, and no longer than SessionIdle
@@ -67,6 +68,11 @@ func (s *Service) Session(ctx context.Context, token Token) (Session, Account, e
 // End ends one session. It is no error when it has ended before.
 func (s *Service) End(ctx context.Context, id SessionID) error {
 	return s.store.EndSession(ctx, id)
+}
+
+// EndToken ends the session of a token. It is no error when there is none.
+func (s *Service) EndToken(ctx context.Context, token Token) error {
+	return s.store.EndSession(ctx, token.hash())
 }
 
 // EndAll ends every session of an account.
