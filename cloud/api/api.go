@@ -1,0 +1,156 @@
+// Package api is the cloud's HTTP interface: the JSON API under /api/v1, which
+// describes itself as OpenAPI 3.1 at /api/v1/openapi.json, and the files of the
+// web application for everything else.
+//
+// Errors are problem documents (RFC 9457) whose type says which of the closed set
+// of reasons it is. Whoever asks is known by the cookie of a session; every route
+// is declared as open, for the signed-in, or within a project, and the handler of
+// a route within a project gets its [project.Scope] and nothing else to reach data
+// with. The rules themselves are the capabilities': this package translates, and
+// decides nothing.
+//
+// It opens no socket and sets no time-out of connections: package edge does.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"sconce/cloud/identity"
+	"sconce/cloud/project"
+	"sconce/cloud/registry"
+	"sconce/cloud/telemetry"
+)
+
+// Prefix begins the path of every route of the API.
+const Prefix = "/api/v1"
+
+// The limits of one request.
+const (
+	maxBody    = 64 << 10         // bytes
+	bodyTime   = 10 * time.Second // to send the body
+	answerTime = 30 * time.Second // to be answered
+)
+
+// Options is what an API is made of. All fields but DemoLiveURL are needed.
+type Options struct {
+	Identity  *identity.Service
+	Live      *identity.Live
+	Projects  *project.Service
+	Registry  *registry.Service
+	Telemetry *telemetry.Service
+	Log       *slog.Logger
+	App       fs.FS // the built web application, index.html at its root
+
+	// LiveURL is where apps connect for live data, wss://….
+	LiveURL string
+	// DemoLiveURL, when set, admits requests without TLS and is what those are told
+	// in place of LiveURL, ws://…. It is for the demo's listener on loopback only:
+	// its sessions travel in clear.
+	DemoLiveURL string
+}
+
+// API serves the API and the application.
+type API struct {
+	Options
+	handler  http.Handler
+	huma     huma.API
+	requests atomic.Uint64
+	faults   atomic.Uint64
+}
+
+// New returns the API.
+func New(o Options) (*API, error) {
+	app, err := newApplication(o.App)
+	if err != nil {
+		return nil, err
+	}
+	a := &API{Options: o}
+	mux := http.NewServeMux()
+	a.huma = humago.NewWithPrefix(mux, Prefix, a.config())
+	a.routes()
+	document, err := a.document()
+	if err != nil {
+		return nil, err
+	}
+	mux.HandleFunc("GET "+Prefix+"/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(document) // the client went away
+	})
+	mux.HandleFunc("/api/", a.noRoute)
+	mux.Handle("/", app)
+	a.handler = a.guard(mux)
+	return a, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// Stats counts what the API did since its start.
+type Stats struct {
+	Requests uint64
+	Faults   uint64 // answers with status 500
+}
+
+// Stats returns the counts.
+func (a *API) Stats() Stats { return Stats{a.requests.Load(), a.faults.Load()} }
+
+func (a *API) routes() {
+	a.sessionRoutes()
+	a.projectRoutes()
+	a.gatewayRoutes()
+}
+
+func (a *API) config() huma.Config {
+	c := huma.DefaultConfig("Sconce", "1")
+	c.Info.Description = "Connected lighting: projects, light networks, devices, groups, commands and readings. " +
+		"Times are RFC 3339 in UTC with milliseconds; levels are per mille of full output; units are SI."
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // ours, made once
+	c.CreateHooks = nil                                   // no $schema in answers
+	c.RejectUnknownQueryParameters = true
+	c.Transformers = []huma.Transformer{a.transformProblem}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		sessionScheme: {Type: "apiKey", In: "cookie", Name: secureCookie, Description: "The session of a person who signed in."},
+	}
+	return c
+}
+
+func (a *API) document() ([]byte, error) {
+	delete(a.huma.OpenAPI().Components.Schemas.Map(), "ErrorModel") // of the library; ours is Problem
+	document, err := json.Marshal(a.huma.OpenAPI())
+	if err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	}
+	return document, nil
+}
+
+func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {
+	writeProblem(w, &Problem{
+		Type: problemType("not-found"), Title: "Not found", Status: http.StatusNotFound,
+		Detail: fmt.Sprintf("there is no %s %s; %s/openapi.json lists what there is", r.Method, r.URL.Path, Prefix),
+	})
+}
+
+type contextKey int
+
+const (
+	callerKey contextKey = iota
+	scopeKey
+	requestKey
+)
+
+// requestID returns the name of the request in the log.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey).(string)
+	return id
+}

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"sconce"
+	"sconce/cloud/project"
+)
+
+// ProjectItem is a project in a list.
+type ProjectItem struct {
+	ID   sconce.ProjectID `json:"id"`
+	Name string           `json:"name"`
+	Role sconce.Role      `json:"role" enum:"owner,expert,user,viewer" doc:"What the person who asks may do there."`
+}
+
+// Project is a project with its networks.
+type Project struct {
+	ProjectItem
+	Networks []Network `json:"networks" nullable:"false"`
+}
+
+// Network is a light network. What is known of it on the air comes from its
+// gateway.
+type Network struct {
+	ID            sconce.NetworkID `json:"id"`
+	Name          string           `json:"name"`
+	Channel       OrNull[uint8]    `json:"channel" doc:"IEEE 802.15.4 channel, 11 to 26."`
+	PANID         OrNull[uint16]   `json:"pan_id"`
+	ExtendedPANID OrNull[string]   `json:"extended_pan_id" doc:"16 hexadecimal digits."`
+	Gateway       OrNull[Gateway]  `json:"gateway"`
+}
+
+// Gateway is the gateway of a network.
+type Gateway struct {
+	EUI64    sconce.EUI64 `json:"eui64"`
+	Model    string       `json:"model"`
+	Firmware string       `json:"firmware" doc:"Empty until it connected for the first time."`
+	Online   bool         `json:"online"`
+	Since    OrNull[Time] `json:"since" doc:"Since when it is online or offline; null when it never connected."`
+}
+
+// Projects is a page of projects.
+type Projects struct {
+	Items []ProjectItem `json:"items" nullable:"false"`
+	Next  string        `json:"next_cursor,omitempty"`
+}
+
+// Named is a new thing with a name.
+type Named struct {
+	Name string `json:"name" minLength:"1" maxLength:"100"`
+}
+
+type namedRequest struct{ Body Named }
+
+func (a *API) projectRoutes() {
+	signedIn(a, route{
+		id: "list-projects", method: http.MethodGet, path: "/projects", status: http.StatusOK,
+		summary: "The projects that you belong to", tag: "projects",
+	}, func(ctx context.Context, who caller, in *page) (*struct{ Body Projects }, error) {
+		all, err := a.Projects.List(ctx, who.account.ID, sconce.ProjectID(in.Cursor), in.Limit+1)
+		if err != nil {
+			return nil, err
+		}
+		items := make([]ProjectItem, len(all))
+		for i, m := range all {
+			items[i] = projectItem(m)
+		}
+		items, next := cut(items, in.Limit, func(p ProjectItem) string { return string(p.ID) })
+		return &struct{ Body Projects }{Projects{items, next}}, nil
+	})
+
+	signedIn(a, route{
+		id: "make-project", method: http.MethodPost, path: "/projects", status: http.StatusCreated,
+		summary: "Make a project of which you are the owner", tag: "projects",
+	}, func(ctx context.Context, who caller, in *namedRequest) (*struct{ Body ProjectItem }, error) {
+		m, err := a.Projects.Create(ctx, who.account.ID, in.Body.Name)
+		return &struct{ Body ProjectItem }{projectItem(m)}, err
+	})
+
+	within(a, route{
+		id: "get-project", method: http.MethodGet, path: "", status: http.StatusOK,
+		summary: "A project and its light networks", tag: "projects",
+	}, func(ctx context.Context, scope project.Scope, _ *struct{}) (*struct{ Body Project }, error) {
+		p, err := a.Projects.Get(ctx, scope)
+		if err != nil {
+			return nil, err
+		}
+		networks, err := a.networks(ctx, scope)
+		return &struct{ Body Project }{Project{ProjectItem{p.ID, p.Name, scope.Role()}, networks}}, err
+	})
+
+	within(a, route{
+		id: "make-network", method: http.MethodPost, path: "/networks", status: http.StatusCreated,
+		summary: "Make a light network", tag: "projects",
+	}, func(ctx context.Context, scope project.Scope, in *namedRequest) (*struct{ Body Network }, error) {
+		n, err := a.Projects.CreateNetwork(ctx, scope, in.Body.Name)
+		return &struct{ Body Network }{Network{ID: n.ID, Name: n.Name}}, err
+	})
+}
+
+func projectItem(m project.Membership) ProjectItem { return ProjectItem{m.ID, m.Name, m.Role} }
