@@ -188,11 +188,12 @@ type Neighbour struct {
 const neighbourSize = 22
 
 // Append appends the command's payload to b. Neighbours beyond the 255th are
-// left out.
+// left out. Without [Success] an empty table follows, for those who read on
+// whatever the status is.
 func (m MgmtLqiRsp) Append(b []byte) []byte {
 	b = append(b, m.Seq, uint8(m.Status))
 	if m.Status != Success {
-		return b
+		return append(b, 0, 0, 0)
 	}
 	list := m.Neighbours[:min(len(m.Neighbours), 255)]
 	b = append(b, m.Total, m.StartIndex, uint8(len(list)))
