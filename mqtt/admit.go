@@ -40,9 +40,9 @@ type Admission struct {
 }
 
 // Accept answers the CONNECT p of the last [ConnectEvent], and sends again what
-// the session holds unacknowledged [MQTT-4.4.0-1].
+// the session holds unacknowledged [MQTT-4.4.0-1]. A connection that was closed
+// meanwhile takes the session all the same, until [Conn.Detach].
 func (c *Conn) Accept(now time.Time, p *Connect, a Admission) {
-	c.state = open
 	c.session = a.Session
 	c.session.online = true
 	c.noRetain = !a.Retain
@@ -62,9 +62,12 @@ func (c *Conn) Accept(now time.Time, p *Connect, a Admission) {
 	}
 	c.silence = keepAlive * 3 / 2
 	c.deadline = time.Time{}
-	if c.silence > 0 {
-		c.deadline = now.Add(c.silence)
+	c.Extend(now)
+	if c.state != awaitDecision {
+		c.willOff = true
+		return
 	}
+	c.state = open
 	ack := Connack{SessionPresent: a.Present}
 	if p.Version == V5 {
 		ack.Properties = c.terms(a, imposed)

@@ -90,6 +90,14 @@ func (c *Conn) Advance(now time.Time) error {
 	return &Error{KeepAliveTimeout, "no CONNECT in time"}
 }
 
+// Extend restarts the keep-alive: the owner did not read for a while, so the
+// silence was not the client's.
+func (c *Conn) Extend(now time.Time) {
+	if c.silence > 0 {
+		c.deadline = now.Add(c.silence)
+	}
+}
+
 // Full reports whether the owner must read no further until messages have been
 // acknowledged: the client is of MQTT 3.1.1, which knows no Receive Maximum, and
 // has as many under way as are allowed.
@@ -151,9 +159,10 @@ func (c *Conn) fail(err error) error {
 // Close ends the connection on the server's side, with DISCONNECT where the
 // version has it.
 func (c *Conn) Close(r Reason) {
-	if c.state == open {
+	switch c.state {
+	case open:
 		c.disconnect(r, "")
-	} else if c.state == awaitDecision {
+	case awaitDecision:
 		c.connack(r, "")
 	}
 	c.state = closed
@@ -177,9 +186,7 @@ func (c *Conn) reasonString(text string) Properties {
 
 // packet deals with one packet that is complete.
 func (c *Conn) packet(now time.Time, first byte, body []byte) (Event, error) {
-	if c.silence > 0 {
-		c.deadline = now.Add(c.silence)
-	}
+	c.Extend(now)
 	if first>>4 == byte(TypePublish) {
 		return c.publish(first, body)
 	}
@@ -258,6 +265,9 @@ func (c *Conn) Ack(token uint64, r Reason) bool {
 		if !ok {
 			return wrote
 		}
+		if c.out == nil {
+			c.out = make([]byte, 0, 64) // acknowledgements come in bursts
+		}
 		wrote = true
 		switch {
 		case r == Success:
@@ -299,4 +309,13 @@ func (c *Conn) Detach() *Session {
 		s.detach()
 	}
 	return s
+}
+
+// ForgetSession makes the session end with the connection, whatever the client
+// asked for, and takes back its will.
+func (c *Conn) ForgetSession() {
+	c.willOff = true
+	if c.session != nil {
+		c.session.expiry = 0
+	}
 }

@@ -70,18 +70,18 @@ func (c *Conn) Unsubscribed(p *Unsubscribe, remove func(filter string)) {
 // Session returns the session of an accepted connection, nil before and after.
 func (c *Conn) Session() *Session { return c.session }
 
-// Take returns what is to be written and takes buf, which may be nil, to gather
-// what comes next. It returns nothing when there is nothing to write now. The
-// owner gives each buffer back with a later call.
+// Take returns what is to be written, and keeps buf, which may be nil, to gather
+// what comes next. When there is nothing to write now, the result is empty and
+// buf is not kept: then the connection holds no buffer at all.
 func (c *Conn) Take(now time.Time, buf []byte) []byte {
 	if c.state == open {
 		c.fill(now)
 	}
-	if len(c.out) == 0 {
-		return nil
-	}
 	out := c.out
-	c.out = buf[:0]
+	c.out = nil
+	if len(out) > 0 && buf != nil {
+		c.out = buf[:0]
+	}
 	return out
 }
 

@@ -6,9 +6,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxVarint is the largest Variable Byte Integer (1.5.5).
-const maxVarint = 268_435_455
-
 // reader takes fields off the front of a packet. The first fault stays, and
 // everything read after it is zero.
 type reader struct {

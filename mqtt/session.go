@@ -55,29 +55,26 @@ func (s *Session) Filters() iter.Seq2[string, Grant] { return maps.All(s.subs) }
 // all subscriptions that it matched, and stored says that it comes from the
 // retained store because of a new subscription (3.3.1.3).
 //
-// It returns false when the session is connected and its queue is full: the
+// It returns false when the session is connected and its queue was full: the
 // client is too slow and its connection should be closed with [QuotaExceeded].
-// While the session is not connected, QoS 0 is dropped, and a full queue loses
-// its oldest.
+// A full queue loses its oldest, connected or not. While the session is not
+// connected, QoS 0 is not kept.
 func (s *Session) Enqueue(m *Message, g Grant, ids []uint32, stored bool) bool {
 	d := delivery{msg: m, ids: ids, qos: min(m.QoS, g.QoS), retain: stored || m.Retain && g.RetainAsPublished, stored: stored}
 	switch {
-	case s.online && stored:
-		if len(s.queue) >= s.lim.QueueRetained {
-			return false
-		}
-	case s.online:
-		if s.counted >= s.lim.QueueMessages || s.bytes+m.size() > s.lim.QueueBytes {
-			return false
-		}
-	case d.qos == 0:
+	case !s.online && d.qos == 0:
 		return true
+	case !s.online:
+		d.stored = false
+		s.push(d)
+		s.trim(s.lim.AwayMessages, s.lim.AwayBytes)
+		return true
+	case stored && len(s.queue) >= s.lim.QueueRetained:
+		s.dropped++
+		return false
 	}
 	s.push(d)
-	if !s.online {
-		s.trim()
-	}
-	return true
+	return s.trim(s.lim.QueueMessages, s.lim.QueueBytes)
 }
 
 func (s *Session) push(d delivery) {
@@ -102,12 +99,16 @@ func (s *Session) pop() delivery {
 	return d
 }
 
-// trim drops the oldest until the queue is within what is kept without a connection.
-func (s *Session) trim() {
-	for s.counted > s.lim.AwayMessages || s.bytes > s.lim.AwayBytes {
+// trim drops the oldest until the queue is within limits, and reports whether it
+// was.
+func (s *Session) trim(messages, bytes int) (within bool) {
+	within = true
+	for s.counted > messages || s.bytes > bytes {
 		s.pop()
 		s.dropped++
+		within = false
 	}
+	return within
 }
 
 // detach leaves what is kept without a connection: QoS 1 within the limits.
@@ -121,7 +122,7 @@ func (s *Session) detach() {
 			s.push(d)
 		}
 	}
-	s.trim()
+	s.trim(s.lim.AwayMessages, s.lim.AwayBytes)
 }
 
 // takeID returns a Packet Identifier that is not in use (2.2.1).

@@ -51,8 +51,9 @@ func (n *treeNode[T]) remove(filter string, more bool, who T) bool {
 	return len(n.grants) == 0 && len(n.children) == 0
 }
 
-// Match calls found for every subscription that matches a topic name, as
-// [Match] does; a subscriber with several that match is found several times.
+// Match calls found for every subscription whose filter matches a topic name
+// (4.7); a subscriber with several that match is found several times. A wildcard
+// at the start does not match a topic that begins with "$" [MQTT-4.7.2-1].
 func (t *Tree[T]) Match(topic string, found func(T, Grant)) {
 	level, rest, more := strings.Cut(topic, "/")
 	t.root.match(level, rest, more, topic[0] != '$', found)
