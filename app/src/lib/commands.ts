@@ -23,6 +23,8 @@ export interface Track {
   outcomes: ReadonlyMap<string, OutcomeStatus>;
   /** Why the server did not take it, when it is rejected. */
   problem: string | null;
+  /** When this screen learnt that it ended (ms UTC); null while it runs. */
+  endedAt: number | null;
 }
 
 export interface Tracks {
@@ -65,31 +67,33 @@ export function begin(
     of: request.lights.length,
     outcomes: new Map(),
     problem: null,
+    endedAt: null,
   });
 }
 
 /** The server took the request and named it. */
-export function accept(tracks: Tracks, serial: number, command: Command): Tracks {
+export function accept(tracks: Tracks, serial: number, command: Command, now: number): Tracks {
   const track = bySerial(tracks, serial);
   if (!track) return tracks;
   const early = tracks.early.find((known) => known.id === command.id);
   return put(
     { ...tracks, early: tracks.early.filter((known) => known.id !== command.id) },
-    progress({ ...track, id: command.id }, early ?? command),
+    progress({ ...track, id: command.id }, early ?? command, now),
   );
 }
 
 /** The server did not take the request, or could not be reached. */
-export function reject(tracks: Tracks, serial: number, problem: string): Tracks {
+export function reject(tracks: Tracks, serial: number, problem: string, now: number): Tracks {
   const track = bySerial(tracks, serial);
-  return track ? put(tracks, { ...track, status: 'rejected', problem }) : tracks;
+  if (!track) return tracks;
+  return put(tracks, { ...track, status: 'rejected', problem, endedAt: now });
 }
 
 /** News of a command, of this screen or of another one. */
-export function update(tracks: Tracks, command: Command): Tracks {
+export function update(tracks: Tracks, command: Command, now: number): Tracks {
   for (const track of tracks.byTarget.values()) {
     if (track.id === command.id) {
-      return isRunning(track) ? put(tracks, progress(track, command)) : tracks;
+      return isRunning(track) ? put(tracks, progress(track, command, now)) : tracks;
     }
   }
   const waiting = [...tracks.byTarget.values()].some((track) => track.status === 'sending');
@@ -135,14 +139,23 @@ export function missOf(tracks: Tracks, light: string): OutcomeStatus | null {
   return outcome === 'confirmed' ? null : outcome;
 }
 
-/** The lights of a track that did not confirm, in the order in which it lists them. */
-export function missing(track: Track): string[] {
-  return track.lights.filter((light) => track.outcomes.get(light) !== 'confirmed');
+/**
+ * The lights of an ended track that did not confirm and of which nothing was asked
+ * since, in the order in which the track lists them.
+ */
+export function outstanding(tracks: Tracks, track: Track): string[] {
+  if (!isMissed(track)) return [];
+  return track.lights.filter(
+    (light) =>
+      track.outcomes.get(light) !== 'confirmed' &&
+      latestFor(tracks, light)?.serial === track.serial,
+  );
 }
 
-function progress(track: Track, command: Command): Track {
+function progress(track: Track, command: Command, now: number): Track {
   return {
     ...track,
+    endedAt: command.status === 'pending' ? null : now,
     status: command.status,
     confirmed: command.confirmed,
     of: command.of,

@@ -4,7 +4,16 @@
 // carries the time of its change, and a state never replaces a newer one.
 
 import { byName, parseTime } from './format';
-import type { Device, Gateway, GatewayPresence, Group, LightState, Network, Role } from './types';
+import type {
+  Change,
+  Device,
+  Gateway,
+  GatewayPresence,
+  Group,
+  LightState,
+  Network,
+  Role,
+} from './types';
 
 /**
  * From this age on a light's state is shown as old, in milliseconds. A light on the
@@ -29,9 +38,33 @@ export function mergeDevice(known: Device | undefined, snapshot: Device): Device
   return { ...snapshot, state };
 }
 
+/** The known devices that a snapshot has no more. */
+export function absent(known: Iterable<string>, snapshot: readonly Device[]): string[] {
+  const present = new Set(snapshot.map((device) => device.eui64));
+  return [...known].filter((eui64) => !present.has(eui64));
+}
+
 /** The device with a live state, or the same device when the state is an old one. */
 export function applyState(device: Device, state: LightState): Device {
   return supersedes(device.state, state) ? { ...device, state } : device;
+}
+
+/** A difference of levels, in per mille, that is only the rounding on the way to the light. */
+const roundingPermille = 10;
+
+/**
+ * The device after it confirmed a change: the result of a command can come before
+ * the message with the state that confirms it, and says the same. A state that is
+ * newer than the result, or that differs only by rounding, stays.
+ */
+export function applyConfirmed(device: Device, change: Change, endedAt: string | null): Device {
+  const state = device.state;
+  if (!state || (parseTime(state.at) ?? 0) > (parseTime(endedAt) ?? 0)) return device;
+  const on = 'on' in change ? change.on : change.level > 0;
+  const level = 'level' in change && on ? change.level : state.level;
+  const near = level === null || Math.abs((state.level ?? -1000) - level) <= roundingPermille;
+  if (state.on === on && near) return device;
+  return { ...device, state: { ...state, on, level: near ? state.level : level } };
 }
 
 /** The networks with the presence of one gateway brought up to date. */

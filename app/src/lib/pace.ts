@@ -30,6 +30,11 @@ export class Pace {
     else this.#go();
   }
 
+  /** Nothing waits to be sent. */
+  get idle(): boolean {
+    return this.#waiting === null;
+  }
+
   /** Begins anew: the same value as the last one is worth sending again. */
   reset(): void {
     this.#sent = null;

@@ -181,8 +181,8 @@ export const strings = {
   command: {
     sending: (of: number) => `Waiting for ${lights(of)} to confirm`,
     confirmed: (of: number) => (of === 1 ? 'Confirmed' : `All ${lights(of)} confirmed`),
-    partial: (confirmed: number, of: number, missing: string, n: number) =>
-      `${confirmed} of ${lights(of)} confirmed. ${missing} ${n === 1 ? 'did not answer.' : 'did not answer.'}`,
+    partial: (confirmed: number, of: number, missing: string) =>
+      `${confirmed} of ${lights(of)} confirmed – ${missing} did not answer.`,
     none: (of: number) =>
       of === 1 ? 'The light did not confirm.' : `None of the ${lights(of)} confirmed.`,
     expired: 'The command came too late and was not carried out.',
