@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sconce/radio/spinel"
 	"sync"
 	"time"
+
+	"sconce/radio/spinel"
 )
 
 // answerWithin is how long a co-processor may take to answer. One that is

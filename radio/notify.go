@@ -5,8 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"sconce/radio/spinel"
 	"time"
+
+	"sconce/radio/spinel"
 )
 
 // notify takes what the co-processor says unasked. The reader of the link calls

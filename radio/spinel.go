@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sconce/radio/spinel"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sconce/radio/spinel"
 )
 
 // queueLen is how many received frames wait for the reader of Frames.

@@ -2,9 +2,10 @@ package sim
 
 import (
 	"errors"
+	"time"
+
 	"sconce/radio"
 	"sconce/radio/spinel"
-	"time"
 )
 
 // maxQueued is how many transmissions and scans a co-processor holds for its

@@ -2,8 +2,9 @@ package sim
 
 import (
 	"fmt"
-	"sconce/radio"
 	"time"
+
+	"sconce/radio"
 )
 
 // The events of a transceiver.

@@ -2,8 +2,9 @@ package sim
 
 import (
 	"encoding/binary"
-	"sconce/radio"
 	"slices"
+
+	"sconce/radio"
 )
 
 // What silicon reads of a MAC frame (802.15.4-2006, 7.2.1): enough to filter

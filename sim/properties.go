@@ -2,10 +2,11 @@ package sim
 
 import (
 	"encoding/binary"
-	"sconce/radio"
-	"sconce/radio/spinel"
 	"slices"
 	"time"
+
+	"sconce/radio"
+	"sconce/radio/spinel"
 )
 
 // What the virtual firmware says of itself. The RCP API is that of OpenThread

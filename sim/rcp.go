@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sconce/radio/spinel"
 	"sync"
 	"sync/atomic"
+
+	"sconce/radio/spinel"
 )
 
 // toHost is how many frames wait for a host that reads slowly. When they are
@@ -49,8 +50,8 @@ func (h *host) hangUp() {
 func NewRCP(p *Paced, cfg TransceiverConfig) *RCP {
 	r := &RCP{paced: p}
 	p.Do(func(a *Air) {
-		r.x = a.Attach(cfg, nil)
-		r.x.Handle(newCoprocessor(a, r.x, func([]byte, bool) {}))
+		r.x = a.Attach(cfg)
+		newCoprocessor(a, r.x, func([]byte, bool) {}) // no host yet
 	})
 	return r
 }

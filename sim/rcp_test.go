@@ -4,13 +4,14 @@ import (
 	"context"
 	"net"
 	"os"
-	"sconce/radio"
-	"sconce/radio/radiotest"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
+
+	"sconce/radio"
+	"sconce/radio/radiotest"
 )
 
 // live returns an air paced by the wall clock until the test ends.

@@ -3,8 +3,9 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"sconce/radio"
 	"time"
+
+	"sconce/radio"
 )
 
 // TransceiverConfig makes a [Transceiver].
@@ -94,18 +95,19 @@ type Transceiver struct {
 	wait     uint32  // of the wait for an acknowledgement
 }
 
-// Attach adds a transceiver, switched off. The handler must not be nil.
-func (a *Air) Attach(cfg TransceiverConfig, h Handler) *Transceiver {
+// Attach adds a transceiver, switched off. It needs a handler before it is
+// configured.
+func (a *Air) Attach(cfg TransceiverConfig) *Transceiver {
 	x := &Transceiver{
 		air: a, id: len(a.all), eui64: cfg.EUI64, position: cfg.Position,
-		power: min(cfg.Power, maxPower), handler: h, deaf: true,
+		power: min(cfg.Power, maxPower), deaf: true,
 	}
 	a.connect(x)
 	a.all = append(a.all, x)
 	return x
 }
 
-// Handle gives the transceiver to another handler: the device was replaced.
+// Handle gives the transceiver to a handler, in the place of the one before.
 func (x *Transceiver) Handle(h Handler) { x.handler = h }
 
 // Configure sets the filter and begins to listen on its channel.

@@ -8,9 +8,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"sconce/radio"
 	"testing"
 	"time"
+
+	"sconce/radio"
 )
 
 // Open returns three new radios with different EUI-64s, not configured yet. It

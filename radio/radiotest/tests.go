@@ -6,10 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sconce/radio"
 	"sync"
 	"testing"
 	"time"
+
+	"sconce/radio"
 )
 
 func unicast(t *testing.T, r *rig) {

@@ -1,0 +1,159 @@
+package sim
+
+import (
+	"time"
+
+	"sconce/radio"
+	"sconce/zigbee/stack"
+)
+
+// Device is what can live on a transceiver: a [stack.Node], and the devices
+// built on one. It does no I/O: the [Node] around it does.
+type Device interface {
+	Start(now time.Time)
+	Receive(now time.Time, frame []byte, lqi uint8)
+	NextFrame() (stack.Frame, bool)
+	FrameDone(now time.Time, s stack.TxStatus)
+	Filter() stack.Filter
+	Deadline() (time.Time, bool)
+	Advance(now time.Time)
+}
+
+// Drain takes all events that a device has, and reports whether one of them
+// said that the filter of its radio has changed. A Node calls it after every call
+// of the device.
+type Drain func(now time.Time) (retune bool)
+
+// Node runs a device on a transceiver, from power on to power off. It costs one
+// event in the queue of the air, and no goroutine.
+type Node struct {
+	x       *Transceiver
+	dev     Device
+	drain   Drain
+	sending bool
+	off     bool
+
+	due   time.Duration // of the event that is scheduled
+	timed bool          // one is
+	gen   uint32        // of that event
+}
+
+// The event of a node.
+const deadline eventKind = 1
+
+// again is how soon a device is called again whose deadline has passed already,
+// or that has more to send than fits one turn: time goes on whatever it does.
+const again = time.Millisecond
+
+// maxTurn is how many frames that cannot be sent are answered in one turn.
+const maxTurn = 64
+
+// PowerOn starts a device on a transceiver that no other device uses.
+func PowerOn(x *Transceiver, dev Device, drain Drain) *Node {
+	n := &Node{x: x, dev: dev, drain: drain}
+	x.Handle(n)
+	n.Do(dev.Start)
+	return n
+}
+
+// PowerOff ends the device in the middle of whatever it does. It is not called
+// any more.
+func (n *Node) PowerOff() {
+	n.x.Off()
+	n.off = true
+	n.gen++
+}
+
+// Do calls f, which may call the device, and carries out what comes of it.
+func (n *Node) Do(f func(now time.Time)) {
+	if n.off {
+		return
+	}
+	f(n.x.air.Now())
+	n.settle()
+}
+
+// settle carries out what the device wants after a call.
+func (n *Node) settle() {
+	now := n.x.air.Now()
+	more := true
+	for range maxTurn {
+		if n.drain(now) {
+			n.tune()
+		}
+		if more = !n.sending; !more {
+			break
+		}
+		var f stack.Frame
+		if f, more = n.dev.NextFrame(); !more {
+			break
+		}
+		if err := n.x.Transmit(f.Data, DefaultTx()); err != nil {
+			n.dev.FrameDone(now, stack.TxStatus{})
+			continue
+		}
+		n.sending = true
+	}
+	if at, ok := n.dev.Deadline(); ok || more {
+		d := at.Sub(now)
+		if !ok || d <= 0 {
+			d = again
+		}
+		n.wakeIn(d)
+	}
+}
+
+// wakeIn schedules a call of the device. One that is scheduled for later is
+// replaced; one for earlier will find that it came too soon.
+func (n *Node) wakeIn(d time.Duration) {
+	at := n.x.air.now + d
+	if n.timed && n.due <= at {
+		return
+	}
+	n.gen++
+	n.timed, n.due = true, at
+	n.x.air.schedule(d, n, deadline, &n.gen)
+}
+
+// happen implements actor: the deadline.
+func (n *Node) happen(eventKind) {
+	n.timed = false
+	now := n.x.air.Now()
+	if at, ok := n.dev.Deadline(); ok && !at.After(now) {
+		n.dev.Advance(now)
+	}
+	n.settle()
+}
+
+// tune sets the transceiver as the device wants it.
+func (n *Node) tune() {
+	f := n.dev.Filter()
+	short := make([]uint16, len(f.PendingShort))
+	for i, a := range f.PendingShort {
+		short[i] = uint16(a)
+	}
+	extended := make([]uint64, len(f.Pending))
+	for i, a := range f.Pending {
+		extended[i] = uint64(a)
+	}
+	n.x.SetPending(short, extended)
+	// A device without a channel yet has nothing to say or hear: the
+	// transceiver stays as it is, and Transmit tells.
+	_ = n.x.Configure(radio.Filter{Channel: f.Channel, PANID: uint16(f.PANID), Short: uint16(f.Short), EUI64: uint64(f.EUI64)})
+}
+
+// Received implements [Handler].
+func (n *Node) Received(now time.Time, f Received) {
+	n.dev.Receive(now, f.PSDU[:len(f.PSDU)-fcsLen], f.LQI)
+	n.settle()
+}
+
+// Sent implements [Handler].
+func (n *Node) Sent(now time.Time, s Sent) {
+	n.sending = false
+	n.dev.FrameDone(now, stack.TxStatus{Sent: s.Status == radio.Sent, FramePending: s.FramePending()})
+	n.settle()
+}
+
+// Scanned implements [Handler]. Nodes do not scan for energy.
+func (n *Node) Scanned(time.Time, uint8, int8) {}
