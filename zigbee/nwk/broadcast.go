@@ -1,8 +1,9 @@
 package nwk
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // The limits and times of broadcasts (3.5.1 and 3.5.2, tables 3-57 and 3-58).

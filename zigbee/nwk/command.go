@@ -2,6 +2,7 @@ package nwk
 
 import (
 	"encoding/binary"
+
 	"sconce/zigbee"
 )
 

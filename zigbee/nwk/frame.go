@@ -12,6 +12,7 @@ package nwk
 import (
 	"encoding/binary"
 	"errors"
+
 	"sconce/zigbee"
 )
 

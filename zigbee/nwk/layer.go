@@ -1,8 +1,9 @@
 package nwk
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // The limits and times of the layer.
@@ -127,6 +128,14 @@ func (l *Layer) SetKey(seq uint8, k zigbee.NetworkKey) {
 	}
 	l.former = key{}
 }
+
+// Former says which network key the peers' counters belong to while the node is
+// in no network.
+func (l *Layer) Former(seq uint8, k zigbee.NetworkKey) { l.former = key{key: k, seq: seq} }
+
+// FormerKey returns the last network key of the network that was left, a zero key
+// for none.
+func (l *Layer) FormerKey() (uint8, zigbee.NetworkKey) { return l.former.seq, l.former.key }
 
 // Key returns the active network key and its sequence number, and false when
 // there is none: the node is not authenticated.

@@ -1,8 +1,9 @@
 package nwk
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // Indication is a received data frame for this node (3.2.1.3).

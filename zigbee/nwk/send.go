@@ -1,8 +1,9 @@
 package nwk
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 const (

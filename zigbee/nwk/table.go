@@ -1,8 +1,9 @@
 package nwk
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // node is what is known of another device: the address map (3.6.1.7), the

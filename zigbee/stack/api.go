@@ -15,10 +15,29 @@
 package stack
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"sconce/zigbee"
+	"sconce/zigbee/aps"
+	"sconce/zigbee/mac"
+	"sconce/zigbee/nwk"
 	"sconce/zigbee/zdo"
+)
+
+// The limits of a node.
+const (
+	MaxEndpoints = 8
+	MaxDevices   = 512 // that a trust centre knows or expects; when full, Allow refuses
+	MaxBindings  = 32  // when full, a bind request is answered with "table full"
+	MaxRequests  = 24  // application payloads on their way; when full, Data refuses
+	MaxEvents    = 256 // waiting for the owner; when full, received payloads are dropped and counted
+
+	// MaxPayload is the size of an application payload in bytes, and
+	// MaxPayloadLinkKey with link-key security.
+	MaxPayload        = aps.MaxPayload
+	MaxPayloadLinkKey = aps.MaxPayloadLinkKey
 )
 
 // Role is the logical type of a node (05-3474-22, 2.3.2.3.1).
@@ -42,6 +61,38 @@ type Config struct {
 	InstallCode zigbee.InstallCode // Router: the code on its own label
 
 	Restore *State // optional: continue from here instead of forming or joining
+}
+
+// check refuses a configuration that cannot work.
+func (c *Config) check() error {
+	switch {
+	case c.Role != Coordinator && c.Role != Router:
+		return fmt.Errorf("zigbee node: role %d is neither coordinator nor router", c.Role)
+	case c.EUI64 == 0 || c.EUI64 == 1<<64-1:
+		return fmt.Errorf("zigbee node: %s is no extended address", c.EUI64)
+	case c.Random == nil:
+		return errors.New("zigbee node: no source of randomness")
+	case !c.Channels.Valid():
+		return errors.New("zigbee node: expected at least one channel, from 11 to 26")
+	case len(c.Endpoints) > MaxEndpoints:
+		return fmt.Errorf("zigbee node: %d endpoints; expected at most %d", len(c.Endpoints), MaxEndpoints)
+	case c.Role == Router && c.InstallCode.IsZero() && c.Restore == nil:
+		return errors.New("zigbee node: a router joins by install code, and there is none")
+	}
+	for i, e := range c.Endpoints {
+		if e.Endpoint == 0 || e.Endpoint > 240 {
+			return fmt.Errorf("zigbee node: endpoint %d; expected 1 to 240", e.Endpoint)
+		}
+		if err := e.Check(); err != nil {
+			return fmt.Errorf("zigbee node: %w", err)
+		}
+		for _, f := range c.Endpoints[:i] {
+			if f.Endpoint == e.Endpoint {
+				return fmt.Errorf("zigbee node: endpoint %d is there twice", e.Endpoint)
+			}
+		}
+	}
+	return nil
 }
 
 // A Frame is a MAC frame that the owner must give to the radio. The owner
@@ -129,6 +180,10 @@ type (
 	// DeviceLeft says that a device left the network.
 	DeviceLeft struct{ EUI64 zigbee.EUI64 }
 
+	// Left says that this node is in no network any more: it left, or was told
+	// to. A router looks for a network again by itself.
+	Left struct{}
+
 	// DataIndication is a received application payload (05-3474-22, 2.2.4.1.3).
 	DataIndication struct {
 		At          time.Time
@@ -164,6 +219,51 @@ func (DeviceAuthorised) event() {}
 func (JoinRefused) event()      {}
 func (DeviceAnnounced) event()  {}
 func (DeviceLeft) event()       {}
+func (Left) event()             {}
 func (DataIndication) event()   {}
 func (DataConfirm) event()      {}
 func (SaveState) event()        {}
+
+// Errors of [Node.Data] and of [DataConfirm], to be told apart with [errors.Is].
+var (
+	ErrNotUp     = errors.New("the node is in no network")
+	ErrQueueFull = aps.ErrQueueFull // too many requests are under way; later may work
+	ErrTooLong   = aps.ErrTooLong   // the payload does not fit one frame
+	ErrNoLinkKey = aps.ErrNoLinkKey // no established link key is shared with the device
+	ErrNoRoute   = aps.ErrNoRoute   // the next hop did not take the frame
+	ErrNoAck     = aps.ErrNoAck     // the device did not acknowledge
+)
+
+// Device is what the trust centre knows of one device that has joined.
+type Device struct {
+	EUI64      zigbee.EUI64
+	Short      zigbee.ShortAddr
+	Capability zigbee.Capability
+	Authorised bool // has proved possession of its own link key
+}
+
+// Binding says where an endpoint of this node sends what a cluster has to report
+// (05-3474-22, 2.2.8.2).
+type Binding struct {
+	Endpoint    uint8 // of this node
+	Cluster     uint16
+	Group       uint16       // the destination when Device is 0
+	Device      zigbee.EUI64 // the destination with DstEndpoint
+	DstEndpoint uint8
+}
+
+// Counters counts what a node did and refused since it was made.
+type Counters struct {
+	Received      uint64 // frames from the radio
+	Sent          uint64 // frames that the radio sent
+	NotSent       uint64 // frames that the radio could not send, or nobody acknowledged
+	EventsDropped uint64 // payloads that found no room in the event queue
+	Policy        uint64 // key commands that nobody asked for, or with the wrong protection
+	JoinsRefused  uint64 // trust centre: associations refused
+	JoinsFailed   uint64 // trust centre: joins that did not end in time; router: own attempts
+	Saves         uint64 // states asked to be saved
+
+	MAC mac.Counters
+	NWK nwk.Counters
+	APS aps.Counters
+}

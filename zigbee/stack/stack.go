@@ -1,108 +1,323 @@
 package stack
 
 import (
+	"fmt"
 	"time"
 
 	"sconce/zigbee"
+	"sconce/zigbee/aps"
+	"sconce/zigbee/mac"
+	"sconce/zigbee/nwk"
 )
 
 // A Node is one Zigbee device. It is made by [New].
 type Node struct {
 	cfg Config
+	now time.Time // the latest time that the owner gave
+
+	mac *mac.MAC
+	nwk *nwk.Layer
+	aps *aps.Layer
+
+	phase   phase
+	tc      zigbee.EUI64             // the trust centre; 0 when not known
+	join    join                     // router
+	devices map[zigbee.EUI64]*device // trust centre
+	permit  time.Time                // trust centre: devices may associate until then
+
+	bindings []Binding
+	handle   Handle // of the last request
+	requests int    // application requests under way
+	zdoSeq   uint8
+
+	onAir  origin // of the frame that the radio has
+	tx, rx [mac.MaxFrame]byte
+
+	events       []Event
+	radioChanged bool
+	save         saving
+
+	counters Counters
 }
 
-// New returns a node that does nothing until [Node.Start].
-func New(cfg Config) (*Node, error) { return &Node{cfg: cfg}, nil }
+// phase is how far a node is with its network.
+type phase uint8
 
-// Start forms, joins or resumes the network.
-func (n *Node) Start(now time.Time) {}
+const (
+	stopped   phase = iota
+	searching       // router: for a network, up to its network key
+	joined          // router: has the network key, and exchanges its link key
+	up
+)
+
+// origin says which layer a frame for the radio came from.
+type origin uint8
+
+const (
+	nobody origin = iota
+	fromMAC
+	fromNWK
+)
+
+// New returns a node that does nothing until [Node.Start]. It fails when the
+// configuration cannot work.
+func New(cfg Config) (*Node, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	n := &Node{
+		cfg: cfg,
+		mac: mac.New(cfg.EUI64, cfg.Random),
+		nwk: nwk.New(cfg.EUI64, cfg.Random),
+		aps: aps.New(cfg.EUI64, cfg.Random),
+	}
+	n.zdoSeq = uint8(n.random(1 << 8))
+	if cfg.Role == Coordinator {
+		n.devices = map[zigbee.EUI64]*device{}
+		n.tc = cfg.EUI64
+	}
+	if cfg.Restore != nil {
+		if err := n.restore(cfg.Restore); err != nil {
+			return nil, fmt.Errorf("zigbee node: restoring a state: %w", err)
+		}
+	}
+	return n, nil
+}
+
+// Start forms a network (coordinator) or joins one (router), or resumes the one
+// of the state that the configuration restores. It is called once.
+func (n *Node) Start(now time.Time) {
+	n.now = now
+	switch {
+	case n.phase == up || n.phase == joined:
+		n.resume()
+	case n.cfg.Role == Coordinator:
+		n.form()
+	default:
+		n.search(0)
+	}
+	n.pump()
+}
 
 // Receive takes a frame from the radio, without its frame check sequence. The
 // frame is only read, and only during the call.
-func (n *Node) Receive(now time.Time, frame []byte, lqi uint8) {}
-
-// NextFrame returns the next frame for the radio. There is none while another
-// has not been answered with [Node.FrameDone].
-func (n *Node) NextFrame() (Frame, bool) { return Frame{}, false }
-
-// FrameDone says how the transmission of the last frame ended.
-func (n *Node) FrameDone(now time.Time, s TxStatus) {}
-
-// NextEvent returns and removes the oldest event.
-func (n *Node) NextEvent() (Event, bool) { return nil, false }
-
-// Deadline returns when the node wants [Node.Advance] to be called.
-func (n *Node) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// Advance does what is due.
-func (n *Node) Advance(now time.Time) {}
-
-// Filter returns what the radio must be set to.
-func (n *Node) Filter() Filter { return Filter{} }
-
-// Data sends an application payload.
-func (n *Node) Data(now time.Time, r DataRequest) (Handle, error) { return 0, nil }
-
-// Allow lets a device join with its install code. Trust centre only.
-func (n *Node) Allow(e zigbee.EUI64, code zigbee.InstallCode) error { return nil }
-
-// Disallow takes back [Node.Allow].
-func (n *Node) Disallow(e zigbee.EUI64) {}
-
-// PermitJoin lets devices associate with this node for d; 0 ends it.
-func (n *Node) PermitJoin(now time.Time, d time.Duration) {}
-
-// Remove makes a device leave the network. Trust centre only.
-func (n *Node) Remove(now time.Time, e zigbee.EUI64) error { return nil }
-
-// Leave makes this node leave its network.
-func (n *Node) Leave(now time.Time) {}
-
-// Devices returns the devices that the trust centre knows, by address.
-func (n *Node) Devices() []Device { return nil }
-
-// Lookup returns the short address of a device.
-func (n *Node) Lookup(e zigbee.EUI64) (zigbee.ShortAddr, bool) { return 0, false }
-
-// EUI64Of returns the extended address of a node.
-func (n *Node) EUI64Of(a zigbee.ShortAddr) (zigbee.EUI64, bool) { return 0, false }
-
-// AddGroup makes an endpoint a member of a group.
-func (n *Node) AddGroup(endpoint uint8, group uint16) error { return nil }
-
-// RemoveGroup ends the membership of an endpoint in a group.
-func (n *Node) RemoveGroup(endpoint uint8, group uint16) bool { return false }
-
-// Groups returns the groups of an endpoint, in ascending order.
-func (n *Node) Groups(endpoint uint8) []uint16 { return nil }
-
-// State returns what has to survive a restart.
-func (n *Node) State() State { return State{} }
-
-// Saved says that a state is durable.
-func (n *Node) Saved(s State) {}
-
-// Counters returns what the node has counted since it was made.
-func (n *Node) Counters() Counters { return Counters{} }
-
-// Device is what the trust centre knows of one device.
-type Device struct {
-	EUI64      zigbee.EUI64
-	Short      zigbee.ShortAddr
-	Capability zigbee.Capability
-	Authorised bool // has proved possession of its own link key
+func (n *Node) Receive(now time.Time, frame []byte, lqi uint8) {
+	n.now = now
+	n.counters.Received++
+	if len(frame) > len(n.rx) {
+		frame = frame[:0] // counted as malformed
+	}
+	copied := n.rx[:copy(n.rx[:], frame)]
+	if ind, ok := n.mac.Receive(now, copied, lqi); ok {
+		switch ind.Kind {
+		case mac.IndicateBeacon:
+			n.heardBeacon(ind)
+		case mac.IndicateAssociate:
+			n.associate(ind)
+		case mac.IndicateData:
+			n.receiveData(ind)
+		}
+	}
+	n.pump()
 }
 
-// State is what has to survive a restart of a node.
-type State struct{ _ [0]func() }
+func (n *Node) receiveData(ind mac.Indication) {
+	if ind.Src.Mode != mac.ShortAddress || ind.Dst.Mode != mac.ShortAddress || n.phase == stopped ||
+		n.phase == searching && n.join.step != awaitKey {
+		return
+	}
+	in, ok := n.nwk.Receive(n.now, ind.Src.Short, ind.Payload, ind.LQI)
+	if !ok {
+		return
+	}
+	a, ok := n.aps.Receive(n.now, aps.Incoming{
+		Src: in.Src, SrcEUI64: in.SrcEUI64, Secured: in.Secured, Data: in.Payload,
+	})
+	switch {
+	case !ok:
+	case a.Header.Type == aps.TypeCommand:
+		n.command(in, a)
+	default:
+		n.deliver(in, a)
+	}
+}
 
-// Append appends the explicit form of the state to b. It holds keys.
-func (s State) Append(b []byte) []byte { return b }
+// NextFrame returns the next frame for the radio. There is none while another has
+// not been answered with [Node.FrameDone].
+func (n *Node) NextFrame() (Frame, bool) {
+	if n.onAir != nobody {
+		return Frame{}, false
+	}
+	if f, ok := n.mac.Next(); ok {
+		n.onAir = fromMAC
+		return Frame{Data: f}, true
+	}
+	if n.phase == stopped || n.phase == searching {
+		return Frame{}, false
+	}
+	hop, npdu, ok := n.nwk.Next()
+	if !ok {
+		return Frame{}, false
+	}
+	n.onAir = fromNWK
+	return Frame{Data: n.mac.AppendData(n.tx[:0], hop, npdu)}, true
+}
 
-// ParseState reads what [State.Append] wrote.
-func ParseState(b []byte) (State, error) { return State{}, nil }
+// FrameDone says how the transmission of the last frame ended.
+func (n *Node) FrameDone(now time.Time, s TxStatus) {
+	n.now = now
+	if s.Sent {
+		n.counters.Sent++
+	} else {
+		n.counters.NotSent++
+	}
+	from := n.onAir
+	n.onAir = nobody
+	switch from {
+	case fromMAC:
+		n.mac.Done(now, s.Sent, s.FramePending)
+	case fromNWK:
+		n.nwk.Done(now, s.Sent)
+	}
+	n.pump()
+}
 
-// Counters counts what a node did and refused.
-type Counters struct {
-	Received, Sent uint64
+// NextEvent returns and removes the oldest event.
+func (n *Node) NextEvent() (Event, bool) {
+	if n.radioChanged {
+		n.radioChanged = false
+		return RadioChanged{}, true
+	}
+	if len(n.events) == 0 {
+		return nil, false
+	}
+	e := n.events[0]
+	n.events[0] = nil
+	n.events = n.events[1:]
+	return e, true
+}
+
+func (n *Node) emit(e Event) { n.events = append(n.events, e) }
+
+// Deadline returns when the node wants [Node.Advance] to be called, and false
+// when it waits for nothing.
+func (n *Node) Deadline() (time.Time, bool) {
+	d, ok := n.mac.Deadline()
+	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline} {
+		if t, is := f(); is && (!ok || t.Before(d)) {
+			d, ok = t, true
+		}
+	}
+	return d, ok
+}
+
+// Advance does what is due.
+func (n *Node) Advance(now time.Time) {
+	n.now = now
+	n.mac.Advance(now)
+	n.nwk.Advance(now)
+	n.aps.Advance(now)
+	n.advanceJoin()
+	n.advanceTrust()
+	n.pump()
+}
+
+// pump carries what the layers have to say to one another until none has more.
+func (n *Node) pump() {
+	for n.pumpMAC() || n.pumpNWK() || n.pumpAPS() {
+	}
+	n.checkSave()
+}
+
+func (n *Node) pumpMAC() bool {
+	o, ok := n.mac.NextOutput()
+	if !ok {
+		return false
+	}
+	switch o.Kind {
+	case mac.AddressChanged:
+		n.radioChanged = true
+	case mac.ScanDone:
+		n.scanned()
+	case mac.AssociateDone:
+		n.associated(o)
+	case mac.ResponseDone:
+		n.responseDone(o.EUI64, o.OK)
+	}
+	return true
+}
+
+func (n *Node) pumpNWK() bool {
+	o, ok := n.nwk.NextOutput()
+	if !ok {
+		return false
+	}
+	switch o.Kind {
+	case nwk.SendDone:
+		if o.Handle == leaveHandle {
+			n.leaveSent()
+		} else {
+			n.aps.Sent(n.now, o.Handle, o.OK)
+		}
+	case nwk.NodeLeft:
+		n.nodeLeft(o.EUI64)
+	case nwk.ToldToLeave:
+		n.Leave(n.now)
+	}
+	return true
+}
+
+func (n *Node) pumpAPS() bool {
+	if d, ok := n.aps.NextDone(); ok {
+		n.requests--
+		n.emit(DataConfirm{Handle: Handle(d.Handle), Err: d.Err})
+		return true
+	}
+	if !n.nwk.Room() {
+		return false
+	}
+	o, ok := n.aps.Next()
+	if ok && !n.nwk.Send(n.now, nwk.Request{Handle: o.ID, Dst: o.Dst, Unsecured: o.Plain, Payload: o.Data}) {
+		n.aps.Sent(n.now, o.ID, false)
+	}
+	return ok
+}
+
+// Filter returns what the radio must be set to.
+func (n *Node) Filter() Filter {
+	return Filter{
+		Channel: n.mac.Channel(), PANID: n.mac.PAN(), Short: n.mac.ShortAddr(), EUI64: n.cfg.EUI64,
+		Pending: n.mac.AppendPending(nil),
+	}
+}
+
+// Lookup returns the short address of a device.
+func (n *Node) Lookup(e zigbee.EUI64) (zigbee.ShortAddr, bool) { return n.nwk.Lookup(e) }
+
+// EUI64Of returns the extended address of a node.
+func (n *Node) EUI64Of(a zigbee.ShortAddr) (zigbee.EUI64, bool) { return n.nwk.EUI64Of(a) }
+
+// Counters returns what was counted since the node was made.
+func (n *Node) Counters() Counters {
+	c := n.counters
+	c.MAC, c.NWK, c.APS = n.mac.Counters(), n.nwk.Counters(), n.aps.Counters()
+	return c
+}
+
+// random returns a number below limit, which is at most 2^32. The bias is below
+// limit/2^64.
+func (n *Node) random(limit uint64) uint64 {
+	var b [8]byte
+	n.cfg.Random(b[:])
+	var v uint64
+	for _, x := range b {
+		v = v<<8 | uint64(x)
+	}
+	return v % limit
+}
+
+func (n *Node) randomKey() [zigbee.KeySize]byte {
+	var b [zigbee.KeySize]byte
+	n.cfg.Random(b[:])
+	return b
 }

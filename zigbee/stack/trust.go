@@ -1,0 +1,410 @@
+package stack
+
+import (
+	"cmp"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sconce/zigbee"
+	"sconce/zigbee/aps"
+	"sconce/zigbee/mac"
+	"sconce/zigbee/nwk"
+)
+
+// joinTimeout is how long a device may take from its association until it has
+// proved its new link key: bdbTrustCenterNodeJoinTimeout (BDB 3.0.1, table 4).
+const joinTimeout = 15 * time.Second
+
+// device is what the trust centre knows of a device: one that joined, or that is
+// expected to.
+type device struct {
+	eui64      zigbee.EUI64
+	short      zigbee.ShortAddr // Unassigned before it first joined
+	capability zigbee.Capability
+	authorised bool
+	code       zigbee.LinkKey // made from its install code; zero when it may not join
+	joining    stage
+	deadline   time.Time // of the stage; zero when it is not joining
+}
+
+// stage is how far a join is.
+type stage uint8
+
+const (
+	settled  stage = iota
+	invited        // its address waits to be fetched
+	keySent        // the network key is on its way
+	replying       // it has been heard with the network key
+)
+
+// form makes a new network: a channel from the mask, and identifiers and key at
+// random (05-3474-22, 3.2.2.3; BDB 3.0.1, 8.1).
+func (n *Node) form() {
+	channel := n.cfg.Channels.Nth(int(n.random(uint64(n.cfg.Channels.Len()))))
+	net := nwk.Network{
+		PAN:      zigbee.PANID(1 + n.random(0xfffe)),
+		Extended: zigbee.ExtendedPANID(1 + n.random(1<<32-1) + n.random(1<<32-1)<<32),
+		Short:    zigbee.Coordinator,
+	}
+	n.nwk.SetNetwork(net)
+	n.nwk.SetKey(0, zigbee.NewNetworkKey(n.randomKey()))
+	n.mac.Configure(channel, net.PAN, net.Short)
+	n.changed()
+	n.goUp()
+}
+
+// goUp begins to take part in the network.
+func (n *Node) goUp() {
+	n.phase = up
+	n.nwk.Start(n.now)
+	n.setBeacon()
+	net := n.nwk.Network()
+	n.emit(NetworkUp{PANID: net.PAN, ExtendedPANID: net.Extended, Channel: n.mac.Channel(), Short: net.Short})
+}
+
+// open reports whether devices may associate.
+func (n *Node) open() bool { return n.phase == up && n.permit.After(n.now) }
+
+func (n *Node) setBeacon() {
+	net := n.nwk.Network()
+	var b [nwk.BeaconSize]byte
+	payload := nwk.AppendBeacon(b[:0], nwk.Beacon{
+		RouterCapacity: n.cfg.Role == Coordinator, EndDeviceCapacity: n.cfg.Role == Coordinator,
+		Depth: net.Depth, Extended: net.Extended, UpdateID: net.UpdateID,
+	})
+	n.mac.AnswerBeacons(mac.Beacon{PANCoordinator: n.cfg.Role == Coordinator, Permit: n.open(), Payload: payload})
+}
+
+// Allow lets a device join with its install code while joining is permitted, now
+// and again later, until [Node.Disallow]. Trust centre only. It fails when the
+// device table is full.
+func (n *Node) Allow(e zigbee.EUI64, code zigbee.InstallCode) error {
+	key := code.LinkKey()
+	switch {
+	case n.cfg.Role != Coordinator:
+		return errors.New("zigbee: only a trust centre lets devices join")
+	case e == 0 || e == n.cfg.EUI64:
+		return fmt.Errorf("zigbee: %s is not the address of a device", e)
+	case code.IsZero() || key.IsWellKnown():
+		return errors.New("zigbee: no install code")
+	}
+	d := n.devices[e]
+	if d == nil {
+		if len(n.devices) == MaxDevices {
+			return fmt.Errorf("zigbee: the device table is full: at most %d", MaxDevices)
+		}
+		d = &device{eui64: e, short: zigbee.Unassigned}
+		n.devices[e] = d
+	}
+	if !d.code.Equal(key) {
+		d.code = key
+		n.changed()
+		n.checkSave()
+	}
+	return nil
+}
+
+// Disallow takes back [Node.Allow]. A device that has joined stays.
+func (n *Node) Disallow(e zigbee.EUI64) {
+	d := n.devices[e]
+	if d == nil || d.code.IsZero() {
+		return
+	}
+	d.code = zigbee.LinkKey{}
+	n.forgetUnused(d)
+	n.changed()
+	n.checkSave()
+}
+
+// forgetUnused drops a device that is neither joined nor expected.
+func (n *Node) forgetUnused(d *device) {
+	if d.short == zigbee.Unassigned && d.code.IsZero() && d.joining == settled {
+		n.aps.DropKey(d.eui64, aps.Joining)
+		n.aps.DropKey(d.eui64, aps.Provisional)
+		n.aps.DropKey(d.eui64, aps.Established)
+		delete(n.devices, d.eui64)
+	}
+}
+
+// PermitJoin lets allowed devices associate with this node for d; 0 ends it. A
+// router never lets devices associate: it does nothing there.
+func (n *Node) PermitJoin(now time.Time, d time.Duration) {
+	n.now = now
+	if n.cfg.Role != Coordinator {
+		return
+	}
+	n.permit = now.Add(d)
+	if n.phase == up {
+		n.setBeacon()
+	}
+}
+
+// associate answers an association request (802.15.4-2006, 7.5.3.1).
+func (n *Node) associate(ind mac.Indication) {
+	e := ind.Src.EUI64
+	if n.cfg.Role != Coordinator || n.phase != up {
+		return
+	}
+	d := n.devices[e]
+	reason := ""
+	switch {
+	case !n.open():
+		reason = "joining is not permitted now"
+	case d == nil || d.code.IsZero():
+		reason = "the device is not expected"
+	}
+	if reason != "" {
+		n.refuse(e, reason)
+		n.mac.Respond(n.now, e, zigbee.Broadcast, mac.PANAccessDenied)
+		return
+	}
+	if err := n.aps.SetKey(e, aps.Joining, d.code); err != nil {
+		n.refuse(e, "there is no room for its key")
+		n.mac.Respond(n.now, e, zigbee.Broadcast, mac.PANAtCapacity)
+		return
+	}
+	if d.short == zigbee.Unassigned {
+		d.short = n.newAddress()
+	}
+	d.capability = ind.Capability
+	if n.mac.Respond(n.now, e, d.short, mac.AssociationSuccessful) {
+		d.joining, d.deadline = invited, n.now.Add(joinTimeout)
+	}
+}
+
+func (n *Node) refuse(e zigbee.EUI64, reason string) {
+	n.counters.JoinsRefused++
+	if len(n.events) < MaxEvents {
+		n.emit(JoinRefused{EUI64: e, Reason: reason})
+	}
+}
+
+// newAddress draws a short address that nobody is known to have (05-3474-22,
+// 3.6.1.7).
+func (n *Node) newAddress() zigbee.ShortAddr {
+draw:
+	for {
+		a := zigbee.ShortAddr(1 + n.random(0xfff7))
+		if _, taken := n.nwk.EUI64Of(a); taken {
+			continue
+		}
+		for _, d := range n.devices {
+			if d.short == a {
+				continue draw
+			}
+		}
+		return a
+	}
+}
+
+// responseDone sends the network key to a device that has fetched its address
+// (05-3474-22, 4.6.3.2.1), protected by a key made from its install code alone.
+func (n *Node) responseDone(e zigbee.EUI64, ok bool) {
+	d := n.devices[e]
+	if d == nil || d.joining != invited {
+		return
+	}
+	if !ok {
+		n.endJoin(d, "it did not fetch its address")
+		return
+	}
+	d.joining, d.deadline = keySent, n.now.Add(joinTimeout)
+	seq, key, _ := n.nwk.Key()
+	c := aps.Command{
+		ID: aps.TransportKey, KeyType: aps.StandardNetworkKey,
+		NetworkKey: key, KeySequence: seq, Dst: e, Src: n.cfg.EUI64,
+	}
+	s := aps.Security{Use: aps.Joining, Key: zigbee.KeyTransport, Peer: e}
+	if n.aps.SendCommand(0, d.short, c, s, false, true) != nil {
+		n.endJoin(d, "too much is going on to send it the network key")
+	}
+}
+
+// endJoin gives a join up. A device that was authorised before keeps that: the
+// one that failed may have been somebody else.
+func (n *Node) endJoin(d *device, reason string) {
+	n.counters.JoinsFailed++
+	heard := d.joining == replying
+	d.joining, d.deadline = settled, time.Time{}
+	n.aps.DropKey(d.eui64, aps.Joining)
+	if len(n.events) < MaxEvents {
+		n.emit(JoinRefused{EUI64: d.eui64, Reason: reason})
+	}
+	if d.authorised {
+		return
+	}
+	if heard {
+		n.nwk.SendLeave(n.now, 0, d.short, nwk.LeaveRequest)
+	}
+	n.aps.DropKey(d.eui64, aps.Provisional)
+	d.short = zigbee.Unassigned
+	n.forgetUnused(d)
+	n.changed()
+}
+
+func (n *Node) trustDeadline() (time.Time, bool) {
+	var first time.Time
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	earlier(n.permit)
+	for _, d := range n.devices {
+		earlier(d.deadline)
+	}
+	return first, !first.IsZero()
+}
+
+func (n *Node) advanceTrust() {
+	if !n.permit.IsZero() && !n.open() {
+		n.permit = time.Time{}
+		if n.phase == up {
+			n.setBeacon()
+		}
+	}
+	var late []*device
+	for _, d := range n.devices {
+		if !d.deadline.IsZero() && !d.deadline.After(n.now) {
+			late = append(late, d)
+		}
+	}
+	slices.SortFunc(late, func(a, b *device) int { return cmp.Compare(a.eui64, b.eui64) })
+	for _, d := range late {
+		switch d.joining {
+		case keySent:
+			n.endJoin(d, "it did not answer to the network key: its install code may be another")
+		default:
+			n.endJoin(d, "it did not exchange its link key in time")
+		}
+	}
+}
+
+// requestKey gives a device a link key of its own (05-3474-22, 4.7.3.8), once the
+// request has shown that it holds the key before.
+func (n *Node) requestKey(src zigbee.ShortAddr, a aps.Indication) {
+	d := n.devices[a.Source]
+	if n.cfg.Role != Coordinator || d == nil || a.Key != zigbee.KeyData || a.Use != aps.Joining && a.Use != aps.Established {
+		n.counters.Policy++
+		return
+	}
+	n.heardFrom(d.eui64)
+	key, again := n.aps.Key(d.eui64, aps.Provisional)
+	if !again {
+		key = zigbee.NewLinkKey(n.randomKey())
+	}
+	if n.aps.SetKey(d.eui64, aps.Provisional, key) != nil {
+		return // the device asks again, and is refused in the end
+	}
+	c := aps.Command{ID: aps.TransportKey, KeyType: aps.TrustCentreLinkKey, LinkKey: key, Dst: d.eui64, Src: n.cfg.EUI64}
+	s := aps.Security{Use: a.Use, Key: zigbee.KeyLoad, Peer: d.eui64}
+	_ = n.aps.SendCommand(0, src, c, s, false, false) // when full, the device asks again
+}
+
+// verifyKey checks a device's proof that it holds its new key (05-3474-22,
+// 4.4.8). The answer waits until the key is saved: a trust centre that fell over
+// after it would lock the device out.
+func (n *Node) verifyKey(src zigbee.ShortAddr, from zigbee.EUI64, c aps.Command) {
+	d := n.devices[c.Src]
+	if n.cfg.Role != Coordinator || d == nil || from != c.Src {
+		n.counters.Policy++
+		return
+	}
+	proves := func(use aps.KeyUse) bool {
+		key, ok := n.aps.Key(d.eui64, use)
+		hash := key.VerifyHash()
+		return ok && subtle.ConstantTimeCompare(hash[:], c.Hash[:]) == 1
+	}
+	switch {
+	case proves(aps.Provisional):
+		n.aps.Promote(d.eui64)
+		d.short, d.authorised, d.joining, d.deadline = src, true, settled, time.Time{}
+		n.changed()
+		n.save.confirm = append(n.save.confirm, confirmation{d.eui64, n.save.revision})
+	case proves(aps.Established): // our answer was lost, or waits
+		waits := func(c confirmation) bool { return c.device == d.eui64 }
+		if !slices.ContainsFunc(n.save.confirm, waits) {
+			n.confirm(d)
+		}
+	default:
+		n.counters.Policy++
+	}
+}
+
+// confirm tells a device that its new key counts (05-3474-22, 4.4.10.8).
+func (n *Node) confirm(d *device) {
+	c := aps.Command{ID: aps.ConfirmKey, KeyType: aps.TrustCentreLinkKey, Dst: d.eui64}
+	s := aps.Security{Use: aps.Established, Key: zigbee.KeyData, Peer: d.eui64}
+	_ = n.aps.SendCommand(0, d.short, c, s, false, false) // when full, the device proves it again
+}
+
+// confirmSaved answers the devices whose keys a saved state now holds.
+func (n *Node) confirmSaved() {
+	waiting := n.save.confirm[:0]
+	for _, c := range n.save.confirm {
+		switch d := n.devices[c.device]; {
+		case d == nil || !d.authorised:
+		case c.revision > n.save.saved:
+			waiting = append(waiting, c)
+		default:
+			n.confirm(d)
+			n.emit(DeviceAuthorised{EUI64: d.eui64, Short: d.short})
+		}
+	}
+	n.save.confirm = waiting
+}
+
+// Remove makes a device leave the network and forgets it. A device that does not
+// obey can still read the network: only a new network key shuts it out. Trust centre only.
+func (n *Node) Remove(now time.Time, e zigbee.EUI64) error {
+	n.now = now
+	d := n.devices[e]
+	if d == nil {
+		return fmt.Errorf("zigbee: device %s is not known", e)
+	}
+	if d.short != zigbee.Unassigned && n.phase == up {
+		n.nwk.SendLeave(now, 0, d.short, nwk.LeaveRequest)
+	}
+	n.drop(d)
+	n.pump()
+	return nil
+}
+
+func (n *Node) drop(d *device) {
+	was := d.authorised
+	d.short, d.authorised, d.code, d.joining, d.deadline = zigbee.Unassigned, false, zigbee.LinkKey{}, settled, time.Time{}
+	n.forgetUnused(d)
+	n.changed()
+	if was {
+		n.emit(DeviceLeft{EUI64: d.eui64})
+	}
+}
+
+// nodeLeft notes that a device said that it leaves. What it may do stays: it may
+// come back with its install code as long as it is allowed.
+func (n *Node) nodeLeft(e zigbee.EUI64) {
+	d := n.devices[e]
+	if d == nil || !d.authorised {
+		return
+	}
+	code := d.code
+	n.drop(d)
+	if !code.IsZero() {
+		n.devices[e] = &device{eui64: e, short: zigbee.Unassigned, code: code}
+	}
+}
+
+// Devices returns the devices that have joined, by address. Trust centre only.
+func (n *Node) Devices() []Device {
+	var list []Device
+	for _, d := range n.devices {
+		if d.short != zigbee.Unassigned {
+			list = append(list, Device{EUI64: d.eui64, Short: d.short, Capability: d.capability, Authorised: d.authorised})
+		}
+	}
+	slices.SortFunc(list, func(a, b Device) int { return cmp.Compare(a.EUI64, b.EUI64) })
+	return list
+}
