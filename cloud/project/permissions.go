@@ -2,8 +2,9 @@ package project
 
 import (
 	"fmt"
-	"sconce"
 	"slices"
+
+	"sconce"
 )
 
 // Action is something that may be done with a project's data. Every rule that

@@ -9,10 +9,11 @@ package project
 import (
 	"context"
 	"crypto/rand"
-	"sconce"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"sconce"
 )
 
 // MaxProjectsPerAccount is the largest number of projects that one account may

@@ -2,8 +2,9 @@ package project
 
 import (
 	"context"
-	"sconce"
 	"slices"
+
+	"sconce"
 )
 
 // Scope is the right of one asker to one project's data: nothing reads or
