@@ -5,8 +5,9 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"log/slog"
-	"sconce"
 	"time"
+
+	"sconce"
 )
 
 // RefreshEvery is how often the registry looks for identities that were imported

@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sconce"
-	"sconce/cloud/project"
 	"strings"
 	"time"
+
+	"sconce"
+	"sconce/cloud/project"
 )
 
 // How often one account may try a wrong claim code. A claim code holds 100 random

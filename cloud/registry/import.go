@@ -9,8 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"sconce"
 	"time"
+
+	"sconce"
 )
 
 // The limits of one import.

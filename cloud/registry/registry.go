@@ -13,11 +13,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"log/slog"
+	"sync/atomic"
+	"time"
+
 	"sconce"
 	"sconce/cloud/attempts"
 	"sconce/cloud/project"
-	"sync/atomic"
-	"time"
 )
 
 // Identity is what the registry knows of one device.
