@@ -14,11 +14,12 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"sconce"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"sconce"
 )
 
 // Keysets keeps the sealed data keyset, beside the data that it seals.

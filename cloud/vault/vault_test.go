@@ -5,9 +5,10 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"sconce"
 	"strings"
 	"testing"
+
+	"sconce"
 )
 
 type memory struct{ sealed []byte }
