@@ -1,0 +1,196 @@
+package network
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"sconce"
+	"sconce/wire"
+	"sconce/zigbee"
+	"sconce/zigbee/zcl"
+)
+
+// readingsEvery is how long readings are gathered, so that a building full of
+// lights makes one message of many readings. Everything else is told at once.
+const readingsEvery = 1 * time.Second
+
+// outbox gathers what there is to tell the cloud until [Network.Drain].
+type outbox struct {
+	results   []wire.Result
+	events    []wire.Event
+	readings  []wire.Reading
+	since     time.Time // of the oldest of readings
+	dirty     map[zigbee.EUI64]*device
+	stages    map[zigbee.EUI64]wire.DeviceReport // as last told, or to be told
+	changed   map[zigbee.EUI64]bool              // of stages
+	reportDue bool                               // even if nothing changed
+}
+
+// touch puts a device's state into the next message.
+func (o *outbox) touch(d *device) {
+	if o.dirty == nil {
+		o.dirty = map[zigbee.EUI64]*device{}
+	}
+	o.dirty[d.eui] = d
+}
+
+func (o *outbox) event(now time.Time, e zigbee.EUI64, k wire.EventKind) {
+	o.events = append(o.events, wire.Event{Device: sconce.EUI64(e), At: wireTime(now), Kind: k})
+}
+
+func (o *outbox) reading(now time.Time, d *device, m sconce.Metric, value float64) {
+	if len(o.readings) == 0 {
+		o.since = now
+	}
+	o.readings = append(o.readings, wire.Reading{Device: sconce.EUI64(d.eui), Metric: m, At: wireTime(now), Value: value})
+}
+
+// stage puts where a device stands into the next report when it is news.
+func (o *outbox) stage(r wire.DeviceReport) {
+	if o.stages == nil {
+		o.stages, o.changed = map[zigbee.EUI64]wire.DeviceReport{}, map[zigbee.EUI64]bool{}
+	}
+	e := zigbee.EUI64(r.Device)
+	if o.stages[e] != r {
+		o.stages[e] = r
+		o.changed[e] = true
+	}
+}
+
+// Drain returns what there is to tell the cloud, the most urgent first, and
+// forgets it.
+func (n *Network) Drain(now time.Time) []wire.Up {
+	o := &n.out
+	var list []wire.Up
+	for _, r := range o.results {
+		list = append(list, r)
+	}
+	o.results = nil
+	if len(o.dirty) > 0 {
+		list = append(list, n.drainStates())
+	}
+	for chunk := range slices.Chunk(o.events, wire.MaxItems) {
+		list = append(list, wire.Events{Events: chunk})
+	}
+	o.events = nil
+	if len(o.changed) > 0 || o.reportDue {
+		list = append(list, n.drainReport())
+	}
+	if len(o.readings) > 0 && (now.Sub(o.since) >= readingsEvery || len(o.readings) >= wire.MaxItems) {
+		for chunk := range slices.Chunk(o.readings, wire.MaxItems) {
+			list = append(list, wire.Readings{Readings: chunk})
+		}
+		o.readings = nil
+	}
+	return list
+}
+
+// DrainDeadline returns when [Network.Drain] will have something that it does
+// not have yet, without anything else happening.
+func (n *Network) DrainDeadline() (time.Time, bool) {
+	return n.out.since.Add(readingsEvery), len(n.out.readings) > 0
+}
+
+func (n *Network) drainStates() wire.State {
+	var s wire.State
+	for _, e := range slices.Sorted(maps.Keys(n.out.dirty)) {
+		d := n.out.dirty[e]
+		d.presence.told = d.presence.heard
+		s.Devices = append(s.Devices, d.state())
+	}
+	n.out.dirty = nil
+	return s
+}
+
+func (n *Network) drainReport() wire.Report {
+	r := wire.Report{Desired: n.version}
+	for _, e := range slices.Sorted(maps.Keys(n.out.stages)) {
+		if _, wanted := n.devices[e]; wanted && (n.out.changed[e] || n.out.reportDue) {
+			r.Devices = append(r.Devices, n.out.stages[e])
+		}
+	}
+	clear(n.out.changed)
+	n.out.reportDue = false
+	return r
+}
+
+// state returns what a device has confirmed.
+func (d *device) state() wire.DeviceState {
+	s := wire.DeviceState{
+		Device: sconce.EUI64(d.eui), Reachable: d.presence.reachable, Heard: wireTime(d.presence.heard), Cause: d.light.cause,
+	}
+	at := d.presence.heard
+	if on := d.light.on; on.known() {
+		s.On = &on.value
+		at = on.at
+	}
+	if level := d.light.level; level.known() {
+		l := fromZCL(level.value)
+		s.Level = &l
+		if !d.light.on.known() || level.at.After(at) {
+			at = level.at
+		}
+	}
+	s.At = wireTime(at)
+	return s
+}
+
+// StateOfAll puts the state of every device that has one into the next message:
+// for a cloud that may have missed some.
+func (n *Network) StateOfAll() {
+	for _, d := range n.sorted() {
+		if d.joined {
+			n.out.touch(d)
+		}
+	}
+}
+
+// Snapshot is what has to survive a restart of the gateway, beside the state of
+// its Zigbee node. It holds install codes: it is kept sealed.
+type Snapshot struct {
+	Desired wire.Desired `cbor:"1,keyasint"`
+	Records []Record     `cbor:"2,keyasint"`
+}
+
+// Unsaved reports whether the snapshot has changed since the last time it was
+// asked.
+func (n *Network) Unsaved() bool {
+	u := n.unsaved
+	n.unsaved = false
+	return u
+}
+
+// Snapshot returns what has to survive a restart.
+func (n *Network) Snapshot() Snapshot {
+	s := Snapshot{Desired: wire.Desired{Version: n.version}}
+	for _, d := range n.sorted() {
+		s.Desired.Devices = append(s.Desired.Devices, wire.DesiredDevice{
+			Device: sconce.EUI64(d.eui), Kind: d.kind, InstallCode: d.rawCode, Groups: d.groups,
+		})
+		s.Records = append(s.Records, d.record)
+	}
+	return s
+}
+
+// wireTime returns the time of a message, 0 for the zero time.
+func wireTime(t time.Time) wire.Time {
+	if t.IsZero() {
+		return 0
+	}
+	return wire.Time(t.UnixMilli())
+}
+
+// members returns the lights of a group, in the order of their addresses.
+func (n *Network) members(g sconce.GroupNumber) []*device {
+	return slices.DeleteFunc(n.sorted(), func(d *device) bool {
+		_, in := slices.BinarySearchFunc(d.groups, g, cmp.Compare[sconce.GroupNumber])
+		return !in || d.kind != sconce.Luminaire
+	})
+}
+
+// inGroup reports whether the light itself has said that it is in the group.
+func (d *device) inGroup(g sconce.GroupNumber) bool {
+	return d.record.has(zcl.ClusterGroups) && d.setup.grouped && slices.Contains(d.setup.groups, uint16(g))
+}

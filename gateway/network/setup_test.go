@@ -1,0 +1,305 @@
+package network
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sconce"
+	"sconce/wire"
+	"sconce/zigbee"
+	"sconce/zigbee/zcl"
+)
+
+func told[T wire.Up](w *world) (list []T) {
+	for _, m := range w.told {
+		if x, ok := m.(T); ok {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+func TestALightJoinsAndIsConfigured(t *testing.T) {
+	w := newWorld(t, 1)
+	if w.open != 0 {
+		t.Fatal("open for joining before anything is desired")
+	}
+	w.net.SetDesired(w.now, desired(1, 1, 5, 7))
+	w.run(time.Second)
+	if s := w.stageOf(0); s.Stage != wire.StageWaiting {
+		t.Errorf("stands at %+v, want waiting", s)
+	}
+	w.light(0).join()
+	if w.open != 0 || len(w.allowed) != 0 {
+		t.Error("still open for joining after the last light has joined")
+	}
+	w.run(10 * time.Second)
+	l := w.light(0)
+	if !slices.Equal(l.groups, []uint16{5, 7}) {
+		t.Errorf("groups %v", l.groups)
+	}
+	if !slices.Equal(l.bindings, []uint16{zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical}) {
+		t.Errorf("bindings %v", l.bindings)
+	}
+	if n := len(l.server.Reporting()); n != 3 {
+		t.Errorf("%d attributes are reported, want 3", n)
+	}
+	if s := w.stageOf(0); s.Stage != wire.StageConfigured || s.Reason != "" {
+		t.Errorf("stands at %+v", s)
+	}
+	if e := told[wire.Events](w); len(e) != 1 || e[0].Events[0].Kind != wire.EventJoined {
+		t.Errorf("events %+v", e)
+	}
+	r := w.net.Snapshot().Records[0]
+	if r.Endpoint != 11 || r.Model != "Panel 40" || r.Manufacturer != "Maker" || r.Software != "1.2.3" || r.Divisor != 10 {
+		t.Errorf("record %+v", r)
+	}
+	s := w.stateOf(0)
+	if s.On == nil || *s.On || s.Level == nil || *s.Level != 1000 || !s.Reachable || s.Heard == 0 {
+		t.Errorf("state %+v", s)
+	}
+	if p := readingsOf(w, sconce.ActivePower); len(p) == 0 || p[0] != 30 {
+		t.Errorf("active power %v, want 30 W first", p)
+	}
+}
+
+func readingsOf(w *world, m sconce.Metric) (values []float64) {
+	for _, r := range told[wire.Readings](w) {
+		for _, x := range r.Readings {
+			if x.Metric == m {
+				values = append(values, x.Value)
+			}
+		}
+	}
+	return values
+}
+
+func TestGroupsFollowTheDesiredState(t *testing.T) {
+	w := ready(t, 1, 5, 7)
+	w.net.SetDesired(w.now, desired(2, 1, 7, 9))
+	w.run(time.Second)
+	if g := w.light(0).groups; !slices.Equal(g, []uint16{7, 9}) {
+		t.Errorf("groups %v, want 7 and 9", g)
+	}
+	reports := told[wire.Report](w)
+	if last := reports[len(reports)-1]; last.Desired != 2 || last.Devices[0].Stage != wire.StageConfigured {
+		t.Errorf("last report %+v", last)
+	}
+	w.net.SetDesired(w.now, desired(1, 1, 1))
+	w.run(time.Second)
+	if g := w.light(0).groups; !slices.Equal(g, []uint16{7, 9}) {
+		t.Errorf("an older desired state was carried out: groups %v", g)
+	}
+}
+
+func TestDriftOfGroupsIsMended(t *testing.T) {
+	w := ready(t, 1, 5)
+	w.light(0).groups = []uint16{6}
+	w.run(verifyEvery + time.Minute)
+	if g := w.light(0).groups; !slices.Equal(g, []uint16{5}) {
+		t.Errorf("groups %v after a verification, want 5", g)
+	}
+}
+
+func TestALightThatDoesNotAnswerFailsWithAReasonAndIsTriedAgain(t *testing.T) {
+	w := newWorld(t, 1)
+	w.net.SetDesired(w.now, desired(1, 1))
+	w.light(0).join()
+	w.light(0).deaf = true
+	w.run(10 * time.Second)
+	if s := w.stageOf(0); s.Stage != wire.StageFailed || !strings.HasSuffix(s.Reason, ": it does not answer") {
+		t.Errorf("stands at %+v", s)
+	}
+	w.light(0).deaf = false
+	w.run(setupMaxPause)
+	if s := w.stageOf(0); s.Stage != wire.StageConfigured || s.Reason != "" {
+		t.Errorf("stands at %+v after it answers again", s)
+	}
+}
+
+func TestABadInstallCodeFailsAndKeepsTheNetworkClosed(t *testing.T) {
+	w := newWorld(t, 1)
+	d := desired(1, 1)
+	d.Devices[0].InstallCode = slices.Clone(goodCode)
+	d.Devices[0].InstallCode[17] ^= 1
+	w.net.SetDesired(w.now, d)
+	w.run(time.Second)
+	if s := w.stageOf(0); s.Stage != wire.StageFailed || !strings.Contains(s.Reason, "install code") {
+		t.Errorf("stands at %+v", s)
+	}
+	if w.open != 0 || len(w.allowed) != 0 {
+		t.Error("open for joining")
+	}
+}
+
+func TestJoiningStaysOpenOnlyAsLongAsSomebodyIsMissing(t *testing.T) {
+	w := newWorld(t, 2)
+	w.net.SetDesired(w.now, desired(1, 2))
+	w.light(0).join()
+	w.open = 0 // as after the node's own time
+	w.run(joinRenewal + time.Second)
+	if w.open == 0 {
+		t.Error("not opened again with a light missing")
+	}
+	if len(w.allowed) != 1 {
+		t.Errorf("allowed: %v", w.allowed)
+	}
+	w.net.SetDesired(w.now, desired(2, 1))
+	if w.open != 0 || len(w.allowed) != 0 {
+		t.Errorf("open %v, allowed %v after the missing light is no longer desired", w.open, w.allowed)
+	}
+}
+
+func TestALightThatIsNotDesiredLeaves(t *testing.T) {
+	w := ready(t, 2, 5)
+	gone := w.light(1).eui
+	w.net.SetDesired(w.now, desired(2, 1, 5))
+	w.run(time.Second)
+	if !slices.Equal(w.removed, []zigbee.EUI64{gone}) {
+		t.Errorf("removed %v, want %v", w.removed, gone)
+	}
+	if len(w.net.Snapshot().Records) != 1 {
+		t.Error("its record is kept")
+	}
+	if e := told[wire.Events](w); len(e) != 1 || e[0].Events[0] != (wire.Event{Device: sconce.EUI64(gone), At: e[0].Events[0].At, Kind: wire.EventLeft}) {
+		t.Errorf("events %+v", e)
+	}
+	w.run(time.Hour)
+	if len(w.removed) != 1 {
+		t.Errorf("told to leave %d times", len(w.removed))
+	}
+}
+
+func TestNothingIsRemovedBeforeThereIsADesiredState(t *testing.T) {
+	w := newWorld(t, 1)
+	w.members = []zigbee.EUI64{w.light(0).eui}
+	w.restart(Snapshot{})
+	w.run(time.Hour)
+	if len(w.removed) != 0 {
+		t.Error("a device was removed by a gateway that knows nothing yet")
+	}
+}
+
+func TestAfterARestartOfTheGatewayNothingIsAskedTwice(t *testing.T) {
+	w := ready(t, 1, 5)
+	if !w.net.Unsaved() {
+		t.Error("there is nothing to save after a light was configured")
+	}
+	saved := w.net.Snapshot()
+	w.restart(saved)
+	if w.net.Unsaved() {
+		t.Error("what was just loaded is unsaved")
+	}
+	w.run(10 * time.Second)
+	if s := w.stageOf(0); s.Stage != wire.StageConfigured {
+		t.Errorf("stands at %+v", s)
+	}
+	if w.net.Version() != 1 || len(w.light(0).bindings) != 3 {
+		t.Errorf("version %d, %d bindings", w.net.Version(), len(w.light(0).bindings))
+	}
+	// Its groups and its state may have changed meanwhile: these are read.
+	for _, r := range w.sent {
+		if r.Profile == 0 || r.Cluster == zcl.ClusterBasic {
+			t.Errorf("asked again: profile 0x%04x cluster 0x%04x", r.Profile, r.Cluster)
+		}
+	}
+	if e := told[wire.Events](w); len(e) != 0 {
+		t.Errorf("events %+v", e)
+	}
+}
+
+func TestALightWithoutPowerIsUnreachableAndComesBack(t *testing.T) {
+	w := ready(t, 1, 5)
+	l := w.light(0)
+	l.on = true
+	l.changed()
+	w.run(time.Second)
+	l.deaf = true
+	w.run(quietAfter + 15*time.Second)
+	if s := w.stateOf(0); s.Reachable || s.On == nil || !*s.On {
+		t.Errorf("state %+v, want unreachable, and its last confirmed state", s)
+	}
+	heard := w.stateOf(0).Heard
+	l.on = false
+	w.run(time.Hour)
+	if s := w.stateOf(0); s.Heard != heard {
+		t.Errorf("heard at %d without saying anything", s.Heard)
+	}
+	l.powerUp()
+	w.run(10 * time.Second)
+	s := w.stateOf(0)
+	if !s.Reachable || s.On == nil || *s.On || s.Cause != sconce.CausePowerUp {
+		t.Errorf("state %+v after its power came back", s)
+	}
+	if e := told[wire.Events](w); len(e) != 1 || e[0].Events[0].Kind != wire.EventRestarted {
+		t.Errorf("events %+v", e)
+	}
+	if n := len(l.server.Reporting()); n != 3 {
+		t.Errorf("%d attributes are reported after it has forgotten, want 3", n)
+	}
+}
+
+func TestALightThatComesBackWithoutAnAnnouncementIsNoticed(t *testing.T) {
+	w := ready(t, 1)
+	w.light(0).deaf = true
+	w.run(time.Hour)
+	w.light(0).deaf = false
+	w.run(probeMaxPause + time.Second)
+	if !w.stateOf(0).Reachable {
+		t.Error("not noticed")
+	}
+}
+
+func TestAQuietLightIsAskedOnlyWhenItIsQuiet(t *testing.T) {
+	w := ready(t, 1)
+	w.run(time.Hour)
+	if n := len(w.sent); n > int(time.Hour/quietAfter)+1 {
+		t.Errorf("%d requests in an hour", n)
+	}
+	if s := w.stateOf(0); !s.Reachable {
+		t.Errorf("state %+v", s)
+	}
+}
+
+func TestALightThatIsSwitchedByHandIsTold(t *testing.T) {
+	w := ready(t, 1)
+	w.light(0).on = true
+	w.light(0).changed()
+	w.run(time.Second)
+	s := w.stateOf(0)
+	if s.On == nil || !*s.On || s.Cause != sconce.CauseUnknown {
+		t.Errorf("state %+v", s)
+	}
+	if got := time.UnixMilli(int64(s.At)); w.now.Sub(got) > time.Second {
+		t.Errorf("confirmed at %v", got)
+	}
+}
+
+func TestALightThatResetsAndJoinsAgainIsSetUpAnew(t *testing.T) {
+	w := ready(t, 1, 5)
+	l := w.light(0)
+	l.groups, l.bindings = nil, nil
+	w.members = nil
+	l.boot()
+	w.allowed[l.eui], w.open = true, time.Second
+	l.join()
+	w.run(10 * time.Second)
+	if !slices.Equal(l.groups, []uint16{5}) || len(l.bindings) != 3 {
+		t.Errorf("groups %v, bindings %v", l.groups, l.bindings)
+	}
+}
+
+func TestLevelsAreMappedThereAndBack(t *testing.T) {
+	for z := range 255 {
+		if got := toZCL(fromZCL(uint8(z))); got != uint8(z) {
+			t.Errorf("level %d becomes %d", z, got)
+		}
+	}
+	for p, want := range map[sconce.Level]uint8{0: 0, 1: 1, 4: 1, 500: 127, 750: 191, 998: 253, 999: 254, 1000: 254} {
+		if got := toZCL(p); got != want {
+			t.Errorf("level of %d per mille becomes %d, want %d", p, got, want)
+		}
+	}
+}
