@@ -1,0 +1,157 @@
+// Package tshark holds captures of the air against an independent judge: the
+// dissectors of Wireshark (tshark 4.0 or newer). It is for tests.
+//
+// What tshark does not check, this package cannot: replayed counters, the hash
+// of Verify-Key, and whether a frame made sense to its receiver.
+package tshark
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Key is a Zigbee key that tshark may try, with a name for its table. A
+// trust-centre link key that is made by an install code is given hashed.
+type Key struct {
+	Name  string
+	Value [16]byte
+}
+
+// Report is what tshark says of a capture.
+type Report struct {
+	Frames   int
+	Secured  int      // frame protections with an integrity code: a frame may have two
+	Verified int      // of those, how many integrity codes a key was found for
+	Readable int      // frames whose application data or keys can be read
+	Faults   []string // malformed frames and expert remarks, one a line
+}
+
+// Err returns what is wrong with a capture that was read with all its keys, or
+// nil. One without any protected frame proves nothing and is wrong.
+func (r Report) Err() error {
+	switch {
+	case len(r.Faults) > 0:
+		return fmt.Errorf("tshark finds fault with %d of %d frames:\n%s", len(r.Faults), r.Frames, strings.Join(r.Faults[:min(len(r.Faults), 20)], "\n"))
+	case r.Secured != r.Verified:
+		return fmt.Errorf("tshark verified %d of %d integrity codes", r.Verified, r.Secured)
+	case r.Secured == 0:
+		return fmt.Errorf("none of %d frames is protected", r.Frames)
+	default:
+		return nil
+	}
+}
+
+// Read has tshark dissect a capture with the keys, and no others: the
+// configuration of who runs it is left aside.
+func Read(ctx context.Context, capture string, keys ...Key) (Report, error) {
+	if _, err := exec.LookPath("tshark"); err != nil {
+		return Report{}, errors.New("tshark is not here: install it with apt-get install --no-install-recommends tshark")
+	}
+	config, err := os.MkdirTemp("", "tshark")
+	if err != nil {
+		return Report{}, err
+	}
+	defer os.RemoveAll(config)
+	if err := os.WriteFile(filepath.Join(config, "zigbee_pc_keys"), table(keys), 0o600); err != nil {
+		return Report{}, err
+	}
+	var r Report
+	faults, err := run(ctx, config, capture, "_ws.malformed || _ws.expert",
+		"frame.number", "_ws.expert.message", "_ws.col.Protocol", "_ws.col.Info")
+	if err != nil {
+		return Report{}, err
+	}
+	r.Faults = faults
+	frames, err := run(ctx, config, capture, "", "zbee.sec.mic", "zbee.sec.key")
+	if err != nil {
+		return Report{}, err
+	}
+	r.Frames = len(frames)
+	for _, line := range frames {
+		mic, key, _ := strings.Cut(line, "\t")
+		r.Secured += values(mic)
+		r.Verified += values(key)
+	}
+	readable, err := run(ctx, config, capture, readableFilter, "frame.number")
+	r.Readable = len(readable)
+	return r, err
+}
+
+// readableFilter matches application data (APS data frames, in the clear down to
+// their header), what is in it, and keys on their way.
+const readableFilter = "zbee_aps.type == 0 || zbee_zcl || zbee_zdp || zbee_aps.cmd.key"
+
+// table is Wireshark's table of keys.
+func table(keys []Key) []byte {
+	var b bytes.Buffer
+	for _, k := range keys {
+		hex := strings.ReplaceAll(fmt.Sprintf("% x", k.Value), " ", ":")
+		fmt.Fprintf(&b, "\"%s\",\"Normal\",%q\n", hex, k.Name)
+	}
+	return b.Bytes()
+}
+
+func values(list string) int {
+	if list == "" {
+		return 0
+	}
+	return strings.Count(list, ",") + 1
+}
+
+// run returns a line for each frame that the filter selects, with its fields
+// separated by tabs, and several values of a field by commas.
+func run(ctx context.Context, config, capture, filter string, fields ...string) ([]string, error) {
+	args := []string{
+		"-r", capture, "-n",
+		"-o", "wpan.fcs_format:ITU-T CRC-16", "-o", "wpan.802154_fcs_ok:FALSE",
+		"-T", "fields", "-E", "separator=/t", "-E", "aggregator=,", "-E", "occurrence=a",
+	}
+	if filter != "" {
+		args = append(args, "-Y", filter)
+	}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
+	cmd := exec.CommandContext(ctx, "tshark", args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "WIRESHARK_CONFIG_DIR="+config)
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("tshark -r %s: %w: %s", capture, err, strings.TrimSpace(complaint.String()))
+	}
+	text := strings.TrimSuffix(string(out), "\n")
+	if text == "" && filter != "" {
+		return nil, nil
+	}
+	return strings.Split(text, "\n"), nil
+}
+
+// Gate fails the test unless tshark verifies and dissects every frame of a
+// capture with the keys, and can read no application data and no key without
+// them.
+func Gate(t testing.TB, capture string, keys ...Key) Report {
+	t.Helper()
+	with, err := Read(t.Context(), capture, keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := with.Err(); err != nil {
+		t.Error(err)
+	}
+	without, err := Read(t.Context(), capture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if without.Readable > 0 {
+		t.Errorf("tshark reads application data or keys in %d of %d frames without any key", without.Readable, without.Frames)
+	}
+	return with
+}
