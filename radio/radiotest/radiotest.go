@@ -54,7 +54,7 @@ const (
 )
 
 // The short addresses of the three radios.
-var shorts = [3]uint16{0x0000, 0x1234, 0xbeef} //nolint:gochecknoglobals // read only
+var shorts = [3]uint16{0x0000, 0x1234, 0xbeef}
 
 type rig struct {
 	t       *testing.T
