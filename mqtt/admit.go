@@ -108,6 +108,9 @@ func (c *Conn) Refuse(r Reason) {
 }
 
 func (c *Conn) connack(r Reason, text string) {
+	if reasons[r].in&inConnack == 0 {
+		r = ServerUnavailable
+	}
 	p := Connack{Code: byte(r), Properties: c.reasonString(text)}
 	if c.version != V5 {
 		p.Code, p.Properties = r.legacy(), nil

@@ -112,8 +112,8 @@ func (c *Conn) Next(now time.Time, b []byte) (int, Event, error) {
 	if c.state == closed || c.state == awaitDecision || len(b) == 0 {
 		return 0, Event{}, nil
 	}
-	if c.state == awaitConnect && Type(b[0]>>4) != TypeConnect {
-		return 0, Event{}, c.fail(violation("first packet is of type %d, expected CONNECT", b[0]>>4)) // [MQTT-3.1.0-1]
+	if c.state == awaitConnect && b[0] != byte(TypeConnect)<<4 {
+		return 0, Event{}, c.fail(violation("first byte is 0x%02x, expected CONNECT", b[0])) // [MQTT-3.1.0-1]
 	}
 	length, n, bad := parseVarint(b[1:])
 	if bad != nil {
@@ -169,6 +169,9 @@ func (c *Conn) Close(r Reason) {
 }
 
 func (c *Conn) disconnect(r Reason, text string) {
+	if reasons[r].in&inDisconnect == 0 {
+		r = Unspecified
+	}
 	if c.version == V5 {
 		p := Disconnect{Reason: r, Properties: c.reasonString(text)}
 		c.out = p.Append(c.out, V5)
@@ -189,6 +192,9 @@ func (c *Conn) packet(now time.Time, first byte, body []byte) (Event, error) {
 	c.Extend(now)
 	if first>>4 == byte(TypePublish) {
 		return c.publish(first, body)
+	}
+	if first>>4 == byte(TypeConnect) && c.state == open {
+		return Event{}, violation("second CONNECT") // [MQTT-3.1.0-2]
 	}
 	p, err := parseBody(first, body, c.version)
 	if err != nil {
@@ -215,8 +221,7 @@ func (c *Conn) packet(now time.Time, first byte, body []byte) (Event, error) {
 	case *Disconnect:
 		return c.leave(p)
 	}
-	// A second CONNECT [MQTT-3.1.0-2], AUTH without a method, a packet of QoS 2,
-	// or one that only a server sends.
+	// AUTH without a method, a packet of QoS 2, or one that only a server sends.
 	return Event{}, violation("packet type %d is not expected here", first>>4)
 }
 
