@@ -8,11 +8,13 @@ package tshark
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,29 +50,42 @@ func (r Report) Err() error {
 	}
 }
 
-// Read has tshark dissect a capture with the keys, and no others: the
-// configuration of who runs it is left aside.
+// Read has tshark dissect a capture with the keys and those that travel in it,
+// and no others: the configuration of who runs it is left aside.
 func Read(ctx context.Context, capture string, keys ...Key) (Report, error) {
+	r, found, err := read(ctx, capture, keys)
+	if err != nil || r.Secured == r.Verified || len(found) == 0 {
+		return r, err
+	}
+	// tshark uses a key that it found from there on; what was said before the
+	// first device got the key needs another run.
+	r, _, err = read(ctx, capture, append(slices.Clone(keys), found...))
+	return r, err
+}
+
+func read(ctx context.Context, capture string, keys []Key) (r Report, found []Key, err error) {
 	if _, err := exec.LookPath("tshark"); err != nil {
-		return Report{}, errors.New("tshark is not here: install it with apt-get install --no-install-recommends tshark")
+		return r, nil, errors.New("tshark is not here: install it with apt-get install --no-install-recommends tshark")
 	}
 	config, err := os.MkdirTemp("", "tshark")
 	if err != nil {
-		return Report{}, err
+		return r, nil, err
 	}
 	defer os.RemoveAll(config)
 	if err := os.WriteFile(filepath.Join(config, "zigbee_pc_keys"), table(keys), 0o600); err != nil {
-		return Report{}, err
+		return r, nil, err
 	}
 	lines, err := run(ctx, config, capture)
 	if err != nil {
-		return Report{}, err
+		return r, nil, err
 	}
-	r := Report{Frames: len(lines)}
+	r.Frames = len(lines)
 	for i, line := range lines {
-		r.add(i+1, strings.Split(line, "\t"))
+		if k, ok := r.add(i+1, strings.Split(line, "\t")); ok && !slices.Contains(found, k) {
+			found = append(found, k)
+		}
 	}
-	return r, nil
+	return r, found, nil
 }
 
 // The fields of a frame that are asked for, in the order of [Report.add].
@@ -81,8 +96,8 @@ var fields = []string{
 // apsData is the value of zbee_aps.type for application data.
 const apsData = "0x00"
 
-// add counts one frame.
-func (r *Report) add(number int, f []string) {
+// add counts one frame, and returns the key that it carries.
+func (r *Report) add(number int, f []string) (k Key, ok bool) {
 	f = append(f, make([]string, len(fields))...)
 	mic, key, apsType, apsKey, protocols, malformed, expert := f[0], f[1], f[2], f[3], f[4], f[5], f[6]
 	r.Secured += values(mic)
@@ -93,14 +108,19 @@ func (r *Report) add(number int, f []string) {
 	if malformed != "" || expert != "" || strings.Contains(protocols, "_ws.malformed") {
 		r.Faults = append(r.Faults, fmt.Sprintf("frame %d (%s): %s %s", number, protocols, malformed, expert))
 	}
+	b, err := hex.DecodeString(strings.ReplaceAll(apsKey, ":", ""))
+	if err != nil || len(b) != len(k.Value) {
+		return Key{}, false
+	}
+	return Key{Name: "found", Value: [16]byte(b)}, true
 }
 
 // table is Wireshark's table of keys.
 func table(keys []Key) []byte {
 	var b bytes.Buffer
 	for _, k := range keys {
-		hex := strings.ReplaceAll(fmt.Sprintf("% x", k.Value), " ", ":")
-		fmt.Fprintf(&b, "\"%s\",\"Normal\",%q\n", hex, k.Name)
+		octets := strings.ReplaceAll(fmt.Sprintf("% x", k.Value), " ", ":")
+		fmt.Fprintf(&b, "\"%s\",\"Normal\",%q\n", octets, k.Name)
 	}
 	return b.Bytes()
 }
