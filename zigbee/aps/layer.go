@@ -106,6 +106,16 @@ type heard struct {
 	at      time.Time
 }
 
+// Restarted forgets what was heard of a device: it announced itself, and may
+// have begun again to count its frames.
+func (l *Layer) Restarted(src zigbee.ShortAddr) {
+	for i := range l.heard {
+		if l.heard[i].src == src {
+			l.heard[i].at = time.Time{}
+		}
+	}
+}
+
 func (l *Layer) isDuplicate(now time.Time, h heard) bool {
 	for i := range l.heard {
 		e := &l.heard[i]

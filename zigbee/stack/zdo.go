@@ -65,6 +65,7 @@ func (n *Node) announced(d DataIndication, payload []byte) {
 		return
 	}
 	n.nwk.Learn(m.Device, m.Addr)
+	n.aps.Restarted(m.Addr)
 	n.heardFrom(m.Device)
 	if k := n.devices[m.Device]; k != nil && k.authorised && k.short != m.Addr {
 		k.short = m.Addr
