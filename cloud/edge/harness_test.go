@@ -431,3 +431,15 @@ func take[T any](t testing.TB, c <-chan T) T {
 		panic("unreachable")
 	}
 }
+
+// eventually waits for something that the server does on its own.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !is(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("not in 10 s: %s", what)
+		}
+	}
+}
