@@ -36,6 +36,7 @@ export function powerChart(host: HTMLElement, height: number): Chart {
         {
           ...axis,
           grid: { show: false },
+          size: 30,
           space: 70,
           values: (_, at) => at.map((seconds) => moment(seconds * 1000, seconds * 1000)),
         },

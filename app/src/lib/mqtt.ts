@@ -4,7 +4,8 @@
 import type { Connect } from './live';
 
 const connectTimeoutMs = 10_000;
-const keepAliveSeconds = 30;
+/** Browsers let a hidden page act once a minute. */
+const keepAliveSeconds = 60;
 
 export const connectMqtt: Connect = async (token, topic, events) => {
   const { default: mqtt } = await import('mqtt'); // its browser build has this export alone
@@ -32,7 +33,11 @@ export const connectMqtt: Connect = async (token, topic, events) => {
       reject(new Error('the connection was closed'));
     });
     client.on('connect', () => {
-      client.subscribe(topic, { qos: 1 }, (error) => (error ? giveUp(error) : resolve(end)));
+      client.subscribe(topic, { qos: 1 }, (error, granted) => {
+        const refused = granted?.some(({ qos }) => qos > 2); // a reason code in place of a QoS
+        if (error || refused) giveUp(error ?? new Error('the subscription was refused'));
+        else resolve(end);
+      });
     });
   });
 };

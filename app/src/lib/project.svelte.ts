@@ -29,9 +29,14 @@ const askWaitMs = 5_000;
 /** After this time without a result the screen stops to wait for it. */
 const giveUpAfterMs = 60_000;
 
-/** How often the snapshot is read again while lights join, and while there is no live link. */
+/**
+ * How often the snapshot is read again: while lights join, while there is no live
+ * link, and else, for what no live message tells (names, new devices and groups).
+ */
 const joiningPollMs = 4_000;
 const fallbackPollMs = 12_000;
+const usualPollMs = 60_000;
+const pollTickMs = 1_000;
 
 export class ProjectView {
   readonly id: string;
@@ -50,6 +55,7 @@ export class ProjectView {
   #timer: ReturnType<typeof setInterval> | null = null;
   #refreshing: Promise<void> | null = null;
   #refreshAgain = false;
+  /** When the last reading of the snapshot ended, well or not. */
   #refreshedAt = 0;
   #serial = 0;
   #closed = false;
@@ -109,7 +115,7 @@ export class ProjectView {
     };
     void this.refresh();
     this.#live.start();
-    this.#timer = setInterval(() => this.#poll(), joiningPollMs);
+    this.#timer = setInterval(() => this.#poll(), pollTickMs);
     addEventListener('online', hurry);
     document.addEventListener('visibilitychange', hurry);
     return () => {
@@ -176,6 +182,7 @@ export class ProjectView {
         if (this.#closed) return;
         this.#error = error;
       }
+      this.#refreshedAt = Date.now();
     } while (this.#refreshAgain);
   }
 
@@ -188,7 +195,6 @@ export class ProjectView {
     }
     this.#roster = devices;
     this.#groups = groups;
-    this.#refreshedAt = Date.now();
     this.#confirmedAt = clock.now;
   }
 
@@ -265,8 +271,9 @@ export class ProjectView {
   #poll(): void {
     if (document.visibilityState !== 'visible') return;
     const joining = this.#roster.some(({ stage }) => stage === 'waiting' || stage === 'joined');
-    const due = Date.now() - this.#refreshedAt >= fallbackPollMs;
-    if (joining || (due && (this.#link !== 'live' || this.#error !== null))) void this.refresh();
+    const alone = this.#link !== 'live' || this.#error !== null;
+    const everyMs = joining ? joiningPollMs : alone ? fallbackPollMs : usualPollMs;
+    if (Date.now() - this.#refreshedAt >= everyMs) void this.refresh();
   }
 }
 

@@ -11,9 +11,17 @@ class Router {
 
   /** Goes to an address of the app. Replacing leaves no trace in the history. */
   go(path: string, options: { replace?: boolean } = {}): void {
+    const from = location.pathname;
     if (options.replace) history.replaceState(null, '', path);
-    else if (path !== location.pathname) history.pushState(null, '', path);
+    else if (path !== from) history.pushState({ from }, '', path);
     this.#route = parseRoute(location.pathname);
+  }
+
+  /** Goes from a panel to the page under it: back, if the person came from there. */
+  leaveFor(path: string): void {
+    const state = history.state as { from?: string } | null;
+    if (state?.from === path) history.back();
+    else this.go(path, { replace: true });
   }
 
   /** Listens to the history and to clicks on links of the app, until the returned function is called. */

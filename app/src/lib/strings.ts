@@ -128,6 +128,7 @@ export const strings = {
   setup: {
     title: 'Setting up lights',
     progress: (ready: number, of: number) => `${ready} of ${of} ready`,
+    attention: (n: number) => `${n} ${n === 1 ? 'needs' : 'need'} attention`,
     stage: {
       waiting: 'Waiting to join',
       joined: 'Joined, being set up',
@@ -170,7 +171,7 @@ export const strings = {
     heard: (time: string) => `heard ${time}`,
     heardExact: (time: string) => `Last heard ${time}`,
     neverHeard: 'not heard yet',
-    unreachable: 'Does not answer',
+    unreachable: 'No answer',
     stale: 'Not heard lately',
     noPower: 'power not reported',
     /** Said of a change that is asked and not confirmed yet. */
