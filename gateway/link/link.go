@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"reflect"
 	"sync"
 	"time"
 
@@ -125,13 +126,14 @@ func (l *Link) poke() {
 	}
 }
 
-// SetHello changes what the gateway says of itself, and says it now when it is
-// connected.
+// SetHello changes what the gateway says of itself at the next connection, and
+// now when it is connected and runs another network than it said.
 func (l *Link) SetHello(h wire.Hello) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	news := !reflect.DeepEqual(h.Network, l.hello.Network)
 	l.hello = h
-	if l.session.conn != nil {
+	if news && l.session.conn != nil {
 		l.greet()
 	}
 }
@@ -154,6 +156,13 @@ func (l *Link) Counters() Counters {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.counters
+}
+
+// Connected reports whether there is a connection.
+func (l *Link) Connected() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session.conn != nil
 }
 
 // Waiting returns how many messages wait for their acknowledgement.

@@ -329,8 +329,8 @@ func TestEveryCommandIsAnsweredTruly(t *testing.T) {
 
 // A device that sends nonsense is answered or ignored, and harms nobody.
 func FuzzIndication(f *testing.F) {
-	f.Add(uint16(zcl.ProfileHomeAutomation), uint16(6), uint8(11), []byte{0x18, 1, 0x0a, 0, 0, 0x10, 1})
-	f.Add(uint16(zcl.ProfileHomeAutomation), uint16(4), uint8(11), []byte{0x19, 1, 0x02, 0, 5, 1, 0})
+	f.Add(zcl.ProfileHomeAutomation, uint16(6), uint8(11), []byte{0x18, 1, 0x0a, 0, 0, 0x10, 1})
+	f.Add(zcl.ProfileHomeAutomation, uint16(4), uint8(11), []byte{0x19, 1, 0x02, 0, 5, 1, 0})
 	f.Add(uint16(0), uint16(0x8005), uint8(0), []byte{1, 0, 0, 0x10, 1, 11})
 	f.Fuzz(func(t *testing.T, profile, cluster uint16, endpoint uint8, payload []byte) {
 		w := newWorld(t, 1)

@@ -178,7 +178,7 @@ func (l *fakeLight) advance(now time.Time) {
 		if o.Report {
 			l.server.Reported(now, o, true)
 		}
-		if !l.deaf && !(o.Report && l.mute) {
+		if !l.deaf && (!o.Report || !l.mute) {
 			l.say(now, o.Profile, o.Cluster, o.SrcEndpoint, o.Payload)
 		}
 	}

@@ -137,16 +137,6 @@ func (d *device) state() wire.DeviceState {
 	return s
 }
 
-// StateOfAll puts the state of every device that has one into the next message:
-// for a cloud that may have missed some.
-func (n *Network) StateOfAll() {
-	for _, d := range n.sorted() {
-		if d.joined {
-			n.out.touch(d)
-		}
-	}
-}
-
 // Snapshot is what has to survive a restart of the gateway, beside the state of
 // its Zigbee node. It holds install codes: it is kept sealed.
 type Snapshot struct {

@@ -151,7 +151,7 @@ func (f *File) damaged(why string) error {
 }
 
 func openKey(path, keyPath string) (*File, error) {
-	k, err := os.Open(keyPath) //nolint:gosec // the operator names the file
+	k, err := os.Open(keyPath)
 	if err != nil {
 		return nil, fmt.Errorf("opening the key of the state: %w", err)
 	}
@@ -209,7 +209,7 @@ func makeKey(path string) error {
 // writeDurably writes a file that only its owner may read, and waits until it is
 // on the disk.
 func writeDurably(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the operator names the file
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func writeDurably(path string, text []byte) error {
 }
 
 func syncDir(path string) error {
-	d, err := os.Open(path) //nolint:gosec // the operator names the folder
+	d, err := os.Open(path)
 	if err != nil {
 		return err
 	}
