@@ -112,7 +112,7 @@ state:
 seed: {{.Seed}}
 lights:
 {{- range .Lights}}
-  - {eui64: {{.EUI64}}, install_code: {{.Secret}}, model: SL-1, watts: {{.Watts}}, x: {{.X}}, y: {{.Y}}}
+  - {eui64: {{.EUI64}}, install_code: {{.Secret}}, model: SL-1, serial: {{.Serial}}, watts: {{.Watts}}, x: {{.X}}, y: {{.Y}}}
 {{- end}}
 `)),
 }

@@ -59,10 +59,11 @@ type Device struct {
 // Light is a virtual light and where it hangs.
 type Light struct {
 	Device
-	Name  string
-	Group int // index in Plan.Groups
-	Watts float64
-	X, Y  float64 // metres
+	Serial string
+	Name   string
+	Group  int // index in Plan.Groups
+	Watts  float64
+	X, Y   float64 // metres
 }
 
 // The files of an installation's folder.
@@ -198,6 +199,7 @@ func (i *Installation) makeDevices(now time.Time) error {
 		inGroup[group]++
 		i.Lights = append(i.Lights, Light{
 			Device: Device{id.Record.EUI64, strings.ReplaceAll(id.InstallCode.Label(), " ", "")},
+			Serial: id.Record.Serial,
 			Name:   i.Groups[group] + " " + strconv.Itoa(inGroup[group]),
 			Group:  group,
 			Watts:  24,

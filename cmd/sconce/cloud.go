@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sconce"
+	"sconce/app"
+	"sconce/cloud/api"
+	"sconce/cloud/edge"
+	"sconce/cloud/identity"
+	"sconce/cloud/ingest"
+	"sconce/cloud/lighting"
+	"sconce/cloud/project"
+	"sconce/cloud/registry"
+	"sconce/cloud/store"
+	"sconce/cloud/telemetry"
+	"sconce/cloud/vault"
+	"sconce/mqtt"
+)
+
+type cloudCommand struct {
+	Config string `required:"" help:"Configuration file." type:"existingfile"`
+	Check  bool   `help:"Check the configuration and do nothing."`
+}
+
+// Run runs the cloud until it is interrupted.
+func (c *cloudCommand) Run(ctx context.Context) error {
+	config, err := loadCloudConfig(c.Config)
+	if err != nil || c.Check {
+		return err
+	}
+	cloud, err := newCloud(ctx, config)
+	if err != nil {
+		return err
+	}
+	return errors.Join(cloud.run(ctx), cloud.store.Close())
+}
+
+// cloud is the parts of a cloud, wired.
+type cloud struct {
+	config    *cloudConfig
+	log       *slog.Logger
+	store     *store.Store
+	bus       *bus
+	identity  *identity.Service
+	live      *identity.Live
+	projects  *project.Service
+	registry  *registry.Service
+	presences *telemetry.Presences
+	lighting  *lighting.Service
+	journal   *ingest.Journal
+	projector *ingest.Projector
+	intake    *intake
+	api       *api.API
+	edge      *edge.Server
+}
+
+func newCloud(ctx context.Context, config *cloudConfig) (_ *cloud, err error) {
+	c := &cloud{
+		config: config,
+		log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: config.Log.Level})),
+		bus:    &bus{},
+	}
+	if c.store, err = store.Open(ctx, config.Data.Dir); err != nil {
+		return nil, err
+	}
+	if err = errors.Join(c.people(ctx), c.lights(ctx), c.network()); err != nil {
+		return nil, errors.Join(err, c.store.Close())
+	}
+	return c, nil
+}
+
+// people makes what knows people, projects and identities.
+func (c *cloud) people(ctx context.Context) (err error) {
+	c.identity = identity.New(c.store.Identity(), time.Now)
+	c.projects = project.New(c.store.Projects(), time.Now)
+	c.live = identity.NewLive(c.store.Identity(), c.projects, time.Now)
+	c.registry, err = registry.New(ctx, c.store.Registry(), time.Now, c.log, func(g sconce.EUI64) { c.intake.greet(g) })
+	return err
+}
+
+// lights makes what knows lights, and the way of the gateways' messages to it.
+func (c *cloud) lights(ctx context.Context) error {
+	secrets, err := vault.Open(ctx, c.config.Data.MasterKeyFile, c.store.Keysets())
+	if err != nil {
+		return err
+	}
+	if c.presences, err = telemetry.NewPresences(ctx, c.store.Presence(), c.bus, c.log); err != nil {
+		return err
+	}
+	c.lighting = lighting.New(lighting.Parts{
+		Store: c.store.Lighting(), Vault: secrets, Down: c.bus, Presence: c.presences, Entrance: c.projects, Live: c.bus, Log: c.log,
+	})
+	if c.journal, err = ingest.NewJournal(ctx, c.store.Journal(), c.store.Results(), c.log); err != nil {
+		return err
+	}
+	c.projector = ingest.NewProjector(c.store.Journal(), c.store.Results(), c.store.Presence(), announcer{c.bus, c.lighting}, c.log)
+	c.intake = newIntake(c.journal, c.lighting, c.log)
+	return nil
+}
+
+// network makes what meets the network.
+func (c *cloud) network() (err error) {
+	options := api.Options{
+		Identity: c.identity, Live: c.live, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
+		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, App: app.Files(),
+		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
+	}
+	origins := []string{fmt.Sprintf("https://%s:%d", c.config.Domain, c.config.PublicPort), "https://" + c.config.Domain}
+	if c.config.Demo.Listen != "" {
+		_, port, err := net.SplitHostPort(c.config.Demo.Listen)
+		if err != nil {
+			return err
+		}
+		options.DemoLiveURL = "ws://localhost:" + port + "/mqtt"
+		origins = append(origins, "http://localhost:"+port)
+	}
+	if c.api, err = api.New(options); err != nil {
+		return err
+	}
+	certificate, err := tls.LoadX509KeyPair(c.config.TLS.CertificateFile, c.config.TLS.KeyFile)
+	if err != nil {
+		return sconce.Errorf(sconce.Invalid, "the certificate of the host names cannot be used: %w", err)
+	}
+	authorities, err := os.ReadFile(c.config.Devices.CAFile)
+	if err != nil {
+		return sconce.Errorf(sconce.Invalid, "the factory's certificate cannot be read: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(authorities) {
+		return sconce.Errorf(sconce.Invalid, "%s holds no certificate in PEM", c.config.Devices.CAFile)
+	}
+	c.edge, err = edge.New(edge.Config{
+		Domain:      c.config.Domain,
+		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil },
+		DeviceCAs:   pool,
+		HTTP:        c.api,
+		Origins:     origins,
+		Devices:     c.registry,
+		Accounts:    viewers{c.live},
+		Intake:      c.intake,
+		Presence:    c.presences,
+		Limits:      edge.DefaultLimits(),
+		Log:         c.log,
+	})
+	c.bus.edge = c.edge
+	return err
+}
+
+// shutdownTime is how long connections get to end.
+const shutdownTime = 5 * time.Second
+
+// run serves until ctx ends, and then ends what it began: connections first, so
+// that everything that was taken is also kept.
+func (c *cloud) run(ctx context.Context) error {
+	listeners, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var background errgroup.Group
+	for _, run := range []func(context.Context){
+		c.journal.Run,
+		func(ctx context.Context) { c.projector.Run(ctx, c.journal.Committed()) },
+		c.presences.Run, c.lighting.Run, c.intake.run,
+		func(ctx context.Context) {
+			c.registry.Watch(ctx, func(revoked []sconce.EUI64) { c.edge.Disconnect(revoked, mqtt.NotAuthorized) })
+		},
+	} {
+		background.Go(func() error { run(inner); return nil })
+	}
+	var serving errgroup.Group
+	for _, l := range listeners {
+		serving.Go(l.serve)
+	}
+	c.log.Info("the cloud is running", "version", version, "listen", c.config.Listen, "domain", c.config.Domain)
+	ended := make(chan error, 1)
+	go func() { ended <- serving.Wait() }()
+	select {
+	case <-ctx.Done():
+	case err = <-ended: // a listener failed
+	}
+	deadline, cancel := context.WithTimeout(inner, shutdownTime)
+	defer cancel()
+	for _, l := range listeners {
+		err = errors.Join(err, l.shutdown(deadline))
+	}
+	stop()
+	_ = background.Wait() // they return no errors
+	c.log.Info("the cloud has stopped")
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}

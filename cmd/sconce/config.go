@@ -1,0 +1,126 @@
+package main
+
+import (
+	"log/slog"
+	"net"
+	"regexp"
+	"strconv"
+
+	"sconce"
+	"sconce/internal/config"
+	"sconce/zigbee"
+)
+
+// cloudConfig is the configuration of a cloud.
+type cloudConfig struct {
+	Domain string `yaml:"domain"` // API and portal; mq.<domain> and web.mqtt.<domain> beside it
+	Listen string `yaml:"listen"` // the one public listener, as in 0.0.0.0:443
+	// PublicPort is the port that clients connect to, where it is not that of Listen.
+	PublicPort int `yaml:"public_port"`
+	TLS        struct {
+		CertificateFile string `yaml:"certificate_file"`
+		KeyFile         string `yaml:"key_file"`
+	} `yaml:"tls"`
+	Devices struct {
+		CAFile string `yaml:"ca_file"` // certificates of the factories whose devices may connect
+	} `yaml:"devices"`
+	Data struct {
+		Dir           string `yaml:"dir"`
+		MasterKeyFile string `yaml:"master_key_file"`
+	} `yaml:"data"`
+	Operator struct {
+		Listen string `yaml:"listen"` // health and metrics; loopback only
+	} `yaml:"operator"`
+	Redirect struct {
+		Listen string `yaml:"listen"` // optional: plain HTTP that redirects to HTTPS
+	} `yaml:"redirect"`
+	Demo struct {
+		Listen string `yaml:"listen"` // optional: plain HTTP without TLS; loopback only
+	} `yaml:"demo"`
+	Log logConfig `yaml:"log"`
+}
+
+type logConfig struct {
+	Level slog.Level `yaml:"level"` // debug, info, warn or error
+}
+
+func loadCloudConfig(path string) (*cloudConfig, error) {
+	c := &cloudConfig{}
+	if err := config.Load(path, c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// Validate implements [config.Validator].
+func (c *cloudConfig) Validate(k *config.Checker) {
+	k.Text("domain", c.Domain, "a host name, such as sconce.example.org")
+	if c.Domain != "" && !hostName.MatchString(c.Domain) {
+		k.Refuse("domain", "%q is not a host name; expected lower case and a dot, such as sconce.example.org", c.Domain)
+	}
+	k.Address("listen", c.Listen)
+	if k.Has("public_port") {
+		config.Range(k, "public_port", c.PublicPort, 1, 65535)
+	} else if _, port, err := net.SplitHostPort(c.Listen); err == nil {
+		c.PublicPort, _ = strconv.Atoi(port) // Address has checked it
+	}
+	k.File("tls.certificate_file", &c.TLS.CertificateFile, "the file with the certificate chain of the three host names, in PEM")
+	k.File("tls.key_file", &c.TLS.KeyFile, "the file with the private key of that certificate, in PEM")
+	k.File("devices.ca_file", &c.Devices.CAFile, "the file with the factory's certificate (factory-ca.crt)")
+	k.File("data.dir", &c.Data.Dir, "the folder for the databases")
+	k.File("data.master_key_file", &c.Data.MasterKeyFile, "the file of the master key, outside data.dir")
+	k.Address("operator.listen", c.Operator.Listen)
+	loopback(k, "operator.listen", c.Operator.Listen)
+	if k.Has("redirect.listen") {
+		k.Address("redirect.listen", c.Redirect.Listen)
+	}
+	if k.Has("demo.listen") {
+		k.Address("demo.listen", c.Demo.Listen)
+		loopback(k, "demo.listen", c.Demo.Listen)
+	}
+}
+
+// loopback refuses an address that other machines could reach.
+func loopback(k *config.Checker, key, value string) {
+	host, _, err := net.SplitHostPort(value)
+	if err != nil {
+		return // refused already
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		k.Refuse(key, "%q can be reached from other machines; expected an address of this machine, such as 127.0.0.1:8081", value)
+	}
+}
+
+// buildingConfig is the configuration of a virtual building.
+type buildingConfig struct {
+	Seed   uint64        `yaml:"seed"`
+	Lights []lightConfig `yaml:"lights"`
+}
+
+type lightConfig struct {
+	EUI64       sconce.EUI64 `yaml:"eui64"`
+	InstallCode string       `yaml:"install_code"`
+	Model       string       `yaml:"model"`
+	Serial      string       `yaml:"serial"`
+	Watts       float64      `yaml:"watts"` // rated power
+	X           float64      `yaml:"x"`     // metres
+	Y           float64      `yaml:"y"`
+}
+
+// Validate implements [config.Validator].
+func (b *buildingConfig) Validate(k *config.Checker) {
+	config.Range(k, "lights", len(b.Lights), 1, sconce.MaxNodesPerNetwork)
+	for i, l := range b.Lights {
+		at := "lights[" + strconv.Itoa(i) + "]"
+		if l.EUI64 == 0 {
+			k.Refuse(at+".eui64", "expected 16 hexadecimal digits")
+		}
+		if _, err := zigbee.ParseInstallCode(l.InstallCode); err != nil {
+			k.Refuse(at+".install_code", "%v", err)
+		}
+		k.Text(at+".model", l.Model, "the model, as on the label")
+		config.Range(k, at+".watts", l.Watts, 0.5, 1000)
+	}
+}

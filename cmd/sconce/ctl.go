@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"sconce"
+	"sconce/cloud/identity"
+	"sconce/cloud/registry"
+	"sconce/cloud/store"
+	"sconce/cloud/vault"
+)
+
+// ctlCommand works on the data of a cloud on this machine, which may be running.
+type ctlCommand struct {
+	Config string `required:"" help:"Configuration of the cloud." type:"existingfile"`
+
+	MasterKey ctlMasterKey `cmd:"" help:"The key that seals secret fields."`
+	Registry  ctlRegistry  `cmd:"" help:"The device identities that this cloud admits."`
+	Account   ctlAccount   `cmd:"" help:"The people who sign in."`
+}
+
+// open returns the databases of the cloud.
+func (c *ctlCommand) open(ctx context.Context) (*store.Store, *cloudConfig, error) {
+	config, err := loadCloudConfig(c.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := store.OpenBeside(ctx, config.Data.Dir)
+	return s, config, err
+}
+
+type ctlMasterKey struct {
+	Create ctlMasterKeyCreate `cmd:"" help:"Make the key. Do this once, and keep a copy in a safe place."`
+}
+
+type ctlMasterKeyCreate struct{}
+
+// Run makes the key.
+func (*ctlMasterKeyCreate) Run(ctx context.Context, ctl *ctlCommand) (err error) {
+	s, config, err := ctl.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := vault.CreateMasterKey(ctx, config.Data.MasterKeyFile, s.Keysets()); err != nil {
+		return err
+	}
+	fmt.Printf("Made %s. Without it the secrets in the database cannot be opened: keep a copy in a safe place, apart from the backups.\n", config.Data.MasterKeyFile)
+	return nil
+}
+
+type ctlRegistry struct {
+	Import ctlRegistryImport `cmd:"" help:"Admit the devices of a factory's records (issued.jsonl)."`
+	Revoke ctlRegistryRevoke `cmd:"" help:"End the validity of a device's identity for ever."`
+}
+
+type ctlRegistryImport struct {
+	Records string `arg:"" help:"File of records, one JSON object a line." type:"existingfile"`
+}
+
+// Run imports the records.
+func (c *ctlRegistryImport) Run(ctx context.Context, ctl *ctlCommand) error {
+	return ctl.registry(ctx, func(r *registry.Service) error {
+		f, err := os.Open(c.Records)
+		if err != nil {
+			return fmt.Errorf("opening records: %w", err)
+		}
+		defer f.Close()
+		added, known, err := r.Import(ctx, f)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Records, err)
+		}
+		fmt.Printf("%d devices admitted; %d were known.\n", added, known)
+		return nil
+	})
+}
+
+type ctlRegistryRevoke struct {
+	Device sconce.EUI64 `arg:"" help:"Address, 16 hexadecimal digits."`
+}
+
+// Run revokes the identity.
+func (c *ctlRegistryRevoke) Run(ctx context.Context, ctl *ctlCommand) error {
+	return ctl.registry(ctx, func(r *registry.Service) error {
+		if err := r.Revoke(ctx, c.Device); err != nil {
+			return err
+		}
+		fmt.Printf("The identity of %s is revoked; its connections end within 5 seconds.\n", c.Device)
+		return nil
+	})
+}
+
+func (c *ctlCommand) registry(ctx context.Context, do func(*registry.Service) error) (err error) {
+	s, _, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	r, err := registry.New(ctx, s.Registry(), time.Now, slog.Default(), func(sconce.EUI64) {})
+	if err != nil {
+		return err
+	}
+	return do(r)
+}
+
+type ctlAccount struct {
+	Add ctlAccountAdd `cmd:"" help:"Make an account that can own projects."`
+}
+
+type ctlAccountAdd struct {
+	Email        string `required:"" help:"Email address to sign in with."`
+	Name         string `required:"" help:"Name of the person."`
+	PasswordFile string `help:"File with the password in its first line; without it, the first line of standard input." type:"existingfile"`
+	IfAbsent     bool   `help:"Do nothing when the account is there already."`
+}
+
+// Run makes the account.
+func (c *ctlAccountAdd) Run(ctx context.Context, ctl *ctlCommand) (err error) {
+	password, err := c.password()
+	if err != nil {
+		return err
+	}
+	s, _, err := ctl.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	_, err = identity.New(s.Identity(), time.Now).CreateAccount(ctx, c.Email, c.Name, password)
+	if c.IfAbsent && sconce.KindOf(err) == sconce.Conflict {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println("The account is made.")
+	return nil
+}
+
+func (c *ctlAccountAdd) password() (identity.Password, error) {
+	from := io.Reader(os.Stdin)
+	if c.PasswordFile != "" {
+		f, err := os.Open(c.PasswordFile)
+		if err != nil {
+			return identity.Password{}, fmt.Errorf("opening password file: %w", err)
+		}
+		defer f.Close()
+		from = f
+	} else {
+		fmt.Fprint(os.Stderr, "Password: ")
+	}
+	line, err := bufio.NewReader(from).ReadString('\n')
+	if err != nil && (!errors.Is(err, io.EOF) || line == "") {
+		return identity.Password{}, sconce.Errorf(sconce.Invalid, "no password was given")
+	}
+	return identity.NewPassword(strings.TrimRight(line, "\r\n")), nil
+}

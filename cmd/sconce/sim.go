@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sconce"
+	"sconce/device"
+	"sconce/internal/config"
+	"sconce/sim"
+	"sconce/zigbee"
+)
+
+type simCommand struct {
+	Building string `required:"" help:"File that says which lights hang where." type:"existingfile"`
+	RCP      string `required:"" name:"rcp" help:"Where the virtual radio listens for a host, as in tcp:127.0.0.1:7654." placeholder:"tcp:HOST:PORT"`
+	State    string `help:"Folder in which the lights remember their network; without it they are new at every start." type:"path"`
+	Pcap     string `help:"Write every frame on the air to this file." type:"path"`
+}
+
+// rcpEUI64 is the address of the virtual radio itself, locally administered.
+const rcpEUI64 = 0x5ec0ceffff000001
+
+// Run runs the building, paced by the wall clock, until it is interrupted.
+func (c *simCommand) Run(ctx context.Context) (err error) {
+	var plan buildingConfig
+	if err := config.Load(c.Building, &plan); err != nil {
+		return err
+	}
+	address, ok := strings.CutPrefix(c.RCP, "tcp:")
+	if !ok {
+		return sconce.Errorf(sconce.Invalid, "--rcp %q: expected tcp:HOST:PORT, such as tcp:127.0.0.1:7654", c.RCP)
+	}
+	store := sim.Store(sim.MemoryStore{})
+	if c.State != "" {
+		if store, err = sim.OpenDirStore(c.State); err != nil {
+			return err
+		}
+	}
+	cfg, err := plan.building(store)
+	if err != nil {
+		return err
+	}
+	if c.Pcap != "" {
+		close, err := c.capture(&cfg)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, close()) }()
+	}
+	building, err := sim.NewBuilding(cfg)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return sconce.Errorf(sconce.Unavailable, "the virtual radio cannot listen on %s (%w): stop the program that uses the port, or choose another", address, err)
+	}
+	rcp := sim.NewRCP(building.Paced, sim.TransceiverConfig{EUI64: rcpEUI64, Position: plan.gateway()})
+	slog.Info("the building stands", "lights", len(plan.Lights), "rcp", listener.Addr())
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return building.Run(ctx) })
+	g.Go(func() error { return rcp.Serve(ctx, listener) })
+	return g.Wait()
+}
+
+// capture writes every frame to the file; the function that it returns ends it.
+func (c *simCommand) capture(cfg *sim.BuildingConfig) (end func() error, err error) {
+	f, err := os.Create(c.Pcap)
+	if err != nil {
+		return nil, fmt.Errorf("opening capture: %w", err)
+	}
+	w := bufio.NewWriter(f)
+	pcap := sim.NewPcap(w)
+	cfg.Air.Tap = pcap.Tap
+	return func() error { return errors.Join(pcap.Err(), w.Flush(), f.Close()) }, nil
+}
+
+// building returns what the plan says, with lights of good luck: their keys are
+// drawn by the system, not from the seed.
+func (b *buildingConfig) building(store sim.Store) (sim.BuildingConfig, error) {
+	cfg := sim.BuildingConfig{
+		Air: sim.AirConfig{Seed: b.Seed, Start: time.Now()}, Channels: zigbee.AllChannels, Store: store, Log: slog.Default(),
+		Random: func(sconce.EUI64) func([]byte) { return func(p []byte) { _, _ = rand.Read(p) } },
+	}
+	for _, l := range b.Lights {
+		code, err := zigbee.ParseInstallCode(l.InstallCode)
+		if err != nil {
+			return cfg, fmt.Errorf("light %s: %w", l.EUI64, err)
+		}
+		cfg.Lights = append(cfg.Lights, sim.LightConfig{
+			EUI64: l.EUI64, InstallCode: code, Model: l.Model, Serial: l.Serial, Firmware: version,
+			RatedPower: device.Milliwatts(math.Round(1000 * l.Watts)), Position: sim.Position{X: l.X, Y: l.Y},
+		})
+	}
+	return cfg, nil
+}
+
+// gateway returns where the virtual radio hangs: in the middle of the lights.
+func (b *buildingConfig) gateway() sim.Position {
+	var p sim.Position
+	for _, l := range b.Lights {
+		p.X += l.X / float64(len(b.Lights))
+		p.Y += l.Y / float64(len(b.Lights))
+	}
+	return p
+}

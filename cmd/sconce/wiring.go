@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"sconce"
+	"sconce/cloud/edge"
+	"sconce/cloud/identity"
+	"sconce/cloud/ingest"
+	"sconce/cloud/lighting"
+	"sconce/cloud/telemetry"
+	"sconce/wire"
+)
+
+// bus carries what the cloud says to gateways and apps. With one cloud process
+// that is the edge of this process.
+type bus struct{ edge *edge.Server }
+
+// Send implements [lighting.Downlink].
+func (b *bus) Send(gateway sconce.EUI64, kind wire.Kind, payload []byte) error {
+	options := edge.PublishOptions{QoS: 1}
+	if kind == wire.KindCommand {
+		options.Expiry = lighting.CommandTTL
+	}
+	subscribers, err := b.edge.Publish(wire.DownTopic(gateway, kind), payload, options)
+	if err == nil && subscribers == 0 {
+		err = sconce.Errorf(sconce.Unavailable, "gateway %s is not connected", gateway)
+	}
+	return err
+}
+
+// Publish implements [lighting.Publisher] and [telemetry.Publisher]. Nobody need
+// listen, and an app that missed something asks the API.
+func (b *bus) Publish(topic string, payload []byte) {
+	_, _ = b.edge.Publish(topic, payload, edge.PublishOptions{}) // our own topics are valid, and nothing is retained
+}
+
+// announcer implements [ingest.Announcer].
+type announcer struct {
+	bus      *bus
+	lighting *lighting.Service
+}
+
+// StateChanged tells the apps.
+func (a announcer) StateChanged(id sconce.ProjectID, s telemetry.DeviceState) {
+	telemetry.PublishState(a.bus, id, s)
+}
+
+// CommandEnded tells whoever waits.
+func (a announcer) CommandEnded(c lighting.Command) { a.lighting.CommandEnded(c) }
+
+// viewers lets people with a ticket connect for live data.
+type viewers struct{ live *identity.Live }
+
+// Authenticate implements [edge.Accounts].
+func (v viewers) Authenticate(ctx context.Context, username, password string) (edge.Principal, error) {
+	viewer, err := v.live.Authenticate(ctx, username, password)
+	if err != nil {
+		return edge.Principal{}, err
+	}
+	return edge.Principal{ID: string(viewer.Account), Rights: edge.SubscribeWithin(viewer.Prefixes()), Subject: viewer}, nil
+}
+
+// Ended implements [edge.Accounts].
+func (v viewers) Ended(ctx context.Context, connected []edge.Principal) ([]int, error) {
+	subjects := make([]identity.Viewer, len(connected))
+	for i, p := range connected {
+		subjects[i], _ = p.Subject.(identity.Viewer) // Authenticate made all of them
+	}
+	return v.live.Ended(ctx, subjects)
+}
+
+// maxGreetings is how many gateways may wait to be told what is desired of them.
+// One that finds no room says hello again with its next connection.
+const maxGreetings = 1024
+
+// intake gives what gateways publish to the journal, and answers a hello with
+// what is desired: by then the gateway listens.
+type intake struct {
+	journal  *ingest.Journal
+	lighting *lighting.Service
+	log      *slog.Logger
+	greeted  chan sconce.EUI64
+}
+
+func newIntake(j *ingest.Journal, l *lighting.Service, log *slog.Logger) *intake {
+	return &intake{j, l, log, make(chan sconce.EUI64, maxGreetings)}
+}
+
+// Accept implements [edge.Intake].
+func (i *intake) Accept(from sconce.EUI64, topic string, payload []byte, token uint64, done func(token uint64, err error)) {
+	if strings.HasSuffix(topic, "/"+string(wire.KindHello)) {
+		i.greet(from)
+	}
+	i.journal.Accept(from, topic, payload, token, done)
+}
+
+// greet tells a gateway soon which network it serves and what is desired there.
+func (i *intake) greet(gateway sconce.EUI64) {
+	select {
+	case i.greeted <- gateway:
+	default:
+		i.log.Warn("too many gateways say hello at once", "gateway", gateway)
+	}
+}
+
+func (i *intake) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case gateway := <-i.greeted:
+			err := i.lighting.GatewayConnected(ctx, gateway)
+			if err != nil && sconce.KindOf(err) != sconce.Unavailable { // it went away; it will say hello again
+				i.log.Warn("telling a gateway what is desired", "gateway", gateway, "error", err)
+			}
+		}
+	}
+}
