@@ -136,6 +136,10 @@ const farewell = 2 * time.Second
 // Run runs the gateway until ctx is done or something fails that it cannot
 // mend. It is called once.
 func (g *Gateway) Run(ctx context.Context) error {
+	l := newLoop(g)
+	if err := l.begin(time.Now()); err != nil {
+		return fmt.Errorf("running the gateway: %w", err)
+	}
 	linkCtx, hangUp := context.WithCancel(context.Background())
 	var workers sync.WaitGroup
 	workers.Go(func() { g.link.Run(linkCtx) })
@@ -143,7 +147,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	stopped := make(chan struct{})
 	workers.Go(func() { g.discard(stopped, linkCtx) })
 	g.log.Info("the gateway starts", "gateway", g.self, "boot", g.doc.BootCount, "cloud", g.cfg.Cloud)
-	err := newLoop(g).run(ctx)
+	err := l.run(ctx)
 	close(stopped)
 	g.sayGoodbye()
 	hangUp()

@@ -56,6 +56,19 @@ func newLoop(g *Gateway) *loop {
 	}
 }
 
+// begin raises the network that the gateway had when it stopped, so that it can
+// say so in its first hello.
+func (l *loop) begin(now time.Time) error {
+	if l.doc.Adopted.Network == "" {
+		return nil
+	}
+	if err := l.raise(now); err != nil {
+		return err
+	}
+	l.settle(now)
+	return nil
+}
+
 // run runs until ctx is done.
 func (l *loop) run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -65,11 +78,6 @@ func (l *loop) run(ctx context.Context) error {
 	defer l.air.lose()
 	l.air.start(work, &workers)
 	workers.Go(func() { l.writer(work) })
-	if l.doc.Adopted.Network != "" {
-		if err := l.raise(time.Now()); err != nil {
-			return err
-		}
-	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

@@ -13,13 +13,15 @@ import (
 
 	"github.com/eclipse/paho.golang/packets"
 
+	"sconce"
 	"sconce/gateway/buffer"
+	"sconce/gateway/link/linktest"
 	"sconce/wire"
 )
 
 // rig is a link that runs against a scripted server.
 type rig struct {
-	*server
+	*linktest.Server
 	link     *Link
 	received chan wire.Down
 	log      *lines
@@ -42,17 +44,23 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
+const gatewayID sconce.EUI64 = 0x00124b0001020304
+
+func (r *rig) accept(present bool, quota uint16) (*linktest.Peer, *packets.Connect) {
+	return r.Accept(wire.DownFilter(gatewayID), present, quota)
+}
+
 func newRig(t *testing.T) *rig {
-	a := newAuthority(t)
-	r := &rig{server: newServer(t, a), received: make(chan wire.Down, 16), log: &lines{}}
-	r.link = newLink(r, ClientTLS(a.pool(), "mq.test", a.issue(gatewayID.String(), x509.ExtKeyUsageClientAuth)))
+	a := linktest.NewAuthority(t)
+	r := &rig{Server: linktest.NewServer(t, a), received: make(chan wire.Down, 16), log: &lines{}}
+	r.link = newLink(r, ClientTLS(a.Pool(), "mq.test", a.Issue(gatewayID.String(), x509.ExtKeyUsageClientAuth)))
 	r.run(t)
 	return r
 }
 
 func newLink(r *rig, config *tls.Config) *Link {
 	l := New(Config{
-		Gateway: gatewayID, Address: r.address(), TLS: config,
+		Gateway: gatewayID, Address: r.Address(), TLS: config,
 		Receive: func(m wire.Down) { r.received <- m },
 		Log:     slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:     time.Now,
@@ -108,14 +116,14 @@ func TestConnectsAsItselfAndSaysHelloFirst(t *testing.T) {
 	if c.Properties.SessionExpiryInterval == nil || *c.Properties.SessionExpiryInterval != 600 {
 		t.Error("the session does not outlive the connection")
 	}
-	m := p.publish()
+	m := p.Publish()
 	if h := hello(t, m); h.Model != "test" || h.BootCount != 1 {
 		t.Errorf("said %+v", h)
 	}
 	if m.QoS != 1 || m.Duplicate {
 		t.Errorf("sent with QoS %d, dup %v", m.QoS, m.Duplicate)
 	}
-	next := p.publish()
+	next := p.Publish()
 	if next.Topic != wire.UpTopic(gatewayID, wire.KindEvents) || header(t, next).Sequence != 1 {
 		t.Errorf("then %s, %+v", next.Topic, header(t, next))
 	}
@@ -129,24 +137,24 @@ func TestWhatWasNotAcknowledgedIsSentAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			p, _ := r.accept(false, 100)
-			p.ack(p.publish(), 0)
+			p.Ack(p.Publish(), 0)
 			var first []*packets.Publish
 			for i := range 5 {
 				r.link.Send(event(i + 1))
-				first = append(first, p.publish())
+				first = append(first, p.Publish())
 			}
-			p.ack(first[1], 0)
+			p.Ack(first[1], 0)
 			await(t, func() bool { return r.link.Counters().Acked == 2 })
-			p.conn.Close()
+			p.Conn.Close()
 
 			p, _ = r.accept(present, 100)
-			if m := p.publish(); m.Duplicate {
+			if m := p.Publish(); m.Duplicate {
 				t.Errorf("the new hello is marked as repeated")
 			} else {
 				hello(t, m)
 			}
 			for _, want := range slices.Delete(first, 1, 2) {
-				got := p.publish()
+				got := p.Publish()
 				if got.Topic != want.Topic || string(got.Payload) != string(want.Payload) {
 					t.Fatalf("sent %+v, want %+v again", header(t, got), header(t, want))
 				}
@@ -156,7 +164,7 @@ func TestWhatWasNotAcknowledgedIsSentAgain(t *testing.T) {
 				if got.Duplicate != present {
 					t.Errorf("dup %v with session present %v", got.Duplicate, present)
 				}
-				p.ack(got, 0)
+				p.Ack(got, 0)
 			}
 			await(t, func() bool { return r.link.Waiting() == 1 }) // the hello
 		})
@@ -169,13 +177,13 @@ func TestNoMoreOnTheWayThanTheServerAllows(t *testing.T) {
 		r.link.Send(event(i + 1))
 	}
 	p, _ := r.accept(false, 3)
-	got := []*packets.Publish{p.publish(), p.publish(), p.publish()}
-	p.conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-	if cp, err := packets.ReadPacket(p.conn); err == nil && cp.Type != packets.PINGREQ {
+	got := []*packets.Publish{p.Publish(), p.Publish(), p.Publish()}
+	p.Conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if cp, err := packets.ReadPacket(p.Conn); err == nil && cp.Type != packets.PINGREQ {
 		t.Fatalf("a fourth packet: %v", cp)
 	}
-	p.ack(got[0], 0)
-	if h := header(t, p.publish()); h.Sequence != 3 {
+	p.Ack(got[0], 0)
+	if h := header(t, p.Publish()); h.Sequence != 3 {
 		t.Errorf("sequence %d, want 3", h.Sequence)
 	}
 }
@@ -191,7 +199,7 @@ func TestNothingIsLostAcrossManyConnections(t *testing.T) {
 	for connection := 0; len(acked) < messages; connection++ {
 		p, _ := r.accept(connection%2 == 1, 20)
 		for i := range 25 {
-			m := p.publish()
+			m := p.Publish()
 			h := header(t, m)
 			if strings.HasSuffix(m.Topic, "/events") && !known[h.Sequence] {
 				if h.Sequence < last {
@@ -202,7 +210,7 @@ func TestNothingIsLostAcrossManyConnections(t *testing.T) {
 			if i%3 == 0 && len(acked) < messages/2 {
 				continue // stays unacknowledged
 			}
-			p.ack(m, 0)
+			p.Ack(m, 0)
 			if strings.HasSuffix(m.Topic, "/events") {
 				acked[h.Sequence] = true
 			}
@@ -210,16 +218,16 @@ func TestNothingIsLostAcrossManyConnections(t *testing.T) {
 				break
 			}
 		}
-		p.conn.Close()
+		p.Conn.Close()
 	}
 }
 
 func TestARefusedMessageIsNotSentForEver(t *testing.T) {
 	r := newRig(t)
 	p, _ := r.accept(false, 100)
-	p.ack(p.publish(), 0)
+	p.Ack(p.Publish(), 0)
 	r.link.Send(event(1))
-	p.ack(p.publish(), 0x99) // payload format invalid
+	p.Ack(p.Publish(), 0x99) // payload format invalid
 	await(t, func() bool { return r.link.Counters().Refused == 1 })
 	if r.link.Waiting() != 0 {
 		t.Error("the refused message is still there")
@@ -227,9 +235,9 @@ func TestARefusedMessageIsNotSentForEver(t *testing.T) {
 	if !strings.Contains(r.log.String(), "refused a message") {
 		t.Errorf("nobody was told: %s", r.log)
 	}
-	p.conn.Close()
+	p.Conn.Close()
 	p, _ = r.accept(true, 100)
-	if h := hello(t, p.publish()); len(h.Dropped) != 1 || h.Dropped[0] != (wire.Dropped{Kind: wire.KindEvents, Count: 1}) {
+	if h := hello(t, p.Publish()); len(h.Dropped) != 1 || h.Dropped[0] != (wire.Dropped{Kind: wire.KindEvents, Count: 1}) {
 		t.Errorf("hello accounts for %v", h.Dropped)
 	}
 }
@@ -238,7 +246,7 @@ func TestMessagesFromTheCloud(t *testing.T) {
 	r := newRig(t)
 	p, _ := r.accept(false, 100)
 	down := func(topic string, payload []byte) {
-		p.write(&packets.Publish{Topic: topic, QoS: 1, PacketID: 7, Payload: payload, Properties: &packets.Properties{}})
+		p.Write(&packets.Publish{Topic: topic, QoS: 1, PacketID: 7, Payload: payload, Properties: &packets.Properties{}})
 	}
 	adopt, err := wire.AppendDown(nil, wire.DownHeader{Version: 1}, wire.Adopt{Project: "p", Network: "n"})
 	if err != nil {
@@ -254,7 +262,7 @@ func TestMessagesFromTheCloud(t *testing.T) {
 		t.Errorf("received %+v", got)
 	}
 	for acks := 0; acks < 5; {
-		if cp := p.read(); cp.Type == packets.PUBACK {
+		if cp := p.Read(); cp.Type == packets.PUBACK {
 			acks++
 		}
 	}
@@ -266,10 +274,10 @@ func TestMessagesFromTheCloud(t *testing.T) {
 func TestAChangedHelloIsSaidAtOnce(t *testing.T) {
 	r := newRig(t)
 	p, _ := r.accept(false, 100)
-	p.ack(p.publish(), 0)
+	p.Ack(p.Publish(), 0)
 	await(t, func() bool { return r.link.Waiting() == 0 })
 	r.link.SetHello(wire.Hello{Model: "test", Network: &wire.Network{Channel: 15}})
-	if h := hello(t, p.publish()); h.Network == nil || h.Network.Channel != 15 {
+	if h := hello(t, p.Publish()); h.Network == nil || h.Network.Channel != 15 {
 		t.Errorf("said %+v", h)
 	}
 }
@@ -280,8 +288,8 @@ func TestHellosDoNotPileUp(t *testing.T) {
 	r := newRig(t)
 	for range 10 {
 		p, _ := r.accept(true, 100)
-		hello(t, p.publish())
-		p.conn.Close()
+		hello(t, p.Publish())
+		p.Conn.Close()
 	}
 	r.accept(true, 100)
 	if n := r.link.Waiting(); n != 1 {
@@ -290,16 +298,16 @@ func TestHellosDoNotPileUp(t *testing.T) {
 }
 
 func TestTLSRefusesTheWrongServer(t *testing.T) {
-	good, other := newAuthority(t), newAuthority(t)
-	own := good.issue(gatewayID.String(), x509.ExtKeyUsageClientAuth)
+	good, other := linktest.NewAuthority(t), linktest.NewAuthority(t)
+	own := good.Issue(gatewayID.String(), x509.ExtKeyUsageClientAuth)
 	for name, config := range map[string]*tls.Config{
-		"another name":      ClientTLS(good.pool(), "mq.other", own),
-		"another authority": ClientTLS(other.pool(), "mq.test", own),
+		"another name":      ClientTLS(good.Pool(), "mq.other", own),
+		"another authority": ClientTLS(other.Pool(), "mq.test", own),
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &rig{server: newServer(t, good), log: &lines{}}
+			r := &rig{Server: linktest.NewServer(t, good), log: &lines{}}
 			r.link = newLink(r, config)
-			go func() { (<-r.accepted).conn.(*tls.Conn).Handshake() }()
+			go func() { r.Next().Conn.(*tls.Conn).Handshake() }()
 			if _, err := r.link.connection(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {
 				t.Errorf("error %v", err)
 			}
@@ -308,12 +316,12 @@ func TestTLSRefusesTheWrongServer(t *testing.T) {
 }
 
 func TestIdentityComesFromTheCertificate(t *testing.T) {
-	a := newAuthority(t)
-	e, err := Identity(a.issue(gatewayID.String(), x509.ExtKeyUsageClientAuth))
+	a := linktest.NewAuthority(t)
+	e, err := Identity(a.Issue(gatewayID.String(), x509.ExtKeyUsageClientAuth))
 	if err != nil || e != gatewayID {
 		t.Errorf("identity %s, %v", e, err)
 	}
-	if _, err := Identity(a.issue("mq.test", x509.ExtKeyUsageServerAuth)); err == nil || !strings.Contains(err.Error(), "mq.test") {
+	if _, err := Identity(a.Issue("mq.test", x509.ExtKeyUsageServerAuth)); err == nil || !strings.Contains(err.Error(), "mq.test") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := Identity(tls.Certificate{}); err == nil {
