@@ -1,8 +1,9 @@
 package mac
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // scan is an active scan (7.5.2.1.2).

@@ -2,6 +2,7 @@ package mac
 
 import (
 	"encoding/binary"
+
 	"sconce/zigbee"
 )
 

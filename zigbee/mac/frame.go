@@ -14,6 +14,7 @@ package mac
 import (
 	"encoding/binary"
 	"errors"
+
 	"sconce/zigbee"
 )
 

@@ -1,8 +1,9 @@
 package mac
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // The timing of the layer, at 62,500 symbols a second (6.5.3.2).

@@ -1,8 +1,9 @@
 package mac
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // purpose says what a frame of this layer was sent for.
