@@ -2,6 +2,7 @@ package aps
 
 import (
 	"encoding/binary"
+
 	"sconce/zigbee"
 )
 

@@ -2,6 +2,7 @@ package aps
 
 import (
 	"errors"
+
 	"sconce/zigbee"
 )
 

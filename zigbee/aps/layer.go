@@ -1,8 +1,9 @@
 package aps
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // The limits and times of the layer (2.2.7, tables 2-20 and 2-21).

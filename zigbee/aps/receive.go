@@ -1,8 +1,9 @@
 package aps
 
 import (
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // Incoming is a frame from the network layer.

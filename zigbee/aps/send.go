@@ -2,8 +2,9 @@ package aps
 
 import (
 	"errors"
-	"sconce/zigbee"
 	"time"
+
+	"sconce/zigbee"
 )
 
 // Errors of [Layer.Send] and [Layer.SendCommand], and of [Done].
