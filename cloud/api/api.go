@@ -26,6 +26,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"sconce/cloud/identity"
+	"sconce/cloud/lighting"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/telemetry"
@@ -47,6 +48,7 @@ type Options struct {
 	Live      *identity.Live
 	Projects  *project.Service
 	Registry  *registry.Service
+	Lighting  *lighting.Service
 	Telemetry *telemetry.Service
 	Log       *slog.Logger
 	App       fs.FS // the built web application, index.html at its root
@@ -108,6 +110,10 @@ func (a *API) routes() {
 	a.sessionRoutes()
 	a.projectRoutes()
 	a.gatewayRoutes()
+	a.deviceRoutes()
+	a.groupRoutes()
+	a.commandRoutes()
+	a.readingRoutes()
 }
 
 func (a *API) config() huma.Config {

@@ -36,7 +36,7 @@ type Boot struct {
 }
 
 type gatewayPath struct {
-	Gateway sconce.EUI64 `path:"gateway" doc:"Address of the gateway."`
+	Gateway text[sconce.EUI64] `path:"gateway" doc:"Address of the gateway."`
 }
 
 func (a *API) gatewayRoutes() {
@@ -55,14 +55,14 @@ func (a *API) gatewayRoutes() {
 		id: "release-gateway", method: http.MethodDelete, path: "/gateways/{gateway}", status: http.StatusNoContent,
 		summary: "Release a gateway from the project", tag: "gateways",
 	}, func(ctx context.Context, scope project.Scope, in *gatewayPath) (*none, error) {
-		return nil, a.Registry.Release(ctx, scope, in.Gateway)
+		return nil, a.Registry.Release(ctx, scope, in.Gateway.value)
 	})
 
 	within(a, route{
 		id: "get-continuity", method: http.MethodGet, path: "/gateways/{gateway}/continuity", status: http.StatusOK,
 		summary: "Whether any message of a gateway is missing", tag: "gateways",
 	}, func(ctx context.Context, scope project.Scope, in *gatewayPath) (*struct{ Body Continuity }, error) {
-		accounts, err := a.Telemetry.Accounts(ctx, scope, in.Gateway)
+		accounts, err := a.Telemetry.Accounts(ctx, scope, in.Gateway.value)
 		boots := make([]Boot, len(accounts))
 		for i, c := range accounts {
 			boots[i] = Boot{

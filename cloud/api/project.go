@@ -58,7 +58,7 @@ func (a *API) projectRoutes() {
 	signedIn(a, route{
 		id: "list-projects", method: http.MethodGet, path: "/projects", status: http.StatusOK,
 		summary: "The projects that you belong to", tag: "projects",
-	}, func(ctx context.Context, who caller, in *page) (*struct{ Body Projects }, error) {
+	}, func(ctx context.Context, who caller, in *Page) (*struct{ Body Projects }, error) {
 		all, err := a.Projects.List(ctx, who.account.ID, sconce.ProjectID(in.Cursor), in.Limit+1)
 		if err != nil {
 			return nil, err

@@ -131,8 +131,8 @@ func (a *API) refuse(ctx huma.Context, err error) {
 	writeProblem(w, a.problem(ctx.Context(), err))
 }
 
-// page is the part of a list that is asked for.
-type page struct {
+// Page is the part of a list that is asked for.
+type Page struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"1000" doc:"How many items at most."`
 	Cursor string `query:"cursor" maxLength:"200" doc:"Where to go on: next_cursor of the answer before."`
 }

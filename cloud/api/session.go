@@ -73,7 +73,7 @@ func (in *signOutRequest) Resolve(ctx huma.Context) []error {
 	r, _ := humago.Unwrap(ctx)
 	token, err := sessionToken(r)
 	in.token, in.known = token, err == nil
-	in.cookie = sessionCookie(r, "", -1)
+	in.cookie = sessionCookie(r, "", -time.Second)
 	return nil
 }
 

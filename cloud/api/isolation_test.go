@@ -1,0 +1,325 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"sconce"
+)
+
+const absent = "0190a6e2-8f0e-7cc3-98c4-dc0c0c07398f"
+
+// A row says what a route answers to whom. Every route of the OpenAPI document
+// needs one.
+type row struct {
+	path string         // with the parameters of the path filled in, but {project}
+	body func() any     // a good one, new for each call
+	want map[string]int // status by role in the own project
+	// foreign is the same request in the own project, by its owner, with things of
+	// the other project in it, and foreignWant the status; nil when it names none.
+	foreign     *row
+	foreignWant int
+}
+
+// all is a status for everybody who may see the project.
+func all(status int) map[string]int {
+	return map[string]int{"owner": status, "expert": status, "user": status, "viewer": status}
+}
+
+// but is a status for everybody but some roles, who are refused.
+func but(status int, refused ...string) map[string]int {
+	m := all(status)
+	for _, r := range refused {
+		m[r] = 403
+	}
+	return m
+}
+
+type object = map[string]any
+
+func (b *bench) rows() map[string]row {
+	device := sconce.EUI64(0x1000)
+	newDevice := func(e estate) func() any {
+		return func() any {
+			device++
+			return object{
+				"network_id": e.network, "eui64": device, "install_code": installCode, "position_name": "Desk",
+				"groups": []sconce.GroupID{e.group},
+			}
+		}
+	}
+	newGateway := func(network func() sconce.NetworkID) func() any {
+		return func() any {
+			device++
+			b.issue(device, sconce.Gateway)
+			return object{"eui64": device, "claim_code": claimCode, "network_id": network()}
+		}
+	}
+	newNetwork := func() sconce.NetworkID {
+		n, err := b.projects.CreateNetwork(b.t.Context(), b.own.scope, "Network")
+		must(b.t, err)
+		return n.ID
+	}
+	named := func() any { return object{"name": "Name"} }
+	order := func(e estate) func() any { return func() any { return object{"group": e.group, "level": 500} } }
+	group := func(e estate) func() any {
+		return func() any {
+			return object{"name": "Room", "network_id": e.network, "devices": []sconce.EUI64{e.device}}
+		}
+	}
+	members := func(e estate) func() any {
+		return func() any { return object{"name": "Room", "devices": []sconce.EUI64{e.device}} }
+	}
+	own, other := b.own, b.other
+	readings := func(e estate) string { return "/readings?metric=active_power&device=" + e.device.String() }
+
+	return map[string]row{
+		"get-project":  {want: all(200)},
+		"make-network": {body: named, want: but(201, "user", "viewer")},
+		"claim-gateway": {
+			body: newGateway(newNetwork), want: but(201, "user", "viewer"),
+			foreign: &row{body: newGateway(func() sconce.NetworkID { return other.network })}, foreignWant: 404,
+		},
+		"get-continuity": {
+			path: "/gateways/" + own.gateway.String() + "/continuity", want: but(200, "user"),
+			foreign: &row{path: "/gateways/" + other.gateway.String() + "/continuity"}, foreignWant: 404,
+		},
+		"list-devices": {want: all(200)},
+		"add-device": {
+			body: newDevice(own), want: but(201, "user", "viewer"),
+			foreign: &row{body: newDevice(estate{network: own.network, group: other.group})}, foreignWant: 404,
+		},
+		"list-groups": {want: all(200)},
+		"make-group": {
+			body: group(own), want: but(201, "user", "viewer"),
+			foreign: &row{body: func() any { return object{"name": "Room", "network_id": other.network} }}, foreignWant: 404,
+		},
+		"change-group": {
+			path: "/groups/" + string(own.group), body: members(own), want: but(200, "user", "viewer"),
+			foreign: &row{path: "/groups/" + string(other.group), body: members(own)}, foreignWant: 404,
+		},
+		"list-readings": {
+			path: readings(own), want: but(200, "user"),
+			// A device of others and one that does not exist both have no readings here.
+			foreign: &row{path: readings(other)}, foreignWant: 200,
+		},
+		"send-command": {
+			body: order(own), want: but(202, "user", "viewer"),
+			foreign: &row{body: order(other)}, foreignWant: 404,
+		},
+		"get-command": {
+			path: "/commands/" + string(own.command), want: all(200),
+			foreign: &row{path: "/commands/" + string(other.command)}, foreignWant: 404,
+		},
+		// Those that take something away come with something made for them; below.
+		"release-gateway": {
+			path: "/gateways/{fresh gateway}", want: but(204, "user", "viewer"),
+			foreign: &row{path: "/gateways/" + other.gateway.String()}, foreignWant: 404,
+		},
+		"remove-device": {
+			path: "/devices/{fresh device}", want: but(204, "user", "viewer"),
+			foreign: &row{path: "/devices/" + other.device.String()}, foreignWant: 404,
+		},
+		"delete-group": {
+			path: "/groups/{fresh group}", want: but(204, "user", "viewer"),
+			foreign: &row{path: "/groups/" + string(other.group)}, foreignWant: 404,
+		},
+	}
+}
+
+// fresh puts a new thing of the own project in the place of a {fresh …} in a path.
+func (b *bench) fresh(path string) string {
+	at := strings.Index(path, "{fresh ")
+	if at < 0 {
+		return path
+	}
+	owner := func(method, path string, body any) object {
+		a := b.do(request{who: "owner", method: method, path: "/projects/" + string(b.own.scope.Project()) + path, body: body})
+		if a.status != 201 {
+			b.t.Fatalf("%s %s: %d %s", method, path, a.status, a.text)
+		}
+		return decode[object](b.t, a)
+	}
+	rows := b.rows()
+	var made any
+	switch thing := path[at:]; thing {
+	case "{fresh gateway}":
+		device := sconce.EUI64(0x2000 + len(b.sent) + len(b.tokens) + int(b.Stats().Requests))
+		b.issue(device, sconce.Gateway)
+		n, err := b.projects.CreateNetwork(b.t.Context(), b.own.scope, "Network")
+		must(b.t, err)
+		made = owner("POST", "/gateways", object{"eui64": device, "claim_code": claimCode, "network_id": n.ID})["eui64"]
+	case "{fresh device}":
+		body := rows["add-device"].body().(object)
+		body["eui64"] = sconce.EUI64(0x3000 + b.Stats().Requests)
+		made = owner("POST", "/devices", body)["eui64"]
+	case "{fresh group}":
+		made = owner("POST", "/groups", rows["make-group"].body())["id"]
+	default:
+		b.t.Fatalf("path %s", path)
+	}
+	return path[:at] + fmt.Sprint(made)
+}
+
+type operation struct {
+	id, method, path string
+	secured          bool
+}
+
+// operations returns all routes of the OpenAPI document.
+func (b *bench) operations() []operation {
+	var document struct {
+		Paths map[string]map[string]struct {
+			OperationID string
+			Security    []map[string][]string
+		}
+	}
+	must(b.t, json.Unmarshal([]byte(b.do(request{method: "GET", path: "/openapi.json"}).text), &document))
+	var all []operation
+	for path, methods := range document.Paths {
+		for method, o := range methods {
+			all = append(all, operation{o.OperationID, strings.ToUpper(method), path, len(o.Security) > 0})
+		}
+	}
+	slices.SortFunc(all, func(a, b operation) int { return strings.Compare(a.id, b.id) })
+	return all
+}
+
+// TestIsolation crosses every route within a project with every role and with the
+// own, another and an absent project.
+func TestIsolation(t *testing.T) {
+	b := newBench(t)
+	rows := b.rows()
+	for _, o := range b.operations() {
+		if !strings.HasPrefix(o.path, "/projects/{project}") {
+			continue
+		}
+		r, ok := rows[o.id]
+		if !ok {
+			t.Errorf("%s has no row in the table of this test", o.id)
+			continue
+		}
+		delete(rows, o.id)
+		if r.path == "" { // it names nothing but the project
+			r.path = strings.TrimPrefix(o.path, "/projects/{project}")
+		}
+		t.Run(o.id, func(t *testing.T) { b.isolate(t, o, r) })
+	}
+	for id := range rows {
+		t.Errorf("the row %s is of no route", id)
+	}
+}
+
+func (b *bench) isolate(t *testing.T, o operation, r row) {
+	b.t = t
+	call := func(who, project string, r row) answer {
+		t.Helper()
+		var body any
+		if r.body != nil {
+			body = r.body()
+		}
+		return b.do(request{who: who, method: o.method, path: "/projects/" + project + b.fresh(r.path), body: body})
+	}
+	own, other := string(b.own.scope.Project()), string(b.other.scope.Project())
+	for _, who := range roles {
+		want, member := r.want[who]
+		a := call(who, own, r)
+		switch {
+		case who == "nobody":
+			wantProblem(t, "nobody", a, 401, "unauthenticated")
+			wantProblem(t, "nobody, a project that is absent", call(who, absent, r), 401, "unauthenticated")
+			continue
+		case !member:
+			wantProblem(t, who, a, 404, "not-found")
+			continue
+		case want == 403:
+			wantProblem(t, who, a, 403, "forbidden")
+		case a.status != want:
+			t.Errorf("%s: %d %s; want %d", who, a.status, a.text, want)
+		}
+		inOther, inAbsent := call(who, other, r), call(who, absent, r)
+		wantProblem(t, who+" in another project", inOther, 404, "not-found")
+		if withoutRequest(t, inOther) != withoutRequest(t, inAbsent) || inOther.status != inAbsent.status {
+			t.Errorf("%s can tell another project from an absent one: %s, %s", who, inOther.text, inAbsent.text)
+		}
+	}
+	if r.foreign == nil {
+		return
+	}
+	if r.foreign.path == "" {
+		r.foreign.path = r.path
+	}
+	if a := call("owner", own, *r.foreign); a.status != r.foreignWant {
+		t.Errorf("with things of another project: %d %s; want %d", a.status, a.text, r.foreignWant)
+	} else if strings.Contains(a.text, other) {
+		t.Errorf("the answer names another project: %s", a.text)
+	}
+}
+
+// withoutRequest returns a problem without the name of its request.
+func withoutRequest(t *testing.T, a answer) string {
+	t.Helper()
+	p := decode[object](t, a)
+	delete(p, "request_id")
+	return fmt.Sprint(slices.Sorted(maps.Keys(p)), p)
+}
+
+// TestRoutesOutsideProjects says of every other route whether nobody may ask it.
+func TestRoutesOutsideProjects(t *testing.T) {
+	b := newBench(t)
+	open := map[string]bool{"sign-in": true, "sign-out": true}
+	secured := map[string]any{
+		"get-session": nil, "make-mqtt-token": nil, "list-projects": nil, "make-project": object{"name": "Project"},
+	}
+	for _, o := range b.operations() {
+		if strings.HasPrefix(o.path, "/projects/{project}") {
+			if !o.secured {
+				t.Errorf("%s is within a project and declared open", o.id)
+			}
+			continue
+		}
+		body, known := secured[o.id]
+		if !known && !open[o.id] {
+			t.Errorf("%s has no row in the tables of this test", o.id)
+			continue
+		}
+		if o.secured != known {
+			t.Errorf("%s: secured %v", o.id, o.secured)
+		}
+		if known {
+			q := request{method: o.method, path: o.path, body: body}
+			wantProblem(t, o.id, b.do(q), 401, "unauthenticated")
+			if q.who = "stranger"; b.do(q).status >= 300 {
+				t.Errorf("%s, signed in: %s", o.id, b.do(q).text)
+			}
+		}
+	}
+}
+
+// TestListsHoldOneProject plants names in the other project and looks for them in
+// everything that the own project's people can read.
+func TestListsHoldOneProject(t *testing.T) {
+	b := newBench(t)
+	planted := []string{
+		string(b.other.scope.Project()), string(b.other.network), b.other.gateway.String(), b.other.device.String(),
+		string(b.other.group), string(b.other.command), "Project of stranger",
+	}
+	own := "/projects/" + string(b.own.scope.Project())
+	for _, who := range roles[:4] {
+		for _, path := range []string{"/projects", own, own + "/devices", own + "/groups", "/sessions/current"} {
+			a := b.do(request{who: who, method: "GET", path: path})
+			if a.status != 200 {
+				t.Errorf("%s reads %s: %d", who, path, a.status)
+			}
+			for _, p := range planted {
+				if strings.Contains(a.text, p) {
+					t.Errorf("%s reads %s in %s: %s", who, p, path, a.text)
+				}
+			}
+		}
+	}
+}
