@@ -93,13 +93,13 @@ describe('failures', () => {
   });
 
   it('carry what the server says for people', async () => {
-    const detail = 'The gateway is offline.';
+    const detail = 'the gateway is offline: try again when it is back';
     const { client } = api({ status: 409, body: { title: 'Conflict', status: 409, detail } });
     const error = await client
       .command('P', { device: 'a', on: true, fade_ms: 0 })
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Problem);
-    expect(explain(error)).toBe(detail);
+    expect(explain(error)).toBe('The gateway is offline: try again when it is back.');
   });
 
   it('without words of the server get ours', () => {

@@ -7,6 +7,7 @@ import {
   freshness,
   mergeDevice,
   mergeNetworks,
+  mergeState,
   output,
   sections,
   staleAfterMs,
@@ -45,6 +46,28 @@ describe('merging of states', () => {
       );
       expect(end.state?.level).toBe(300);
     }
+  });
+
+  it('merges each part by its own time', () => {
+    const known = state('a', {
+      at: at(5),
+      level: 700,
+      power_at: at(1),
+      power_w: 1,
+      heard_at: at(5),
+    });
+    const incoming = state('a', {
+      at: at(4),
+      level: 100,
+      power_at: at(6),
+      power_w: 6,
+      heard_at: at(6),
+    });
+    expect(mergeState(known, incoming)).toMatchObject({ level: 700, power_w: 6, heard_at: at(6) });
+    expect(mergeState(incoming, known)).toMatchObject({ level: 700, power_w: 6, heard_at: at(6) });
+    const never = state('a', { at: null, on: null, level: null });
+    expect(mergeState(known, never)).toMatchObject({ at: at(5), level: 700 });
+    expect(mergeState(never, known)).toMatchObject({ at: at(5), level: 700 });
   });
 
   it('tells which devices are gone', () => {

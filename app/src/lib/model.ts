@@ -1,7 +1,8 @@
 // What a project is made of on the screen, and how news of it is merged. Pure.
 //
-// A snapshot (HTTP) and live messages (MQTT) arrive in any order. Each state
-// carries the time of its change, and a state never replaces a newer one.
+// A snapshot (HTTP) and live messages (MQTT) arrive in any order. What is confirmed,
+// what is measured and when a light was heard carry a time each, and nothing ever
+// replaces something newer.
 
 import { byName, parseTime } from './format';
 import type {
@@ -24,18 +25,29 @@ export const staleAfterMs = 180_000;
 
 export type Freshness = 'fresh' | 'stale' | 'unreachable' | 'never';
 
-/** Reports whether incoming may replace current. */
-export function supersedes(current: { at: string } | null, incoming: { at: string }): boolean {
-  if (!current) return true;
-  return (parseTime(incoming.at) ?? 0) >= (parseTime(current.at) ?? 0);
+/** The newest of each part of two states of one light. Of two of the same age, incoming. */
+export function mergeState(known: LightState | null, incoming: LightState): LightState {
+  if (!known) return incoming;
+  const confirmed = isNewer(known.at, incoming.at) ? known : incoming;
+  const measured = isNewer(known.power_at, incoming.power_at) ? known : incoming;
+  return {
+    ...confirmed,
+    heard_at: isNewer(known.heard_at, incoming.heard_at) ? known.heard_at : incoming.heard_at,
+    power_w: measured.power_w,
+    power_at: measured.power_at,
+  };
 }
 
-/** The device of a snapshot, with the state that was already known if it is newer. */
+/** Reports whether a is a later time than b; no time is earlier than all. */
+function isNewer(a: string | null, b: string | null): boolean {
+  return (parseTime(a) ?? -Infinity) > (parseTime(b) ?? -Infinity);
+}
+
+/** The device of a snapshot, with what was already known of its state and is newer. */
 export function mergeDevice(known: Device | undefined, snapshot: Device): Device {
   const state = known?.state;
   if (!state) return snapshot;
-  if (snapshot.state && supersedes(state, snapshot.state)) return snapshot;
-  return { ...snapshot, state };
+  return { ...snapshot, state: snapshot.state ? mergeState(state, snapshot.state) : state };
 }
 
 /** The known devices that a snapshot has no more. */
@@ -44,9 +56,9 @@ export function absent(known: Iterable<string>, snapshot: readonly Device[]): st
   return [...known].filter((eui64) => !present.has(eui64));
 }
 
-/** The device with a live state, or the same device when the state is an old one. */
+/** The device with what is new in a live state. */
 export function applyState(device: Device, state: LightState): Device {
-  return supersedes(device.state, state) ? { ...device, state } : device;
+  return { ...device, state: mergeState(device.state, state) };
 }
 
 /** A difference of levels, in per mille, that is only the rounding on the way to the light. */
@@ -59,7 +71,7 @@ const roundingPermille = 10;
  */
 export function applyConfirmed(device: Device, change: Change, endedAt: string | null): Device {
   const state = device.state;
-  if (!state || (parseTime(state.at) ?? 0) > (parseTime(endedAt) ?? 0)) return device;
+  if (!state || isNewer(state.at, endedAt)) return device;
   const on = 'on' in change ? change.on : change.level > 0;
   const level = 'level' in change && on ? change.level : state.level;
   const near = level === null || Math.abs((state.level ?? -1000) - level) <= roundingPermille;
@@ -85,7 +97,7 @@ export function mergeNetworks(known: Network[], snapshot: Network[]): Network[] 
 }
 
 function isLater(known: Gateway, presence: GatewayPresence): boolean {
-  return (parseTime(presence.since) ?? 0) > (parseTime(known.since) ?? 0);
+  return isNewer(presence.since, known.since);
 }
 
 /** The light output that a state means, in per mille: 0 when off, null when unknown. */

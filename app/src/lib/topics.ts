@@ -45,7 +45,7 @@ function parseObject(payload: string): Fields | null {
 function isState(body: Fields, eui64: string): body is Fields & LightState {
   return (
     body.eui64 === eui64 &&
-    isTime(body.at) &&
+    (isAbsent(body.at) || isTime(body.at)) &&
     typeof body.reachable === 'boolean' &&
     (isAbsent(body.on) || typeof body.on === 'boolean') &&
     (isAbsent(body.level) || typeof body.level === 'number') &&

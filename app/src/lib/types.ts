@@ -43,14 +43,15 @@ export interface Project extends ProjectItem {
 /** The confirmed state of a light: what it reported itself, never what was asked of it. */
 export interface LightState {
   eui64: string;
-  /** When the cloud last changed this state; orders two states of one light. */
-  at: string;
+  /** When on, level, cause and reachable were confirmed; null when they never were. */
+  at: string | null;
   reachable: boolean;
   heard_at: string | null;
   on: boolean | null;
   level: number | null;
   cause: Cause;
   power_w: number | null;
+  /** When power_w was measured. */
   power_at: string | null;
 }
 
