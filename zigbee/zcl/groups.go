@@ -149,13 +149,8 @@ func appendGroups(b []byte, groups []uint16) []byte {
 }
 
 func (r *reader) groups() []uint16 {
-	n := int(r.u8())
-	if 2*n > len(r.rest) {
-		r.bad = true
-		return nil
-	}
 	var groups []uint16
-	for range n {
+	for range r.u8() {
 		groups = append(groups, r.u16())
 	}
 	return groups

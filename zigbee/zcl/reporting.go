@@ -82,23 +82,26 @@ func distance(a, b int64) uint64 { return uint64(max(a, b)) - uint64(min(a, b)) 
 // Deadline returns when [Server.Advance] is to be called for the next report.
 func (s *Server) Deadline() (time.Time, bool) { return s.next, !s.next.IsZero() }
 
-// Advance reports what is due. Attributes of one cluster that are due together
-// travel together.
+// Advance reports what is due, each attribute in a frame of its own.
 func (s *Server) Advance(now time.Time) {
 	s.next = time.Time{}
 	for i := range s.reports {
-		at, ok := s.due(now, &s.reports[i])
-		switch {
-		case !ok:
-		case at.After(now):
-			s.wake(at)
-		case len(s.out) == MaxOutgoing:
-			s.wake(now.Add(movingInterval))
-		default:
-			s.send(now, &s.reports[i])
-			if at, ok = s.due(now, &s.reports[i]); ok {
-				s.wake(at)
+		r := &s.reports[i]
+		_, v, ok := s.attribute(now, r.Endpoint, r.Cluster, r.Reporting.Attribute)
+		if !ok {
+			continue
+		}
+		at, ok := r.due(v)
+		if ok && !at.After(now) {
+			if len(s.out) == MaxOutgoing {
+				s.wake(now.Add(movingInterval))
+				continue
 			}
+			s.send(now, r, v.Value)
+			at, ok = r.due(v)
+		}
+		if ok {
+			s.wake(at)
 		}
 	}
 }
@@ -109,41 +112,16 @@ func (s *Server) wake(at time.Time) {
 	}
 }
 
-func (s *Server) due(now time.Time, r *report) (time.Time, bool) {
-	_, v, ok := s.attribute(now, r.Endpoint, r.Cluster, r.Reporting.Attribute)
-	if !ok {
-		return time.Time{}, false
-	}
-	return r.due(v)
-}
-
-// send sends the report of first, and of all that go the same way and are due.
-func (s *Server) send(now time.Time, first *report) {
+// send reports a value.
+func (s *Server) send(now time.Time, r *report, v Value) {
 	s.seq++
 	frame := AppendHeader(nil, Header{FromServer: true, NoDefault: true, Seq: s.seq, Command: CmdReportAttributes})
-	for i := range s.reports {
-		r := &s.reports[i]
-		if r.Endpoint != first.Endpoint || r.Cluster != first.Cluster || r.Dst != first.Dst || r.DstEndpoint != first.DstEndpoint {
-			continue
-		}
-		_, v, ok := s.attribute(now, r.Endpoint, r.Cluster, r.Reporting.Attribute)
-		if !ok {
-			continue
-		}
-		if at, ok := r.due(v); !ok || at.After(now) {
-			continue
-		}
-		longer := AppendAttribute(frame, Attribute{r.Reporting.Attribute, v.Value})
-		if len(longer) > s.maxFrame && r != first {
-			continue
-		}
-		frame = longer
-		r.at, r.value, r.stale = now, v.Value, false
-	}
+	r.at, r.value, r.stale = now, v, false
 	s.counters.Reports++
 	s.out = append(s.out, Outgoing{
-		Dst: first.Dst, DstEndpoint: first.DstEndpoint, SrcEndpoint: first.Endpoint,
-		Profile: s.profile(first.Endpoint), Cluster: first.Cluster, Payload: frame, Report: true,
+		Dst: r.Dst, DstEndpoint: r.DstEndpoint, SrcEndpoint: r.Endpoint,
+		Profile: s.profile(r.Endpoint), Cluster: r.Cluster, Report: true,
+		Payload: AppendAttribute(frame, Attribute{r.Reporting.Attribute, v}),
 	})
 }
 
@@ -192,6 +170,12 @@ func (s *Server) Reporting() []ReportingEntry {
 		entries[i] = s.reports[i].ReportingEntry
 	}
 	return entries
+}
+
+// ForgetReporting removes all configured reports.
+func (s *Server) ForgetReporting() {
+	s.reports, s.next = nil, time.Time{}
+	s.changes++
 }
 
 // Changes counts the changes of [Server.Reporting], for an owner that makes it

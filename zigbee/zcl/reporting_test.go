@@ -112,12 +112,12 @@ func TestSignedChange(t *testing.T) {
 	}
 }
 
-func TestReportsTravelTogether(t *testing.T) {
+func TestReportsGoToWhoAsked(t *testing.T) {
 	l := newLamp()
 	s := newServer(t, l, ReportingEntry{Endpoint: 1, Cluster: ClusterOnOff, Reporting: Reporting{Type: TypeBool, Max: 60}, Dst: 0x1234, DstEndpoint: 3},
 		ReportingEntry{Endpoint: 1, Cluster: ClusterLevel, Reporting: level(0, 60, 1), Dst: 0x1234, DstEndpoint: 3})
 	s.Advance(start)
-	for range 2 { // of two clusters: two frames
+	for range 2 { // of two attributes
 		if o, ok := s.Next(); !ok || o.Dst != 0x1234 || o.DstEndpoint != 3 || o.SrcEndpoint != 1 {
 			t.Errorf("a report went to %+v, %v", o, ok)
 		}

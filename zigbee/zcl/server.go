@@ -86,7 +86,8 @@ type ServerCounters struct {
 // reporting of attributes, gives commands to the application and answers as the
 // library demands (07-5123-08, 2.3 to 2.5), and reports.
 //
-// Reports go to whoever configured them last: bindings are not in the server.
+// Reports are addressed to whoever configured them last. Bindings are not in the
+// server: an owner who has a binding table sends a report where that says.
 //
 // After every call that may have changed an attribute, including those to the
 // application that the server does not see, the owner calls [Server.Advance].

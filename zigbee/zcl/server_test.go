@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -238,6 +239,47 @@ func TestOutgoingIsBounded(t *testing.T) {
 	}
 	if got := len(payloads(s)); got != MaxOutgoing || s.Counters().Dropped != 3 {
 		t.Errorf("%d frames, %d dropped; want %d and 3", got, s.Counters().Dropped, MaxOutgoing)
+	}
+}
+
+func TestAnswersFitAFrame(t *testing.T) {
+	for name, frame := range map[string][]byte{
+		"read":           AppendReadAttributes(nil, 1, make([]uint16, 30)...),
+		"read unknown":   AppendReadAttributes(nil, 1, slices.Repeat([]uint16{0x7777}, 30)...),
+		"read reporting": AppendReadReporting(nil, 1, slices.Repeat([]ReportingQuery{{Attribute: 0x7777}}, 24)...),
+		"discover":       AppendDiscoverAttributes(nil, 1, 0, 255),
+	} {
+		s := newServer(t, newLamp())
+		s.maxFrame = 16
+		s.Receive(start, unicast(ClusterLevel, frame))
+		o, ok := s.Next()
+		if !ok || len(o.Payload) > 16 || len(o.Payload) < 10 {
+			t.Errorf("%s: answered with %d bytes, want at most 16", name, len(o.Payload))
+		}
+	}
+}
+
+func TestReportsAreBounded(t *testing.T) {
+	var endpoints []Endpoint
+	for i := range uint8(MaxReports + 1) {
+		endpoints = append(endpoints, Endpoint{ID: i + 1, Profile: ProfileHomeAutomation, Clusters: []uint16{ClusterOnOff}})
+	}
+	s, err := NewServer(newLamp(), 64, endpoints, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := AppendConfigureReporting(nil, 1, Reporting{Type: TypeBool})
+	for _, e := range endpoints {
+		payloads(s)
+		m := unicast(ClusterOnOff, frame)
+		m.Endpoint = e.ID
+		s.Receive(start, m)
+	}
+	if got := payloads(s); len(got) != 1 || got[0] != "180107"+"89000000" || len(s.Reporting()) != MaxReports {
+		t.Errorf("%d reports, the last answered %q; want %d, and insufficient space", len(s.Reporting()), got, MaxReports)
+	}
+	if _, err := NewServer(newLamp(), 64, endpoints, append(s.Reporting(), s.Reporting()[0])); err == nil {
+		t.Errorf("resumed %d reports, want at most %d", MaxReports+1, MaxReports)
 	}
 }
 

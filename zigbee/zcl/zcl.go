@@ -105,7 +105,7 @@ type reader struct {
 }
 
 func (r *reader) take(n int) []byte {
-	if r.bad || n > len(r.rest) {
+	if n > len(r.rest) {
 		r.bad, r.rest = true, nil
 		return nil
 	}

@@ -84,13 +84,8 @@ func appendDevices(b []byte, list []zigbee.EUI64) []byte {
 }
 
 func (r *reader) devices() []zigbee.EUI64 {
-	n := int(r.u8())
-	if len(r.rest) < 8*n {
-		r.bad = true
-		return nil
-	}
 	var list []zigbee.EUI64
-	for range n {
+	for range r.u8() {
 		list = append(list, zigbee.EUI64(r.u64()))
 	}
 	return list
@@ -185,8 +180,6 @@ type Neighbour struct {
 	LQI           uint8
 }
 
-const neighbourSize = 22
-
 // Append appends the command's payload to b. Neighbours beyond the 255th are
 // left out. Without [Success] an empty table follows, for those who read on
 // whatever the status is.
@@ -215,11 +208,7 @@ func ParseMgmtLqiRsp(p []byte) (MgmtLqiRsp, error) {
 		return m, r.err()
 	}
 	m.Total, m.StartIndex = r.u8(), r.u8()
-	n := int(r.u8())
-	if len(r.rest) < n*neighbourSize {
-		return m, ErrMalformed
-	}
-	for range n {
+	for range r.u8() {
 		e := Neighbour{
 			ExtendedPANID: zigbee.ExtendedPANID(r.u64()),
 			Device:        zigbee.EUI64(r.u64()), Addr: zigbee.ShortAddr(r.u16()),

@@ -33,7 +33,7 @@ type reader struct {
 }
 
 func (r *reader) take(n int) []byte {
-	if r.bad || len(r.rest) < n {
+	if len(r.rest) < n {
 		r.bad, r.rest = true, nil
 		return make([]byte, n)
 	}
@@ -48,16 +48,9 @@ func (r *reader) u64() uint64 { return binary.LittleEndian.Uint64(r.take(8)) }
 
 // u16s reads n little-endian 16-bit values; nil for none.
 func (r *reader) u16s(n int) []uint16 {
-	if r.bad || len(r.rest) < 2*n {
-		r.bad, r.rest = true, nil
-		return nil
-	}
-	if n == 0 {
-		return nil
-	}
-	list := make([]uint16, n)
-	for i := range list {
-		list[i] = r.u16()
+	var list []uint16
+	for range n {
+		list = append(list, r.u16())
 	}
 	return list
 }

@@ -144,6 +144,17 @@ func TestMatches(t *testing.T) {
 	}
 }
 
+func TestSimpleDescriptorOfAnotherLength(t *testing.T) {
+	p := SimpleDescRsp{Addr: 0xf0a2, Descriptor: luminaire}.Append(nil)
+	for _, d := range []int{-1, 1} {
+		wrong := append(bytes.Clone(p), 0, 0)
+		wrong[4] = uint8(int(p[4]) + d)
+		if got, err := ParseSimpleDescRsp(wrong); err == nil {
+			t.Errorf("a length that is wrong by %d was read as %+v", d, got)
+		}
+	}
+}
+
 func TestSimpleDescriptorCheck(t *testing.T) {
 	fits := SimpleDescriptor{In: make([]uint16, 123)}
 	if err := fits.Check(); err != nil {
