@@ -43,12 +43,13 @@ type Luminaire struct {
 	light    light
 	identify identify
 
-	up      bool // on a network
-	saving  bool // SaveState is in the queue or with the owner
-	saved   kept // what the last state held
-	shown   shown
-	reports map[stack.Handle]zcl.Outgoing // under way; at most MaxOutgoing
-	events  []Event
+	up     bool // on a network
+	saving bool // SaveState is in the queue or with the owner
+	saved  kept // what the last state held
+	shown  shown
+	events []Event
+
+	deliveries map[stack.Handle]*delivery // under way; at most stack.MaxRequests
 }
 
 // NewLuminaire returns a luminaire that does nothing until it is started.
@@ -56,7 +57,7 @@ func NewLuminaire(cfg Config) (*Luminaire, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	l := &Luminaire{cfg: cfg, light: newLight(), reports: map[stack.Handle]zcl.Outgoing{}}
+	l := &Luminaire{cfg: cfg, light: newLight(), deliveries: map[stack.Handle]*delivery{}}
 	nodeConfig := stack.Config{
 		Role: stack.Router, EUI64: cfg.EUI64, Random: cfg.Random, Channels: cfg.Channels,
 		Endpoints: []zdo.SimpleDescriptor{lightEndpoint()}, Descriptor: nodeDescriptor(), InstallCode: cfg.InstallCode,
@@ -79,9 +80,8 @@ func NewLuminaire(cfg Config) (*Luminaire, error) {
 	return l, nil
 }
 
-// maxFrame is the largest ZCL frame that the luminaire sends, in bytes: it fits
-// one MAC frame with all optional addresses and link-key security.
-const maxFrame = 64
+// maxFrame is the largest ZCL frame that the luminaire sends, in bytes.
+const maxFrame = stack.MaxPayloadLinkKey
 
 func (c *Config) check() error {
 	switch {
@@ -220,13 +220,15 @@ func (l *Luminaire) handle(now time.Time, e stack.Event) {
 			Profile: e.Profile, Cluster: e.Cluster, Payload: e.Payload,
 		})
 	case stack.DataConfirm:
-		if o, ok := l.reports[e.Handle]; ok {
-			delete(l.reports, e.Handle)
-			l.server.Reported(now, o, e.Err == nil)
+		if d, ok := l.deliveries[e.Handle]; ok {
+			delete(l.deliveries, e.Handle)
+			l.delivered(now, d, e.Err == nil)
 		}
 	case stack.NetworkUp:
 		l.up = true
 		l.emit(Joined{Channel: e.Channel, PANID: e.PANID, Short: e.Short})
+	case stack.Left:
+		l.leave()
 	case stack.JoinFailed:
 		l.emit(JoinFailed{Reason: e.Reason})
 	case stack.RadioChanged:
@@ -237,26 +239,92 @@ func (l *Luminaire) handle(now time.Time, e stack.Event) {
 	}
 }
 
-// send gives the node what the server wants sent, and reports whether there was
-// anything. Reports ask for the acknowledgement of the application support layer,
-// so that one that is lost is sent again; answers do not: who asked asks again.
+// leave forgets what belonged to the network that the luminaire has left: whoever
+// takes it in next starts afresh. The light itself stays as it is.
+func (l *Luminaire) leave() {
+	l.up = false
+	l.server.ForgetReporting()
+	for _, g := range l.node.Groups(LightEndpoint) {
+		l.node.RemoveGroup(LightEndpoint, g)
+	}
+}
+
+// send gives the node a frame that the server wants sent, and reports whether
+// there was one. An answer that finds no room is lost: who asked asks again.
 func (l *Luminaire) send(now time.Time) bool {
 	o, ok := l.server.Next()
-	if !ok {
-		return false
-	}
-	handle, err := l.node.Data(now, stack.DataRequest{
-		Dst: o.Dst, DstEndpoint: o.DstEndpoint, SrcEndpoint: o.SrcEndpoint,
-		Profile: o.Profile, Cluster: o.Cluster, Payload: o.Payload, Ack: o.Report,
-	})
 	switch {
-	case !o.Report:
-	case err != nil:
-		l.server.Reported(now, o, false)
+	case !ok:
+		return false
+	case o.Report:
+		l.report(now, o)
 	default:
-		l.reports[handle] = o
+		_, _ = l.node.Data(now, request(o))
 	}
 	return true
+}
+
+func request(o zcl.Outgoing) stack.DataRequest {
+	return stack.DataRequest{
+		Dst: o.Dst, DstEndpoint: o.DstEndpoint, SrcEndpoint: o.SrcEndpoint,
+		Profile: o.Profile, Cluster: o.Cluster, Payload: o.Payload,
+	}
+}
+
+// delivery is a report on its way to all whom it is for.
+type delivery struct {
+	report  zcl.Outgoing
+	waiting int  // destinations whose end is not known
+	lost    bool // at one of them
+}
+
+// report sends a report to everybody whom the cluster is bound to, and without
+// bindings to whoever configured it. It asks for acknowledgements, so that the
+// server sends again what did not reach everybody.
+func (l *Luminaire) report(now time.Time, o zcl.Outgoing) {
+	d := &delivery{report: o, waiting: 1}
+	bindings := l.node.Bindings(o.SrcEndpoint, o.Cluster)
+	if len(bindings) == 0 {
+		r := request(o)
+		r.Ack = true
+		l.track(now, d, r)
+	}
+	for _, b := range bindings {
+		r := request(o)
+		if b.Device == 0 {
+			r.Group, r.DstEndpoint = b.Group, 0
+			l.track(now, d, r)
+			continue
+		}
+		var known bool
+		if r.Dst, known = l.node.Lookup(b.Device); !known {
+			d.lost = true
+			continue
+		}
+		r.DstEndpoint, r.Ack = b.DstEndpoint, true
+		l.track(now, d, r)
+	}
+	l.delivered(now, d, true)
+}
+
+// track sends a report to one destination.
+func (l *Luminaire) track(now time.Time, d *delivery, r stack.DataRequest) {
+	handle, err := l.node.Data(now, r)
+	if err != nil {
+		d.lost = true
+		return
+	}
+	d.waiting++
+	l.deliveries[handle] = d
+}
+
+// delivered notes the end at one destination, or of the sending itself, and tells
+// the server when it was the last.
+func (l *Luminaire) delivered(now time.Time, d *delivery, arrived bool) {
+	d.lost = d.lost || !arrived
+	if d.waiting--; d.waiting == 0 {
+		l.server.Reported(now, d.report, !d.lost)
+	}
 }
 
 // Light is what a lamp does at a moment.

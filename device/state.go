@@ -82,7 +82,7 @@ const (
 
 // ParseState reads what [State.Append] wrote.
 func ParseState(b []byte) (State, error) {
-	if len(b) < lightSize || b[0] != stateVersion || b[1] > 1 || len(b) < lightSize+int(b[15])*entrySize || b[15] > zcl.MaxReports {
+	if len(b) < lightSize || b[0] != stateVersion || b[1] > 1 || len(b) < lightSize+int(b[15])*entrySize {
 		return State{}, errState
 	}
 	s := State{light: memory{
