@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -37,6 +38,8 @@ type site struct {
 	rcp       string // address of the virtual radio
 	identity  tls.Certificate
 	dir       string
+
+	openRadio func(context.Context) (radio.Radio, error)
 
 	peer  *linktest.Peer
 	hello wire.Hello // the last
@@ -73,6 +76,8 @@ func lightCode(t *testing.T, i int) zigbee.InstallCode {
 }
 
 func newSite(t *testing.T, lights int) *site {
+	t.Helper()
+	t.Parallel() // they wait for the air, most of the time
 	a := linktest.NewAuthority(t)
 	s := &site{
 		t: t, authority: a, server: linktest.NewServer(t, a), dir: t.TempDir(), log: &testLog{},
@@ -90,6 +95,7 @@ func newSite(t *testing.T, lights int) *site {
 		t.Fatal(err)
 	}
 	s.rcp = s.serveRadio()
+	s.openRadio = func(ctx context.Context) (radio.Radio, error) { return radio.Open(ctx, "spinel+tcp://"+s.rcp) }
 	s.background(func(ctx context.Context) { _ = s.building.Run(ctx) })
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -120,7 +126,7 @@ func (s *site) serveRadio() string {
 func (s *site) config() gateway.Config {
 	return gateway.Config{
 		Cloud: s.server.Address(), ServerName: linktest.ServerName, Authorities: s.authority.Pool(), Certificate: s.identity,
-		OpenRadio: func(ctx context.Context) (radio.Radio, error) { return radio.Open(ctx, "spinel+tcp://"+s.rcp) },
+		OpenRadio: s.openRadio,
 		Channels:  zigbee.Channels(15),
 		StateFile: filepath.Join(s.dir, "state"), StateKeyFile: filepath.Join(s.dir, "key"),
 		Firmware: "1.0.0", Log: slog.NewTextHandler(s.log, nil),
@@ -335,5 +341,136 @@ func TestARestartedGatewayContinuesItsNetwork(t *testing.T) {
 	s.send(c)
 	if r := s.result(c.ID); len(r.Outcomes) != 1 || r.Outcomes[0].Status != wire.Confirmed {
 		t.Errorf("result %+v", r)
+	}
+}
+
+// A radio that is lost is opened again, and the network goes on where it was.
+func TestALostRadioIsOpenedAgain(t *testing.T) {
+	s := newSite(t, 1)
+	opened := make(chan radio.Radio, 8)
+	s.openRadio = func(ctx context.Context) (radio.Radio, error) {
+		r, err := radio.Open(ctx, "spinel+tcp://"+s.rcp)
+		if err == nil {
+			opened <- r
+		}
+		return r, err
+	}
+	s.start()
+	s.connect()
+	s.send(adopt())
+	s.send(s.desired(1, 1, 5))
+	s.untilConfigured(1)
+	(<-opened).Close() // as when somebody pulls the plug
+	<-opened
+	c := s.dim(1, 300)
+	s.send(c)
+	if r := s.result(c.ID); len(r.Outcomes) != 1 || r.Outcomes[0].Status != wire.Confirmed {
+		t.Errorf("result %+v", r)
+	}
+}
+
+// A gateway that is taken out of its project is silent on the air, and keeps its
+// network for the case that it comes back.
+func TestAGatewayInNoProjectIsSilent(t *testing.T) {
+	s := newSite(t, 1)
+	s.start()
+	s.connect()
+	s.send(adopt())
+	s.send(s.desired(1, 1, 5))
+	s.untilConfigured(1)
+	network := *s.hello.Network
+	s.send(wire.Adopt{})
+	s.untilHello(func(h wire.Hello) bool { return h.Network == nil })
+	c := s.dim(1, 300)
+	s.send(c) // is ignored
+	s.send(adopt())
+	s.untilHello(func(h wire.Hello) bool { return h.Network != nil })
+	if *s.hello.Network != network || s.hello.Desired != 1 {
+		t.Errorf("hello %+v after it came back, network before %+v", s.hello, network)
+	}
+	again := s.dim(2, 700)
+	s.send(again)
+	if r := s.result(again.ID); len(r.Outcomes) != 1 || r.Outcomes[0].Status != wire.Confirmed {
+		t.Errorf("result %+v", r)
+	}
+}
+
+// untilHello takes messages until there is a hello as wanted.
+func (s *site) untilHello(wanted func(wire.Hello) bool) {
+	s.t.Helper()
+	for {
+		if h, ok := s.next().(wire.Hello); ok && wanted(h) {
+			return
+		}
+	}
+}
+
+// A network of another project is never mixed with the old one.
+func TestAnotherProjectGetsANetworkOfItsOwn(t *testing.T) {
+	s := newSite(t, 0)
+	s.start()
+	s.connect()
+	s.send(adopt())
+	s.untilHello(func(h wire.Hello) bool { return h.Network != nil })
+	first := *s.hello.Network
+	s.send(wire.Adopt{Project: "another project", Network: "another network"})
+	s.untilHello(func(h wire.Hello) bool { return h.Network != nil && *h.Network != first })
+	if s.hello.Network.ExtendedPANID == first.ExtendedPANID {
+		t.Error("the network kept its identity")
+	}
+}
+
+func TestADamagedStateStopsTheGatewayBeforeItFormsANetwork(t *testing.T) {
+	s := newSite(t, 0)
+	stop := s.start()
+	s.connect()
+	s.send(adopt())
+	s.untilHello(func(h wire.Hello) bool { return h.Network != nil })
+	stop()
+	path := filepath.Join(s.dir, "state")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)-1] ^= 1
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gateway.New(s.config()); sconce.KindOf(err) != sconce.Conflict || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Everything that a gateway keeps is in its two files, and unreadable there.
+func TestNothingElseIsWritten(t *testing.T) {
+	s := newSite(t, 1)
+	stop := s.start()
+	s.connect()
+	s.send(adopt())
+	s.send(s.desired(1, 1, 5))
+	s.untilConfigured(1)
+	stop()
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "state" && e.Name() != "key" {
+			t.Errorf("left behind: %s", e.Name())
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(s.dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"install code", "a network", "SL-1"} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("%q is readable in the state", secret)
+		}
+	}
+	for _, secret := range []string{lightCode(t, 0).Label(), hex.EncodeToString([]byte("install code 000"))} {
+		if strings.Contains(s.log.String(), secret) {
+			t.Error("the log holds an install code")
+		}
 	}
 }

@@ -72,6 +72,9 @@ func (a *Authority) Issue(name string, usage x509.ExtKeyUsage) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{c.Raw}, PrivateKey: key}
 }
 
+// Certificate returns the authority's own, in DER.
+func (a *Authority) Certificate() []byte { return a.cert.Raw }
+
 // Pool returns what a peer needs to trust the authority.
 func (a *Authority) Pool() *x509.CertPool {
 	p := x509.NewCertPool()
