@@ -198,7 +198,7 @@ func TestRetries(t *testing.T) {
 	first := bytes.Clone(f)
 	a.Done(start, false)
 	// The frame to another node goes ahead, the one to the same node does not.
-	hop, f, ok := a.Next()
+	hop, _, ok := a.Next()
 	if !ok || hop != 3 {
 		t.Fatalf("%s %v", hop, ok)
 	}

@@ -34,13 +34,12 @@ type sniffed struct {
 // station is a node with its radio and its owner.
 type station struct {
 	*Node
-	m       *medium
-	name    string
-	dead    bool
-	manual  bool // the test saves states, not the owner
-	events  []Event
-	saves   int
-	onSaved func()
+	m      *medium
+	name   string
+	dead   bool
+	manual bool // the test saves states, not the owner
+	events []Event
+	saves  int
 }
 
 func newMedium(t testing.TB, seed uint64) *medium {

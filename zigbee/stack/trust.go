@@ -24,6 +24,7 @@ type device struct {
 	eui64      zigbee.EUI64
 	short      zigbee.ShortAddr // Unassigned before it first joined
 	capability zigbee.Capability
+	asked      zigbee.Capability // in its association request, which anybody can forge
 	authorised bool
 	code       zigbee.LinkKey // made from its install code; zero when it may not join
 	joining    stage
@@ -169,7 +170,7 @@ func (n *Node) associate(ind mac.Indication) {
 	if d.short == zigbee.Unassigned {
 		d.short = n.newAddress()
 	}
-	d.capability = ind.Capability
+	d.asked = ind.Capability
 	if n.mac.Respond(n.now, e, d.short, mac.AssociationSuccessful) {
 		d.joining, d.deadline = invited, n.now.Add(joinTimeout)
 	}
@@ -321,6 +322,9 @@ func (n *Node) verifyKey(src zigbee.ShortAddr, from zigbee.EUI64, c aps.Command)
 	switch {
 	case proves(aps.Provisional):
 		n.aps.Promote(d.eui64)
+		if d.joining != settled {
+			d.capability = d.asked
+		}
 		d.short, d.authorised, d.joining, d.deadline = src, true, settled, time.Time{}
 		n.changed()
 		n.save.confirm = append(n.save.confirm, confirmation{d.eui64, n.save.revision})

@@ -67,8 +67,8 @@ func (n *Node) announced(d DataIndication, payload []byte) {
 	n.nwk.Learn(m.Device, m.Addr)
 	n.aps.Restarted(m.Addr)
 	n.heardFrom(m.Device)
-	if k := n.devices[m.Device]; k != nil && k.authorised && k.short != m.Addr {
-		k.short = m.Addr
+	if k := n.devices[m.Device]; k != nil && k.authorised && (k.short != m.Addr || k.capability != m.Capability) {
+		k.short, k.capability = m.Addr, m.Capability
 		n.changed()
 	}
 	if len(n.events) < MaxEvents {
