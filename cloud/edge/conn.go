@@ -102,11 +102,14 @@ func (c *conn) consume(b []byte) (used int, over bool) {
 		}
 	}
 	c.finish(now)
-	c.flush()
 	if over {
-		used = len(b)
+		c.mu.Lock()
+		c.wakeLocked() // to take leave of the peer may take time
+		c.mu.Unlock()
+		return len(b), true
 	}
-	return used, over
+	c.flush()
+	return used, false
 }
 
 func (c *conn) begin() {

@@ -155,7 +155,10 @@ func (s *Server) ServePlain(ln net.Listener) error {
 		return http.ErrServerClosed
 	}
 	defer s.untrack(ln)
-	return web.Serve(ln)
+	if err := web.Serve(ln); !s.isClosing() {
+		return fmt.Errorf("accepting connections: %w", err)
+	}
+	return http.ErrServerClosed
 }
 
 // Disconnect ends the connections of gateways, if they have one, with a reason

@@ -208,6 +208,15 @@ type option func(*edge.Config, *fixture)
 // start runs a server on loopback until the test ends.
 func start(t testing.TB, options ...option) *fixture {
 	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startOn(t, ln, options...)
+}
+
+func startOn(t testing.TB, ln net.Listener, options ...option) *fixture {
+	t.Helper()
 	f := &fixture{
 		t: t, devices: newAuthority(t, "devices"), web: newAuthority(t, "web"),
 		registry: &registry{}, people: &people{users: map[string]edge.Rights{"all": everything{}}},
@@ -236,10 +245,6 @@ func start(t testing.TB, options ...option) *fixture {
 		t.Fatal(err)
 	}
 	f.Server = s
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	f.addr = ln.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
@@ -443,3 +448,5 @@ func eventually(t testing.TB, what string, is func() bool) {
 		}
 	}
 }
+
+func tlsCache() tls.ClientSessionCache { return tls.NewLRUClientSessionCache(8) }

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -76,7 +77,7 @@ func (m *mosquitto) run(program string, args ...string) (int, string) {
 	m.t.Helper()
 	cmd := m.command(program, args...)
 	out, err := cmd.CombinedOutput()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		m.t.Fatalf("%s: %v", program, err)
 	}
 	return cmd.ProcessState.ExitCode(), string(out)

@@ -130,12 +130,11 @@ func TestResumptionAfterRevocation(t *testing.T) {
 				p.connect()
 				p.send(&mqtt.Disconnect{})
 				_, _ = p.read() // takes in the ticket
+				take(t, f.presence.calls)
+				take(t, f.presence.calls)
 				if got := nc.ConnectionState().DidResume; got != resumed {
 					t.Fatalf("connection %d resumed: %v", i, got)
 				}
-			}
-			for range 4 {
-				take(t, f.presence.calls)
 			}
 			f.registry.set(gw1, false)
 			refused(t, f, cfg)
