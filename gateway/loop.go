@@ -250,8 +250,18 @@ func (l *loop) raise(now time.Time) error {
 	}
 	l.node.Start(now)
 	l.net = network.New(network.Config{Node: l.node, Self: section.Coordinator, Log: l.log}, now, section.Snapshot)
+	l.net.SetAir(l.air.radio != nil)
 	l.air.want()
 	return nil
+}
+
+// loseRadio gives up the radio and asks for another.
+func (l *loop) loseRadio() {
+	l.air.lose()
+	if l.net != nil {
+		l.net.SetAir(false)
+		l.air.want()
+	}
 }
 
 // deviceControlBridge is what a gateway is among lights (15-0014-05, 5.3: it
@@ -275,8 +285,7 @@ var (
 func (l *loop) received(f radio.Frame, ok bool) {
 	if !ok {
 		l.log.Warn("the radio is lost", "err", l.air.radio.Err())
-		l.air.lose()
-		l.air.want()
+		l.loseRadio()
 		return
 	}
 	if l.node != nil {
@@ -289,8 +298,7 @@ func (l *loop) jobDone(now time.Time, o outcome) {
 	l.air.busy = false
 	if o.err != nil && o.radio == l.air.radio {
 		l.log.Warn("the radio is in trouble and is opened again", "err", o.err)
-		l.air.lose()
-		l.air.want()
+		l.loseRadio()
 	}
 	if o.frame && l.node != nil && o.node == l.node {
 		l.node.FrameDone(now, stack.TxStatus{Sent: o.err == nil && o.result.Status == radio.Sent, FramePending: o.result.FramePending})
@@ -304,6 +312,7 @@ func (l *loop) radioOpened(r radio.Radio) {
 		return
 	}
 	l.air.use(r)
+	l.net.SetAir(true)
 }
 
 // save gives the document to the writer when it has changed and the writer is

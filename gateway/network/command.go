@@ -250,12 +250,21 @@ func (n *Network) unicast(now time.Time, t *task) {
 		expect: expectation{nothing: true}, tries: 1, urgent: true,
 		done: func(now time.Time, _ []byte, err error) {
 			if err != nil {
-				n.unicast(now, t)
+				n.tellAgain(now, t)
 				return
 			}
 			n.lookAfter(now, t, reportGrace)
 		},
 	})
+}
+
+// tellAgain sends the command once more, when what stood in the way has passed.
+func (n *Network) tellAgain(now time.Time, t *task) {
+	if t.over {
+		return
+	}
+	n.timers.stop(t.timer)
+	t.timer = n.timers.at(now.Add(retryPause), func(now time.Time) { n.unicast(now, t) })
 }
 
 // lookAfter reads the light's state back when it has not reported by then.
@@ -289,7 +298,7 @@ func (n *Network) answered(now time.Time, t *task, cluster uint16, err error) {
 	switch {
 	case t.over:
 	case err != nil:
-		n.unicast(now, t)
+		n.tellAgain(now, t)
 	case t.goal.doubt(&t.device.light, t.begun) != cluster:
 		n.readBack(now, t) // half of it is confirmed: ask for the other half
 	case t.settles.After(t.begun) && now.Before(t.settles.Add(fadeSlack)):

@@ -223,7 +223,9 @@ func (e *exchanges) failed(n *Network, now time.Time, x *exchange, err error) {
 		return
 	}
 	if x.tries <= 0 {
-		n.missed(now, x.device)
+		if errors.Is(err, errNoAnswer) { // anything else is our own trouble
+			n.missed(now, x.device)
+		}
 		e.finish(n, now, x, nil, err)
 		return
 	}

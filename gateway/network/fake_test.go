@@ -37,6 +37,8 @@ type world struct {
 
 	members []zigbee.EUI64 // as the trust centre knows them
 	allowed map[zigbee.EUI64]bool
+	codes   map[zigbee.EUI64]zigbee.InstallCode
+	refuse  bool // takes no request
 	open    time.Duration
 	removed []zigbee.EUI64
 	sent    []stack.DataRequest
@@ -67,7 +69,7 @@ type fakeLight struct {
 }
 
 func newWorld(t *testing.T, lights int) *world {
-	w := &world{t: t, now: epoch, lights: map[zigbee.EUI64]*fakeLight{}, allowed: map[zigbee.EUI64]bool{}}
+	w := &world{t: t, now: epoch, lights: map[zigbee.EUI64]*fakeLight{}, allowed: map[zigbee.EUI64]bool{}, codes: map[zigbee.EUI64]zigbee.InstallCode{}}
 	for i := range lights {
 		e := zigbee.EUI64(0x00124b0000000001 + uint64(i))
 		w.lights[e] = newFakeLight(w, e, zigbee.ShortAddr(0x1000+i))
@@ -254,6 +256,9 @@ func (l *fakeLight) powerUp() {
 var errNoAck = errors.New("no acknowledgement")
 
 func (w *world) Data(now time.Time, r stack.DataRequest) (stack.Handle, error) {
+	if w.refuse {
+		return 0, stack.ErrQueueFull
+	}
 	w.sent = append(w.sent, r)
 	w.handle++
 	h := w.handle
@@ -286,9 +291,13 @@ func (w *world) confirm(at time.Time, h stack.Handle, err error) {
 	w.events.at(at, func(now time.Time) { w.net.Event(now, stack.DataConfirm{Handle: h, Err: err}) })
 }
 
-func (w *world) Allow(e zigbee.EUI64, _ zigbee.InstallCode) error { w.allowed[e] = true; return nil }
-func (w *world) Disallow(e zigbee.EUI64)                          { delete(w.allowed, e) }
-func (w *world) PermitJoin(_ time.Time, d time.Duration)          { w.open = d }
+func (w *world) Allow(e zigbee.EUI64, c zigbee.InstallCode) error {
+	w.allowed[e], w.codes[e] = true, c
+	return nil
+}
+
+func (w *world) Disallow(e zigbee.EUI64)                 { delete(w.allowed, e) }
+func (w *world) PermitJoin(_ time.Time, d time.Duration) { w.open = d }
 func (w *world) Remove(now time.Time, e zigbee.EUI64) error {
 	w.removed = append(w.removed, e)
 	w.members = slices.DeleteFunc(w.members, func(m zigbee.EUI64) bool { return m == e })

@@ -59,6 +59,7 @@ type Network struct {
 	joining  joining
 	out      outbox
 	unsaved  bool
+	silent   bool // there is no radio
 }
 
 // device is one device of the desired state.
@@ -98,14 +99,22 @@ func New(cfg Config, now time.Time, from Snapshot) *Network {
 }
 
 // SetDesired brings the network to another desired state. One that is older than
-// what the network holds is ignored: messages may be repeated.
+// what the network holds is ignored, and one of the same version is answered with
+// a report alone: messages may be repeated.
 func (n *Network) SetDesired(now time.Time, d wire.Desired) {
-	if d.Version < n.version {
+	switch {
+	case d.Version < n.version:
 		n.cfg.Log.Info("an older desired state is ignored", "version", d.Version, "held", n.version)
-		return
+	case d.Version == n.version:
+		n.reportAll() // it is known: only where everybody stands was asked for
+	default:
+		n.apply(now, d, nil)
 	}
-	n.apply(now, d, nil)
 }
+
+// SetAir says whether there is a radio. While there is none, nobody's silence
+// means anything.
+func (n *Network) SetAir(up bool) { n.silent = !up }
 
 // Version returns the version of the desired state that the network holds.
 func (n *Network) Version() uint64 { return n.version }
@@ -150,6 +159,9 @@ func (n *Network) want(now time.Time, d *device, want wire.DesiredDevice, isNew 
 	groups := slices.Compact(slices.Sorted(slices.Values(want.Groups)))
 	if !isNew && !slices.Equal(groups, d.groups) {
 		d.record.Settled = false
+	}
+	if !code.Equal(d.code) {
+		delete(n.joining.allowed, d.eui) // to be let in with the new one
 	}
 	d.kind, d.code, d.rawCode, d.groups = want.Kind, code, want.InstallCode, groups
 	n.proceed(now, d)

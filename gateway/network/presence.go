@@ -53,11 +53,14 @@ func (n *Network) heard(now time.Time, d *device) {
 	}
 }
 
-// missed notes that a device did not answer.
+// missed notes that a device did not answer. Without a radio that says nothing
+// about the device.
 func (n *Network) missed(now time.Time, d *device) {
 	p := &d.presence
-	p.missed++
-	if p.missed == maxMissed { // also when it has not been heard since the gateway started
+	if !n.silent {
+		p.missed++
+	}
+	if p.missed == maxMissed && !n.silent { // also when it has not been heard since the gateway started
 		p.reachable = false
 		n.out.touch(d)
 		n.cfg.Log.Info("a device is unreachable", "device", d.eui, "last_heard", p.heard)
@@ -98,7 +101,7 @@ func (n *Network) probe(now time.Time, d *device) {
 	r.done = func(now time.Time, _ []byte, err error) {
 		p.probing = false
 		next := quietAfter
-		if p.missed > 0 {
+		if err != nil {
 			next = n.nextProbe(d)
 		}
 		n.timers.stop(p.probe)

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"encoding/hex"
 	"slices"
 	"strings"
 	"testing"
@@ -301,5 +302,95 @@ func TestLevelsAreMappedThereAndBack(t *testing.T) {
 		if got := toZCL(p); got != want {
 			t.Errorf("level of %d per mille becomes %d, want %d", p, got, want)
 		}
+	}
+}
+
+// A gateway without a radio does not call its lights unreachable.
+func TestALostRadioIsNotTheLightsFault(t *testing.T) {
+	w := ready(t, 1)
+	w.net.SetAir(false)
+	w.light(0).deaf = true
+	w.run(time.Hour)
+	if s := told[wire.State](w); len(s) != 0 {
+		t.Errorf("told %+v", s)
+	}
+	w.net.SetAir(true)
+	w.run(time.Hour)
+	if s := w.stateOf(0); s.Device == 0 || s.Reachable {
+		t.Errorf("state %+v with a radio, and no answer", s)
+	}
+}
+
+// Trouble of our own is no sign of a device's absence either.
+func TestAFullQueueIsNotTheLightsFault(t *testing.T) {
+	w := ready(t, 1)
+	w.refuse = true
+	w.wantOutcome(w.switchTo(0, true), time.Second, wire.Unconfirmed)
+	w.refuse, w.told = false, nil
+	c := w.switchTo(0, true)
+	c.ID = commandID(1)
+	w.wantOutcome(c, time.Second, wire.Confirmed)
+	if s := w.stateOf(0); !s.Reachable {
+		t.Errorf("state %+v", s)
+	}
+}
+
+func TestARepeatedDesiredStateIsAnsweredWithAReportAlone(t *testing.T) {
+	w := ready(t, 1, 5)
+	w.net.Unsaved()
+	w.net.SetDesired(w.now, desired(1, 1, 5))
+	w.run(time.Second)
+	if r := told[wire.Report](w); len(r) != 1 || len(r[0].Devices) != 1 || r[0].Devices[0].Stage != wire.StageConfigured {
+		t.Errorf("reports %+v", r)
+	}
+	if len(w.sent) != 0 || w.net.Unsaved() {
+		t.Errorf("%d frames were sent", len(w.sent))
+	}
+}
+
+func TestANewInstallCodeIsUsed(t *testing.T) {
+	w := newWorld(t, 1)
+	w.net.SetDesired(w.now, desired(1, 1))
+	first := w.codes[w.light(0).eui]
+	d := desired(2, 1)
+	code, err := zigbee.NewInstallCode([]byte("another code 016"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Devices[0].InstallCode, err = hex.DecodeString(strings.ReplaceAll(code.Label(), " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.net.SetDesired(w.now, d)
+	if second := w.codes[w.light(0).eui]; second.Equal(first) || !second.Equal(code) {
+		t.Error("the device is let in with the old code")
+	}
+}
+
+// A device that is taken out while it is being asked leaves nothing behind.
+func TestADeviceThatIsTakenOutWhileItIsAsked(t *testing.T) {
+	w := newWorld(t, 3)
+	w.net.SetDesired(w.now, desired(1, 3, 5))
+	for i := range 3 {
+		w.light(i).join()
+	}
+	for steps := range 40 {
+		w.run(3 * time.Millisecond)
+		w.net.SetDesired(w.now, desired(uint64(2*steps+2), 1, 5))
+		w.run(time.Millisecond)
+		w.net.SetDesired(w.now, desired(uint64(2*steps+3), 3, 5))
+		for i := 1; i < 3; i++ {
+			w.light(i).join()
+		}
+	}
+	w.run(time.Minute)
+	for i := range 3 {
+		if s := w.stageOf(i); s.Stage != wire.StageConfigured {
+			t.Errorf("light %d stands at %+v", i, s)
+		}
+	}
+	x := &w.net.exchange
+	if len(x.active) != 0 || x.ordinary != 0 || x.urgent != 0 || len(x.busy) != 0 || len(x.pending) != 0 || len(x.waiting) != 0 {
+		t.Errorf("left over: %d active, %d ordinary, %d urgent, %d busy, %d pending", len(x.active), x.ordinary, x.urgent, len(x.busy), len(x.pending))
 	}
 }
