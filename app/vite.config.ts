@@ -12,6 +12,7 @@ export default defineConfig({
     // allows neither data: addresses nor inline scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    license: { fileName: 'licenses.md' },
     // MQTT.js and its stream library weigh 340 kB; they load after the first screen.
     chunkSizeWarningLimit: 400,
   },

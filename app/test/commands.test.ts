@@ -3,6 +3,7 @@ import {
   accept,
   begin,
   forget,
+  forgetRejected,
   latestFor,
   missOf,
   noTracks,
@@ -69,6 +70,8 @@ describe('one light', () => {
     expect(only(refused)).toMatchObject({ status: 'rejected', problem: 'The gateway is offline.' });
     expect(requestedOf(refused, 'a')).toBeNull();
     expect(missOf(refused, 'a')).toBeNull();
+    expect(forgetRejected(refused).byTarget.size).toBe(0);
+    expect(forgetRejected(sent).byTarget.size).toBe(1);
   });
 
   it('follows the newer of two requests and ignores the answers of the older', () => {

@@ -25,7 +25,7 @@ export function powerChart(host: HTMLElement, height: number): Chart {
     {
       width: host.clientWidth,
       height,
-      padding: [8, 8, 0, 0],
+      padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 7 } },
       scales: {

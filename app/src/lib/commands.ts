@@ -111,6 +111,12 @@ export function forget(tracks: Tracks, serial: number): Tracks {
   return { ...tracks, byTarget };
 }
 
+/** Stops to follow what the server did not take, when the reason for that is gone. */
+export function forgetRejected(tracks: Tracks): Tracks {
+  const kept = [...tracks.byTarget].filter(([, track]) => track.status !== 'rejected');
+  return { ...tracks, byTarget: new Map(kept) };
+}
+
 /** The latest request that concerns a light, its own or one to a group it is in. */
 export function latestFor(tracks: Tracks, light: string): Track | null {
   let latest: Track | null = null;

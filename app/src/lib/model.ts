@@ -17,11 +17,11 @@ import type {
 } from './types';
 
 /**
- * From this age on a light's state is shown as old, in milliseconds. A light on the
- * mains that is silent for two minutes is about to be called unreachable; a minute
- * is added for the way of that news.
+ * From this age on a light's state is shown as old, in milliseconds. The gateway asks
+ * a light that was quiet for 150 s, and tells at least every 60 s when it was heard
+ * (gateway/network, presence.go); half a minute is added for the way of that news.
  */
-export const staleAfterMs = 180_000;
+export const staleAfterMs = 240_000;
 
 export type Freshness = 'fresh' | 'stale' | 'unreachable' | 'never';
 

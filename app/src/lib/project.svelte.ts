@@ -220,6 +220,7 @@ export class ProjectView {
           const networks = applyPresence(this.#project.networks, message.presence);
           this.#project = { ...this.#project, networks };
         }
+        if (message.presence.online) this.#tracks = commands.forgetRejected(this.#tracks);
         break;
       case 'command':
         this.#tracks = commands.update(this.#tracks, message.command, clock.now);

@@ -93,7 +93,6 @@ export const strings = {
   },
 
   gateway: {
-    name: 'Gateway',
     none: 'No gateway',
     noneTitle: 'This network has no gateway yet',
     noneText: 'Its lights follow their switches. Add a gateway to see and control them here.',
@@ -121,7 +120,8 @@ export const strings = {
     powerOf: (n: number, of: number) => `from ${n} of ${lights(of)}`,
     powerUnknown: 'no light reports power',
     answering: 'Answering',
-    allAnswer: 'all lights heard lately',
+    lastConfirmed: 'last confirmed',
+    unknownOffline: 'gateway offline',
     silent: (n: number) => `${lights(n)} not heard lately`,
   },
 
@@ -144,7 +144,6 @@ export const strings = {
   },
 
   group: {
-    page: 'Groups',
     none: 'Not in a group',
     noneHint: 'These lights are controlled one by one.',
     onOf: (on: number, of: number) =>
@@ -158,7 +157,6 @@ export const strings = {
     switchLabel: (name: string) => `${name}, all lights`,
     levelLabel: (name: string) => `Level of ${name}, all lights`,
     range: (low: string, high: string) => `${low} to ${high}`,
-    mixed: 'Mixed',
   },
 
   light: {
@@ -176,7 +174,6 @@ export const strings = {
     noPower: 'power not reported',
     /** Said of a change that is asked and not confirmed yet. */
     requested: (from: string, to: string) => `${from}, ${to} requested`,
-    gatewayOffline: 'last confirmed',
   },
 
   command: {
@@ -188,7 +185,6 @@ export const strings = {
       of === 1 ? 'The light did not confirm.' : `None of the ${lights(of)} confirmed.`,
     expired: 'The command came too late and was not carried out.',
     noResult: 'No result came. The lights may have changed all the same.',
-    announce: (name: string, result: string) => `${name}: ${result}`,
     miss: {
       unconfirmed: 'Did not confirm',
       refused: 'Refused the change',
@@ -200,7 +196,6 @@ export const strings = {
   },
 
   detail: {
-    page: (name: string) => name,
     facts: 'Device',
     address: 'Address (EUI-64)',
     model: 'Model',
