@@ -12,5 +12,16 @@ func NewCheap(store Store, now func() time.Time) (*Service, *[]int) {
 	}), &costs
 }
 
+// EmptyPasswordHash is what a [NewCheap] service would store for an empty password,
+// which it never does.
+func EmptyPasswordHash() string {
+	salt := make([]byte, saltLength)
+	key, err := derive("", salt, 1)
+	if err != nil {
+		panic(err)
+	}
+	return encodeHash(Iterations, salt, key)
+}
+
 // Derive is PBKDF2-HMAC-SHA-256 as used for passwords.
 var Derive = derive

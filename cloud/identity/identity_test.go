@@ -140,6 +140,25 @@ func TestSignInCostsTheSame(t *testing.T) {
 	}
 }
 
+// TestEndlessPasswordIsNotAnEmptyOne shows that a password which is too long to be
+// looked at is wrong, whatever is stored.
+func TestEndlessPasswordIsNotAnEmptyOne(t *testing.T) {
+	p := newPeople(t)
+	bob := identity.Credentials{
+		Account:      identity.Account{ID: "bob", Email: "bob@example.org", Name: "Bob", Made: p.clock.at},
+		PasswordHash: identity.EmptyPasswordHash(),
+	}
+	if err := p.store.CreateAccount(t.Context(), bob); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.SignIn(t.Context(), bob.Email, identity.NewPassword(""), home); err != nil {
+		t.Fatalf("the premise of this test: %v", err)
+	}
+	long := strings.Repeat("x", identity.MaxPasswordLength+1)
+	_, _, err := p.SignIn(t.Context(), bob.Email, identity.NewPassword(long), home)
+	wantKind(t, "an endless password", err, sconce.Unauthenticated)
+}
+
 func TestIterationsAreThoseOfToday(t *testing.T) {
 	if identity.Iterations < 600_000 {
 		t.Errorf("%d iterations: the OWASP cheat sheet asks for 600,000", identity.Iterations)

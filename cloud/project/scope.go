@@ -53,7 +53,7 @@ func (s *Service) EnterGateway(ctx context.Context, gateway sconce.EUI64) (Scope
 // Require returns nil when the scope permits the action, and otherwise a
 // [sconce.Forbidden] that says what may not be done.
 func (s Scope) Require(a Action) error {
-	if s.project == "" || !slices.Contains(may[s.role], a) {
+	if !slices.Contains(may[s.role], a) {
 		return sconce.Errorf(sconce.Forbidden, "your role in this project does not let you %s; ask an owner of the project", a)
 	}
 	return nil

@@ -81,11 +81,11 @@ func (s *Service) Claim(ctx context.Context, scope project.Scope, gateway sconce
 	return nil
 }
 
-// proven reports whether the one identity found is that of a valid gateway with
-// this claim code. It compares a digest in any case.
+// proven reports whether the one identity found is that of a valid gateway, which
+// alone have claim codes, with this one. It compares a digest in any case.
 func proven(found []Identity, code ClaimCode) bool {
 	var want [sha256.Size]byte
-	ok := len(found) == 1 && found[0].Kind == sconce.Gateway && found[0].Revoked.IsZero() && found[0].ClaimCodeSHA256 != nil
+	ok := len(found) == 1 && found[0].Revoked.IsZero() && found[0].ClaimCodeSHA256 != nil
 	if ok {
 		want = *found[0].ClaimCodeSHA256
 	}

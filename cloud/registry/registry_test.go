@@ -160,11 +160,22 @@ func TestAuthenticate(t *testing.T) {
 		"another one for a known name": newCertificate(t, gateway.String()),
 		"a light's":                    lightCert,
 		"no address in the subject":    newCertificate(t, "gateway"),
-		"address in capitals":          newCertificate(t, strings.ToUpper(gateway.String())),
 	} {
 		_, err := b.Authenticate(ctx, cert)
 		wantKind(t, name, err, sconce.Unauthenticated)
 	}
+}
+
+// TestTheSubjectIsInItsOneForm shows that an issued certificate passes only when
+// its subject is written as the factory writes it.
+func TestTheSubjectIsInItsOneForm(t *testing.T) {
+	b := newBench(t)
+	capitals := newCertificate(t, strings.ToUpper(gateway.String()))
+	if _, _, err := b.Import(t.Context(), strings.NewReader(line(gateway, sconce.Gateway, capitals))); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Authenticate(t.Context(), capitals)
+	wantKind(t, "in capitals", err, sconce.Unauthenticated)
 }
 
 // TestTheSubjectMustBeTheDevice shows that a certificate which was issued, but to
@@ -386,6 +397,14 @@ func TestGuessingIsLimited(t *testing.T) {
 	wantKind(t, "the right code after too many guesses", b.Claim(ctx, b.stranger, gateway, right, b.foreign), sconce.TooMany)
 	if err := b.Claim(ctx, b.owner, gateway, right, b.network); err != nil {
 		t.Errorf("somebody else's guesses lock the owner out: %v", err)
+	}
+	for range 30 {
+		if err := b.Release(ctx, b.owner, gateway); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Claim(ctx, b.owner, gateway, right, b.network); err != nil {
+			t.Fatalf("right codes count as guesses: %v", err)
+		}
 	}
 	b.now = b.now.Add(15 * time.Minute)
 	wantKind(t, "after a wait", b.Claim(ctx, b.stranger, gateway, right, b.foreign), sconce.Conflict)
