@@ -382,6 +382,36 @@ func TestOffInTheMiddle(t *testing.T) {
 	}
 }
 
+// Who begins to listen in the middle of a frame does not understand it.
+func TestTooLateForTheBeginning(t *testing.T) {
+	b := newBench(t, AirConfig{Seed: 1})
+	a, c := b.place(1, Position{}), b.place(2, Position{X: 1})
+	c.x.Off()
+	b.transmit(a, frame(1, false, 2, 1, "half heard"), now)
+	b.RunFor(turnaround + 300*time.Microsecond)
+	if err := c.x.Configure(radio.Filter{Channel: 11, PANID: 1, Short: 2}); err != nil {
+		t.Fatal(err)
+	}
+	b.RunFor(time.Second)
+	if len(b.taps) != 1 || len(c.received) != 0 {
+		t.Errorf("%d frames on the air, received %q", len(b.taps), c.received)
+	}
+}
+
+func TestOffBeforeTheFrame(t *testing.T) {
+	b := newBench(t, AirConfig{Seed: 1})
+	a := b.place(1, Position{})
+	b.transmit(a, frame(1, true, 2, 1, "never sent"), DefaultTx())
+	a.x.Off()
+	if err := a.x.Configure(radio.Filter{Channel: 11, PANID: 1, Short: 1}); err != nil {
+		t.Fatal(err)
+	}
+	b.RunFor(time.Second)
+	if len(b.taps) != 0 || len(a.sent) != 0 {
+		t.Errorf("%d frames on the air, told %+v", len(b.taps), a.sent)
+	}
+}
+
 func TestLossIsAsConfigured(t *testing.T) {
 	b := newBench(t, AirConfig{Seed: 1, Loss: 0.05})
 	a, c := b.place(1, Position{}), b.place(2, Position{X: 1})

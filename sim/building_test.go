@@ -309,6 +309,29 @@ func TestPowerBeforeTheStart(t *testing.T) {
 	}
 }
 
+func TestNodeWithoutPowerIsNotCalled(t *testing.T) {
+	frames := 0
+	tap := func(time.Time, uint8, []byte) { frames++ }
+	b, err := NewBuilding(BuildingConfig{Air: AirConfig{Seed: 1, Start: epoch, Tap: tap}, Store: MemoryStore{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHub(t, b, 1)
+	b.RunFor(time.Minute)
+	if frames == 0 {
+		t.Error("with power nothing is sent")
+	}
+	frames = 0
+	b.Do(func(*Air) {
+		h.node.PowerOff()
+		h.node.Do(func(time.Time) { t.Error("called without power") })
+	})
+	b.RunFor(time.Minute)
+	if frames != 0 {
+		t.Errorf("%d frames without power", frames)
+	}
+}
+
 // faulty is a store on a disk that is full for a while.
 type faulty struct {
 	MemoryStore

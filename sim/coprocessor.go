@@ -28,8 +28,7 @@ type coprocessor struct {
 	settings settings
 	last     spinel.Status
 	queue    []operation
-	busy     bool   // with queue[0]
-	era      uint32 // moves on at every reset
+	busy     bool // with queue[0]
 }
 
 // settings are what a reset forgets.
@@ -73,7 +72,6 @@ func (c *coprocessor) reset() {
 		scanPeriod: 200,
 	}
 	c.queue, c.busy = nil, false
-	c.era++
 }
 
 // receive takes one frame from the host.
@@ -207,16 +205,12 @@ func (c *coprocessor) scan(value []byte) spinel.Status {
 	s.scanning = true
 	c.apply()
 	c.queue = append(c.queue, operation{channel: s.scanMask[0], length: time.Duration(s.scanPeriod) * time.Millisecond})
-	era := c.era
-	c.air.After(0, func() { // after the answer to this command
-		if c.era == era {
-			c.pump()
-		}
-	})
+	c.air.After(0, c.pump) // after the answer to this command
 	return spinel.OK
 }
 
-// pump begins the next operation when the transceiver is free.
+// pump begins the next operation when the transceiver is free. To call it once
+// too often does no harm.
 func (c *coprocessor) pump() {
 	for !c.busy && len(c.queue) > 0 {
 		o := c.queue[0]
@@ -232,12 +226,7 @@ func (c *coprocessor) pump() {
 		case err == nil:
 			c.busy = true
 		case errors.Is(err, ErrBusy): // it is acknowledging
-			era := c.era
-			c.air.After(time.Millisecond, func() {
-				if c.era == era {
-					c.pump()
-				}
-			})
+			c.air.After(time.Millisecond, c.pump)
 			return
 		default:
 			c.queue = c.queue[1:]

@@ -165,6 +165,33 @@ func TestHostStart(t *testing.T) {
 	})
 }
 
+func TestPendingListsAreBounded(t *testing.T) {
+	attached(t, func(t *testing.T, h *talker, _ *RCP, _ *record) {
+		full := make([]byte, 2*radio.MaxPending)
+		for i := range full {
+			full[i] = byte(i)
+		}
+		if got := h.property(1, spinel.PropSet, spinel.SrcMatchShort, full...); got != "8426"+hex.EncodeToString(full) {
+			t.Errorf("as many as there may be: %s", got)
+		}
+		for _, c := range []spinel.Command{spinel.PropSet, spinel.PropInsert} {
+			value := []byte{0xee, 0xee}
+			if c == spinel.PropSet {
+				value = append(full, value...)
+			}
+			if got := h.property(1, c, spinel.SrcMatchShort, value...); got != "000b" {
+				t.Errorf("one more, by command %d: %s, want out of memory", c, got)
+			}
+		}
+		if got := h.property(1, spinel.PropInsert, spinel.SrcMatchShort, 0, 1); got != "84260001" {
+			t.Errorf("one that is there already: %s", got)
+		}
+		if got := h.property(1, spinel.PropSet, spinel.SrcMatchShort, 1, 2, 3); got != "0009" {
+			t.Errorf("half an address: %s, want parse error", got)
+		}
+	})
+}
+
 func (h *talker) enable() {
 	h.t.Helper()
 	for p, v := range map[spinel.Property][]byte{

@@ -244,6 +244,16 @@ func TestDeframerBounds(t *testing.T) {
 	}
 }
 
+// A frame that is good up to its greatest length, and then goes on.
+func TestDeframerTooLongByOne(t *testing.T) {
+	stream := AppendHDLC(nil, bytes.Repeat([]byte{5}, MaxFrame))
+	stream = append(stream[:len(stream)-1], 5, flag)
+	var d Deframer
+	if got := frames(&d, stream); len(got) != 0 || d.Dropped() != 1 {
+		t.Errorf("%d frames, dropped %d", len(got), d.Dropped())
+	}
+}
+
 func TestSharedFlag(t *testing.T) {
 	one, two := AppendHDLC(nil, []byte{1}), AppendHDLC(nil, []byte{2})
 	var d Deframer
