@@ -1,0 +1,73 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"time"
+
+	"sconce"
+)
+
+// Publisher sends a message to those who follow a topic now. It neither blocks
+// nor keeps the payload.
+type Publisher interface {
+	Publish(topic string, payload []byte)
+}
+
+// timeFormat is RFC 3339 in UTC with milliseconds, as in every message of the API.
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+// stamp is a time in JSON: null for the zero time.
+type stamp time.Time
+
+func (s stamp) MarshalJSON() ([]byte, error) {
+	t := time.Time(s)
+	if t.IsZero() {
+		return []byte("null"), nil
+	}
+	return t.UTC().AppendFormat(nil, `"`+timeFormat+`"`), nil
+}
+
+// MarshalJSON writes the device state object of the API and of the live topics.
+func (s DeviceState) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Device    sconce.EUI64  `json:"eui64"`
+		At        stamp         `json:"at"`
+		Reachable bool          `json:"reachable"`
+		Heard     stamp         `json:"heard_at"`
+		On        *bool         `json:"on"`
+		Level     *sconce.Level `json:"level"`
+		Cause     sconce.Cause  `json:"cause"`
+		Power     *float64      `json:"power_w"`
+		PowerAt   stamp         `json:"power_at"`
+	}{s.Device, stamp(s.At), s.Reachable, stamp(s.Heard), s.On, s.Level, known(s.Cause), s.Power, stamp(s.PowerAt)})
+}
+
+// known returns a cause that has a name: one that a newer gateway gave is unknown.
+func known(c sconce.Cause) sconce.Cause {
+	if _, err := c.MarshalText(); err != nil {
+		return sconce.CauseUnknown
+	}
+	return c
+}
+
+// MarshalJSON writes the gateway object of the live topics.
+func (p Presence) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Gateway sconce.EUI64 `json:"eui64"`
+		Online  bool         `json:"online"`
+		Since   stamp        `json:"since"`
+	}{p.Gateway, p.Online, stamp(p.Since)})
+}
+
+// PublishState tells those who follow a device its new state.
+func PublishState(to Publisher, id sconce.ProjectID, s DeviceState) {
+	if payload, err := json.Marshal(s); err == nil { // a state always has a form
+		to.Publish("p/"+string(id)+"/device/"+s.Device.String(), payload)
+	}
+}
+
+func publishPresence(to Publisher, id sconce.ProjectID, p Presence) {
+	if payload, err := json.Marshal(p); err == nil {
+		to.Publish("p/"+string(id)+"/gateway/"+p.Gateway.String(), payload)
+	}
+}
