@@ -1,0 +1,176 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sconce/cloud/lighting"
+	"sconce/cloud/project"
+	"sconce/cloud/telemetry"
+	"sconce/wire"
+)
+
+// message is an entry while it is projected.
+type message struct {
+	Entry
+	received time.Time
+	batch    int64
+	n        int // place in the batch
+	events   int // of the batch, so far
+}
+
+// badBody says why a body could not be understood.
+type badBody struct{ cause error }
+
+func (e *badBody) Error() string { return e.cause.Error() }
+func (e *badBody) Unwrap() error { return e.cause }
+
+// explain returns what is wrong with a malformed entry.
+func explain(e *Entry) string {
+	if _, _, err := wire.ParseUpHeader(e.Payload); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("topic %q: not one of gateway %s", e.Kind, e.Gateway)
+}
+
+// body makes the results of a message's body for the network that its gateway
+// served; it reports whether the kind is known. What came from a gateway without a
+// network belongs to nobody: it is counted and no more.
+func (p *Projector) body(ctx context.Context, a project.Assignment, m *message) (known bool, err error) {
+	switch m.Kind {
+	case wire.KindReadings:
+		return true, p.readings(ctx, a, m)
+	case wire.KindState:
+		return true, p.states(ctx, a, m)
+	case wire.KindEvents:
+		return true, p.events(a, m)
+	case wire.KindResult:
+		return true, p.result(a, m)
+	case wire.KindReport:
+		return true, p.report(a, m)
+	case wire.KindHello:
+		return true, p.hello(a, m)
+	case wire.KindLog:
+		if _, err := wire.ParseBody[wire.Log](m.Body); err != nil {
+			return true, &badBody{err}
+		}
+		return true, nil // its place is the journal
+	default:
+		return false, nil
+	}
+}
+
+func (p *Projector) readings(ctx context.Context, a project.Assignment, m *message) error {
+	body, err := wire.ParseBody[wire.Readings](m.Body)
+	if err != nil {
+		return &badBody{err}
+	}
+	if a.Project == "" {
+		return nil
+	}
+	for _, r := range body.Readings {
+		of, s := telemetry.Series{Device: r.Device, Metric: r.Metric}, telemetry.Sample{At: int64(r.At), Value: r.Value}
+		if err := p.fold.Reading(ctx, a, of, s, m.received); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Projector) states(ctx context.Context, a project.Assignment, m *message) error {
+	body, err := wire.ParseBody[wire.State](m.Body)
+	if err != nil {
+		return &badBody{err}
+	}
+	if a.Project == "" {
+		return nil
+	}
+	for _, d := range body.Devices {
+		err := p.fold.State(ctx, a, telemetry.DeviceState{
+			Device: d.Device, At: when(d.At), Reachable: d.Reachable, Heard: when(d.Heard),
+			On: d.On, Level: d.Level, Cause: d.Cause,
+		}, m.received)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Projector) events(a project.Assignment, m *message) error {
+	body, err := wire.ParseBody[wire.Events](m.Body)
+	if err != nil {
+		return &badBody{err}
+	}
+	if a.Project == "" {
+		return nil
+	}
+	for _, e := range body.Events {
+		p.fold.Event(a, m.batch, m.events, telemetry.Event{Device: e.Device, At: when(e.At), Kind: telemetry.EventKind(e.Kind)})
+		m.events++
+	}
+	return nil
+}
+
+func (p *Projector) result(a project.Assignment, m *message) error {
+	body, err := wire.ParseBody[wire.Result](m.Body)
+	if err != nil {
+		return &badBody{err}
+	}
+	if a.Project == "" {
+		return nil
+	}
+	r := lighting.Result{Command: body.Command, At: m.received}
+	for _, o := range body.Outcomes {
+		r.Outcomes = append(r.Outcomes, lighting.Outcome{Device: o.Device, Status: lighting.OutcomeStatus(o.Status)})
+	}
+	p.outcomes = append(p.outcomes, outcome{a, r})
+	return nil
+}
+
+func (p *Projector) report(a project.Assignment, m *message) error {
+	body, err := wire.ParseBody[wire.Report](m.Body)
+	if err != nil {
+		return &badBody{err}
+	}
+	if a.Project == "" {
+		return nil
+	}
+	for _, d := range body.Devices {
+		p.fold.Stage(a, telemetry.Stage{
+			Device: d.Device, Desired: body.Desired, Stage: telemetry.StageValue(d.Stage), Reason: d.Reason, At: m.received,
+		})
+	}
+	return nil
+}
+
+func (p *Projector) hello(a project.Assignment, m *message) error {
+	body, err := wire.ParseBody[wire.Hello](m.Body)
+	if err != nil {
+		return &badBody{err}
+	}
+	if a.Project == "" {
+		return nil
+	}
+	g := telemetry.Gateway{
+		Gateway: m.Gateway, Model: body.Model, Firmware: body.Firmware, BootCount: body.BootCount,
+		Desired: body.Desired, At: m.received,
+	}
+	if n := body.Network; n != nil {
+		g.OnAir, g.ExtendedPANID, g.PANID, g.Channel = true, n.ExtendedPANID, n.PANID, n.Channel
+	}
+	for _, d := range body.Dropped {
+		g.Dropped += d.Count
+	}
+	p.fold.Gateway(a, g)
+	return nil
+}
+
+// when returns a time of the wire; 0 is never.
+func when(t wire.Time) time.Time {
+	if t == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(t)).UTC()
+}

@@ -1,0 +1,376 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"sconce"
+	"sconce/wire"
+)
+
+// The limits of what waits for a commit. When one is reached, [Journal.Accept]
+// blocks until the batch before has been committed or refused.
+const (
+	maxBatchBytes    = 1 << 20
+	maxBatchMessages = 1 << 14
+)
+
+// How soon after a failed commit the journal tries again: at first, and at most.
+const (
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// ErrStopped is given to messages that came after the journal stopped.
+var ErrStopped = errors.New("the journal has stopped")
+
+// ErrAway is given to messages that could not be committed.
+var ErrAway = sconce.Errorf(sconce.Unavailable, "the journal cannot be written now; later may work")
+
+// Journal keeps what the gateways say, as it came.
+//
+// The messages of all connections are gathered into one batch while the batch
+// before is being committed: so a single message is committed at once, and under
+// load the cost of a commit is shared by many. There is one writer for a log.
+type Journal struct {
+	log     Log
+	results Results
+	slog    *slog.Logger
+
+	mu      sync.Mutex
+	room    sync.Cond // there is room in next, or the journal has stopped
+	next    *batch    // gathers
+	seen    seen      // nil while the log is away
+	stopped bool
+	stats   Stats
+
+	wake   chan struct{} // something is in next
+	commit chan struct{} // something was committed
+	last   int64         // newest batch; of the writer
+	spare  *batch        // empty; of the writer
+}
+
+// batch is messages that will be committed together.
+type batch struct {
+	messages []byte
+	count    int
+	waiting  []waiting
+}
+
+// waiting is a message whose sender waits for an answer.
+type waiting struct {
+	done  func(token uint64, err error)
+	token uint64
+}
+
+func (b *batch) full() bool {
+	return len(b.waiting) >= maxBatchMessages || len(b.messages) > maxBatchBytes-maxEntry
+}
+
+func (b *batch) reset() {
+	clear(b.waiting) // lets go of the connections
+	b.messages, b.count, b.waiting = b.messages[:0], 0, b.waiting[:0]
+}
+
+// Stats counts what the journal did since it was made.
+type Stats struct {
+	Messages   uint64 // accepted, duplicates and malformed ones included
+	Bytes      uint64 // of payload
+	Duplicates uint64
+	Unknown    uint64 // of a kind that is not known
+	Malformed  uint64 // without a readable header
+	Batches    uint64 // committed
+	Refused    uint64 // messages that could not be committed
+	Failures   uint64 // commits that failed, and attempts to continue after them
+	Away       bool   // whether the log could not be written when it was last tried
+}
+
+// NewJournal returns the journal of a log. It reads what the log and the results
+// say about messages that have come.
+func NewJournal(ctx context.Context, log Log, results Results, logger *slog.Logger) (*Journal, error) {
+	j := &Journal{
+		log: log, results: results, slog: logger,
+		next: &batch{}, spare: &batch{},
+		wake: make(chan struct{}, 1), commit: make(chan struct{}, 1),
+	}
+	j.room.L = &j.mu
+	var err error
+	j.seen, j.last, err = j.load(ctx)
+	return j, err
+}
+
+// Accept takes a message that a gateway published to a topic. It copies the
+// payload. done is called exactly once, with the token: with nil after the
+// transaction that holds the message has committed, or with the reason why it is
+// not held. It is called by the goroutine of [Journal.Run], possibly before Accept
+// returns; after that has ended, by Accept itself. It must not block.
+//
+// Accept blocks while too much waits for the commit. from is who the certificate
+// says; a topic of another gateway is malformed.
+func (j *Journal) Accept(from sconce.EUI64, topic string, payload []byte, token uint64, done func(token uint64, err error)) {
+	e := read(from, topic, payload)
+	j.mu.Lock()
+	for j.next.full() && !j.stopped {
+		j.room.Wait()
+	}
+	if j.stopped {
+		j.mu.Unlock()
+		done(token, ErrStopped)
+		return
+	}
+	b := j.next
+	if j.seen != nil {
+		j.stats.Messages++
+		j.stats.Bytes += uint64(len(payload))
+		switch {
+		case e.Malformed:
+			j.stats.Malformed++
+		case !j.seen.add(e.Gateway, e.Boot, e.Sequence):
+			j.stats.Duplicates++
+			e.Duplicate = true
+		case formOf(e.Kind) == formUnknown:
+			j.stats.Unknown++
+		}
+		b.messages = e.Append(b.messages)
+		b.count++
+	}
+	b.waiting = append(b.waiting, waiting{done, token})
+	first := len(b.waiting) == 1
+	j.mu.Unlock()
+	if first {
+		select {
+		case j.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// read makes an entry of a message. The entry refers to the payload.
+func read(from sconce.EUI64, topic string, payload []byte) Entry {
+	e := Entry{Gateway: from, Payload: payload}
+	kind, ok := kindOf(from, topic)
+	if !ok {
+		e.Malformed = true
+		e.Kind = wire.Kind(topic[:min(len(topic), maxKind)])
+		return e
+	}
+	e.Kind = kind
+	h, body, err := wire.ParseUpHeader(payload)
+	if err != nil {
+		e.Malformed = true
+		return e
+	}
+	e.Boot, e.Sequence, e.Body = h.Boot, h.Sequence, body
+	return e
+}
+
+// kindOf returns the kind of a topic of a gateway. It says what [wire.ParseUpTopic]
+// says, without allocating.
+func kindOf(gateway sconce.EUI64, topic string) (wire.Kind, bool) {
+	const before, between, digits = "g/", "/up/", 16
+	const kind = len(before) + digits + len(between)
+	if len(topic) <= kind || topic[:len(before)] != before || topic[kind-len(between):kind] != between {
+		return "", false
+	}
+	for i := range digits {
+		if topic[len(before)+i] != "0123456789abcdef"[gateway>>(60-4*i)&0xf] {
+			return "", false
+		}
+	}
+	return wire.Kind(topic[kind:]), strings.IndexByte(topic[kind:], '/') < 0
+}
+
+// Stats returns a snapshot of the counters.
+func (j *Journal) Stats() Stats {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := j.stats
+	s.Away = j.seen == nil
+	return s
+}
+
+// Committed receives after commits; several commits may be one receipt. It has
+// one reader, the projector.
+func (j *Journal) Committed() <-chan struct{} { return j.commit }
+
+// Run commits what is accepted until ctx ends. What waits then is refused.
+func (j *Journal) Run(ctx context.Context) {
+	defer j.stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-j.wake:
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		b := j.take()
+		err := j.write(ctx, b)
+		if err != nil {
+			j.away(err)
+		}
+		j.answer(b, err)
+		if err != nil && !j.comeBack(ctx) {
+			return
+		}
+	}
+}
+
+// take returns what has gathered and lets the next batch gather.
+func (j *Journal) take() *batch {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.swap()
+}
+
+// swap is take with mu held.
+func (j *Journal) swap() *batch {
+	b := j.next
+	j.next, j.spare = j.spare, nil
+	j.room.Broadcast()
+	return b
+}
+
+// write commits a batch. One that nothing waits for, or that came while the log
+// was away, has no messages.
+func (j *Journal) write(ctx context.Context, b *batch) error {
+	if b.count == 0 {
+		return nil
+	}
+	err := j.log.Append(ctx, Batch{ID: j.last + 1, Received: time.Now(), Count: b.count, Messages: b.messages})
+	if err != nil {
+		return err
+	}
+	j.last++
+	j.mu.Lock()
+	j.stats.Batches++
+	j.mu.Unlock()
+	select {
+	case j.commit <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// answer tells the senders of a batch what became of it, and empties it.
+func (j *Journal) answer(b *batch, err error) {
+	if err != nil {
+		err = ErrAway
+		j.mu.Lock()
+		j.stats.Refused += uint64(len(b.waiting))
+		j.mu.Unlock()
+	}
+	for _, w := range b.waiting {
+		w.done(w.token, err)
+	}
+	b.reset()
+	j.spare = b
+}
+
+// away forgets what has been seen: a message of the failed batch, or of the one
+// that gathers, may or may not be in the log.
+func (j *Journal) away(err error) {
+	j.slog.Error("the journal cannot be written; gateways keep their messages", "error", err)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stats.Failures++
+	j.seen = nil
+}
+
+// comeBack refuses what comes until the log can be used again. It returns false
+// when ctx ended before that.
+func (j *Journal) comeBack(ctx context.Context) bool {
+	pause := firstRetry
+	for {
+		j.answer(j.take(), ErrAway) // what gathered relies on what has been forgotten
+		again := time.NewTimer(pause)
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				again.Stop()
+				return false
+			case <-j.wake:
+				j.answer(j.take(), ErrAway)
+			case <-again.C:
+				waiting = false
+			}
+		}
+		seen, last, err := j.load(ctx)
+		if err == nil {
+			j.mu.Lock()
+			j.seen, j.last = seen, last
+			b := j.swap() // came before: nothing of it is in the batch
+			j.mu.Unlock()
+			j.answer(b, ErrAway)
+			j.slog.Info("the journal can be written again")
+			return true
+		}
+		j.away(err)
+		pause = min(2*pause, lastRetry)
+	}
+}
+
+// load finds out what the log holds: which is the newest batch, and which
+// messages have come.
+func (j *Journal) load(ctx context.Context) (s seen, last int64, err error) {
+	last, err = j.log.Last(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the journal: %w", err)
+	}
+	s = seen{}
+	position, err := j.results.Position(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the journal: %w", err)
+	}
+	err = j.results.Runs(ctx, func(r Run) { *s.run(r.Gateway, r.Boot) = r.Seen })
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the continuity of the journal: %w", err)
+	}
+	for position < last {
+		batches, err := j.log.After(ctx, position, maxBatchBytes)
+		if err != nil {
+			return nil, 0, fmt.Errorf("reading the journal: %w", err)
+		}
+		if len(batches) == 0 {
+			break // what follows was restored from an older copy; see Log.Last
+		}
+		for _, b := range batches {
+			if err := s.addBatch(b.Messages); err != nil {
+				return nil, 0, fmt.Errorf("reading batch %d of the journal: %w", b.ID, err)
+			}
+			position = b.ID
+		}
+	}
+	return s, last, nil
+}
+
+func (s seen) addBatch(messages []byte) error {
+	for len(messages) > 0 {
+		e, rest, err := ParseEntry(messages)
+		if err != nil {
+			return err
+		}
+		if !e.Malformed {
+			s.add(e.Gateway, e.Boot, e.Sequence)
+		}
+		messages = rest
+	}
+	return nil
+}
+
+func (j *Journal) stop() {
+	j.mu.Lock()
+	b := j.next
+	j.stopped = true
+	j.room.Broadcast()
+	j.mu.Unlock()
+	for _, w := range b.waiting {
+		w.done(w.token, ErrStopped)
+	}
+}

@@ -1,0 +1,327 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sconce"
+	"sconce/cloud/lighting"
+	"sconce/cloud/project"
+	"sconce/cloud/telemetry"
+)
+
+// maxStep is how many bytes of messages are projected in one transaction: more
+// make it cheaper for each message, and keep other writers waiting for longer.
+const maxStep = 8 << 20
+
+// The projector works at most a quarter of the time, so that acknowledging comes
+// first: what waits is in the journal, and the larger a step the less a message
+// costs. Work of up to slack/restShare at a stretch is free of it.
+const (
+	restShare = 3
+	slack     = 50 * time.Millisecond
+)
+
+// Announcer is told what became known, after it was stored. It must not block.
+type Announcer interface {
+	StateChanged(id sconce.ProjectID, s telemetry.DeviceState)
+	CommandEnded(c lighting.Command)
+}
+
+// Projector makes the results from the journal, batch after batch. It remembers
+// in the transaction of the results how far it got, so that every message counts
+// exactly once, whenever the program ends. There is one for a store.
+type Projector struct {
+	log         Log
+	results     Reading
+	assignments Assignments
+	announce    Announcer
+	slog        *slog.Logger
+
+	position   int64
+	placements *placements
+	fold       *telemetry.Fold
+	runs       map[runKey]*Run
+	touched    map[runKey]*Run
+	poison     []Poison
+	outcomes   []outcome
+}
+
+// Reading is Results with what is read from them while a batch is projected.
+type Reading interface {
+	Results
+	telemetry.Before
+	// RunBefore returns the run of a gateway, and false when it is new.
+	RunBefore(ctx context.Context, gateway sconce.EUI64, boot uint64) (Run, bool, error)
+}
+
+type runKey struct {
+	gateway sconce.EUI64
+	boot    uint64
+}
+
+// outcome is what a gateway said became of a command.
+type outcome struct {
+	assignment project.Assignment
+	result     lighting.Result
+}
+
+// NewProjector returns a projector that continues where the results stand.
+func NewProjector(log Log, results Reading, assignments Assignments, announce Announcer, logger *slog.Logger) *Projector {
+	return &Projector{log: log, results: results, assignments: assignments, announce: announce, slog: logger, position: -1}
+}
+
+// Run projects whatever is in the journal, and then again each time that
+// committed receives, until ctx ends. A failure is tried again every second.
+func (p *Projector) Run(ctx context.Context, committed <-chan struct{}) {
+	var rested time.Time // when the rest for the work so far is over
+	for {
+		began := time.Now()
+		more, err := p.Step(ctx)
+		switch ended := time.Now(); {
+		case err != nil:
+			if ctx.Err() == nil {
+				p.slog.Error("projecting the journal", "error", err)
+			}
+			rested = ended.Add(slack + time.Second)
+			more = true
+		case rested.Before(began):
+			rested = began.Add(restShare * ended.Sub(began))
+		default:
+			rested = rested.Add((restShare + 1) * ended.Sub(began))
+		}
+		if !more {
+			select {
+			case <-ctx.Done():
+				return
+			case <-committed:
+			}
+		}
+		if !sleep(ctx, time.Until(rested)-slack) {
+			return
+		}
+	}
+}
+
+// sleep returns false when ctx ended before d was over.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// Step projects the batches that follow, in one transaction, and reports whether
+// there may be more.
+func (p *Projector) Step(ctx context.Context) (more bool, err error) {
+	defer func() {
+		if err != nil {
+			p.position = -1 // forget what is remembered: it may not be stored
+		}
+	}()
+	if p.position < 0 {
+		if err := p.begin(ctx); err != nil {
+			return false, err
+		}
+	}
+	p.placements.refresh()
+	batches, err := p.log.After(ctx, p.position, maxStep)
+	if err != nil || len(batches) == 0 {
+		return false, err
+	}
+	size := 0
+	for _, b := range batches {
+		size += len(b.Messages)
+		if err := p.batch(ctx, b); err != nil {
+			return false, fmt.Errorf("batch %d: %w", b.ID, err)
+		}
+	}
+	last := batches[len(batches)-1].ID
+	var ended []lighting.Command
+	err = p.results.Apply(ctx, last, func(tx Tx) error {
+		ended, err = p.store(tx)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("storing results up to batch %d: %w", last, err)
+	}
+	p.position = last
+	p.stored(ended)
+	return size >= maxStep, nil
+}
+
+// begin takes up from what is stored.
+func (p *Projector) begin(ctx context.Context) error {
+	position, err := p.results.Position(ctx)
+	if err != nil {
+		return err
+	}
+	if p.placements, err = loadPlacements(ctx, p.results, p.assignments); err != nil {
+		return err
+	}
+	p.fold = telemetry.NewFold(p.results)
+	p.runs, p.touched = map[runKey]*Run{}, map[runKey]*Run{}
+	p.poison, p.outcomes = nil, nil
+	p.position = position
+	return nil
+}
+
+// batch makes the results of a batch in memory.
+func (p *Projector) batch(ctx context.Context, b Batch) error {
+	m := message{received: b.Received, batch: b.ID}
+	for rest := b.Messages; len(rest) > 0; m.n++ {
+		var err error
+		if m.Entry, rest, err = ParseEntry(rest); err != nil {
+			return err
+		}
+		if err := p.message(ctx, &m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// message makes the results of one message. Its error is one of the store: what
+// is wrong with the message goes into the results.
+func (p *Projector) message(ctx context.Context, m *message) error {
+	if m.Malformed {
+		p.setAside(m, explain(&m.Entry))
+		return nil
+	}
+	run, err := p.run(ctx, m)
+	if err != nil {
+		return err
+	}
+	if m.Duplicate || !run.Seen.Add(m.Sequence) {
+		run.Duplicates++
+		return nil
+	}
+	run.Received++
+	run.Last = m.received
+	a, err := p.placements.of(ctx, m.Gateway, m.batch)
+	if err != nil {
+		return err
+	}
+	known, err := p.body(ctx, a, m)
+	var bad *badBody
+	switch {
+	case errors.As(err, &bad):
+		run.Malformed++
+		p.setAside(m, bad.Error())
+		return nil
+	case err == nil && !known:
+		run.Unknown++
+	}
+	return err
+}
+
+// run returns the run that a message belongs to, and marks it for storing.
+func (p *Projector) run(ctx context.Context, m *message) (*Run, error) {
+	key := runKey{m.Gateway, m.Boot}
+	r := p.runs[key]
+	if r == nil {
+		before, ok, err := p.results.RunBefore(ctx, m.Gateway, m.Boot)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			before = Run{Gateway: m.Gateway, Boot: m.Boot, First: m.received, Last: m.received}
+		}
+		r = &before
+		p.runs[key] = r
+	}
+	p.touched[key] = r
+	return r, nil
+}
+
+func (p *Projector) setAside(m *message, reason string) {
+	p.poison = append(p.poison, Poison{
+		Batch: m.batch, N: m.n, Gateway: m.Gateway, Kind: string(m.Kind),
+		Received: m.received, Reason: reason, Payload: m.Payload,
+	})
+}
+
+// store stores what has been made in memory.
+func (p *Projector) store(tx Tx) (ended []lighting.Command, err error) {
+	for _, r := range p.touched {
+		if err := tx.SetRun(*r); err != nil {
+			return nil, err
+		}
+	}
+	for _, bad := range p.poison {
+		if err := tx.SetAside(bad); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range p.outcomes {
+		c, ok, err := tx.EndCommand(o.assignment, o.result)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			ended = append(ended, c)
+		}
+	}
+	return ended, p.fold.Store(tx)
+}
+
+// maxRuns is how many runs are remembered; beyond that all are forgotten.
+const maxRuns = 100_000
+
+// stored says what became known, and makes ready for the next batches.
+func (p *Projector) stored(ended []lighting.Command) {
+	p.fold.Stored(p.announce.StateChanged)
+	for _, c := range ended {
+		p.announce.CommandEnded(c)
+	}
+	clear(p.touched)
+	p.poison, p.outcomes = p.poison[:0], p.outcomes[:0]
+	if len(p.runs) > maxRuns {
+		clear(p.runs)
+	}
+}
+
+// Rebuild deletes all results and makes them again from the journal, without
+// announcing them. No Projector may run on the store meanwhile. It refuses when
+// the journal does not reach back to the first message any more: what was made
+// from the batches that are gone could not be made again.
+func Rebuild(ctx context.Context, log Log, results Reading, logger *slog.Logger) error {
+	first, err := log.After(ctx, 0, 1)
+	if err != nil {
+		return err
+	}
+	position, err := results.Position(ctx)
+	if err != nil {
+		return err
+	}
+	if position > 0 && (len(first) == 0 || first[0].ID != 1) {
+		return sconce.Errorf(sconce.Conflict, "the beginning of the journal is gone: its results cannot be made again")
+	}
+	if err := results.Clear(ctx); err != nil {
+		return err
+	}
+	p := NewProjector(log, results, nil, silence{}, logger)
+	for {
+		if _, err := p.Step(ctx); err != nil {
+			return err
+		}
+		if next, err := log.After(ctx, p.position, 1); err != nil || len(next) == 0 {
+			return err
+		}
+	}
+}
+
+type silence struct{}
+
+func (silence) StateChanged(sconce.ProjectID, telemetry.DeviceState) {}
+func (silence) CommandEnded(lighting.Command)                        {}
