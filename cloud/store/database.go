@@ -10,13 +10,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sconce"
 	"strconv"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"sconce"
 )
 
 //go:embed migrations/*/sqlite/*.sql
@@ -89,7 +90,7 @@ func openSQLite(path string, connections int, option string) (*sql.DB, error) {
 // makePrivate makes a file that only its owner can read; SQLite gives the files
 // that it puts beside it the same rights.
 func makePrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the path is the operator's own configuration
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}

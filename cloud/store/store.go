@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
 	"sconce/cloud/store/identitydb"
 	"sconce/cloud/store/journaldb"
 	"sconce/cloud/store/sitedb"

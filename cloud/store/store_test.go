@@ -1,10 +1,12 @@
 package store_test
 
 import (
-	"sconce"
-	"sconce/cloud/store"
 	"strings"
 	"testing"
+
+	"sconce"
+	"sconce/cloud/store"
+	"sconce/cloud/store/storetest"
 )
 
 func TestOpenAgain(t *testing.T) {
@@ -35,3 +37,5 @@ func TestOpenIsExclusive(t *testing.T) {
 		t.Errorf("second Open = %v, %v; want a conflict that names the directory", second, err)
 	}
 }
+
+func TestSQLite(t *testing.T) { storetest.Run(t, storetest.Open) }

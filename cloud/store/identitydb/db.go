@@ -45,9 +45,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
 	}
-	if q.pingStmt, err = db.PrepareContext(ctx, ping); err != nil {
-		return nil, fmt.Errorf("error preparing query Ping: %w", err)
-	}
 	if q.sessionStmt, err = db.PrepareContext(ctx, session); err != nil {
 		return nil, fmt.Errorf("error preparing query Session: %w", err)
 	}
@@ -95,11 +92,6 @@ func (q *Queries) Close() error {
 	if q.endSessionsStmt != nil {
 		if cerr := q.endSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
-		}
-	}
-	if q.pingStmt != nil {
-		if cerr := q.pingStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing pingStmt: %w", cerr)
 		}
 	}
 	if q.sessionStmt != nil {
@@ -163,7 +155,6 @@ type Queries struct {
 	deleteOldestSessionsStmt  *sql.Stmt
 	endSessionStmt            *sql.Stmt
 	endSessionsStmt           *sql.Stmt
-	pingStmt                  *sql.Stmt
 	sessionStmt               *sql.Stmt
 	sessionsStmt              *sql.Stmt
 	touchSessionStmt          *sql.Stmt
@@ -180,7 +171,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteOldestSessionsStmt:  q.deleteOldestSessionsStmt,
 		endSessionStmt:            q.endSessionStmt,
 		endSessionsStmt:           q.endSessionsStmt,
-		pingStmt:                  q.pingStmt,
 		sessionStmt:               q.sessionStmt,
 		sessionsStmt:              q.sessionsStmt,
 		touchSessionStmt:          q.touchSessionStmt,

@@ -12,6 +12,7 @@ import (
 const addPlacement = `-- name: AddPlacement :exec
 INSERT INTO placements (gateway, journal_id, project_id, network_id)
 VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (gateway, journal_id) DO UPDATE SET project_id = excluded.project_id, network_id = excluded.network_id
 `
 
 type AddPlacementParams struct {

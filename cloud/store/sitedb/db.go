@@ -24,17 +24,86 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.accountsStmt, err = db.PrepareContext(ctx, accounts); err != nil {
+		return nil, fmt.Errorf("error preparing query Accounts: %w", err)
+	}
+	if q.addChunkStmt, err = db.PrepareContext(ctx, addChunk); err != nil {
+		return nil, fmt.Errorf("error preparing query AddChunk: %w", err)
+	}
+	if q.addEventStmt, err = db.PrepareContext(ctx, addEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query AddEvent: %w", err)
+	}
+	if q.addMemberStmt, err = db.PrepareContext(ctx, addMember); err != nil {
+		return nil, fmt.Errorf("error preparing query AddMember: %w", err)
+	}
+	if q.addOutcomeStmt, err = db.PrepareContext(ctx, addOutcome); err != nil {
+		return nil, fmt.Errorf("error preparing query AddOutcome: %w", err)
+	}
+	if q.addPoisonStmt, err = db.PrepareContext(ctx, addPoison); err != nil {
+		return nil, fmt.Errorf("error preparing query AddPoison: %w", err)
+	}
+	if q.addPositionStmt, err = db.PrepareContext(ctx, addPosition); err != nil {
+		return nil, fmt.Errorf("error preparing query AddPosition: %w", err)
+	}
+	if q.chunksStmt, err = db.PrepareContext(ctx, chunks); err != nil {
+		return nil, fmt.Errorf("error preparing query Chunks: %w", err)
+	}
 	if q.claimGatewayStmt, err = db.PrepareContext(ctx, claimGateway); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimGateway: %w", err)
 	}
 	if q.claimOfGatewayStmt, err = db.PrepareContext(ctx, claimOfGateway); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimOfGateway: %w", err)
 	}
+	if q.claimedAtStmt, err = db.PrepareContext(ctx, claimedAt); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimedAt: %w", err)
+	}
+	if q.clearContinuityStmt, err = db.PrepareContext(ctx, clearContinuity); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearContinuity: %w", err)
+	}
+	if q.clearEventsStmt, err = db.PrepareContext(ctx, clearEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearEvents: %w", err)
+	}
+	if q.clearGatewayHellosStmt, err = db.PrepareContext(ctx, clearGatewayHellos); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearGatewayHellos: %w", err)
+	}
+	if q.clearOpenReadingsStmt, err = db.PrepareContext(ctx, clearOpenReadings); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearOpenReadings: %w", err)
+	}
+	if q.clearPoisonStmt, err = db.PrepareContext(ctx, clearPoison); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearPoison: %w", err)
+	}
+	if q.clearReadingsStmt, err = db.PrepareContext(ctx, clearReadings); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearReadings: %w", err)
+	}
+	if q.clearStagesStmt, err = db.PrepareContext(ctx, clearStages); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearStages: %w", err)
+	}
+	if q.clearStatesStmt, err = db.PrepareContext(ctx, clearStates); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearStates: %w", err)
+	}
+	if q.commandStmt, err = db.PrepareContext(ctx, command); err != nil {
+		return nil, fmt.Errorf("error preparing query Command: %w", err)
+	}
+	if q.countDevicesStmt, err = db.PrepareContext(ctx, countDevices); err != nil {
+		return nil, fmt.Errorf("error preparing query CountDevices: %w", err)
+	}
+	if q.countGroupMembersStmt, err = db.PrepareContext(ctx, countGroupMembers); err != nil {
+		return nil, fmt.Errorf("error preparing query CountGroupMembers: %w", err)
+	}
+	if q.countGroupsOfPositionStmt, err = db.PrepareContext(ctx, countGroupsOfPosition); err != nil {
+		return nil, fmt.Errorf("error preparing query CountGroupsOfPosition: %w", err)
+	}
 	if q.countMembershipsStmt, err = db.PrepareContext(ctx, countMemberships); err != nil {
 		return nil, fmt.Errorf("error preparing query CountMemberships: %w", err)
 	}
 	if q.countNetworksStmt, err = db.PrepareContext(ctx, countNetworks); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNetworks: %w", err)
+	}
+	if q.createCommandStmt, err = db.PrepareContext(ctx, createCommand); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateCommand: %w", err)
+	}
+	if q.createGroupStmt, err = db.PrepareContext(ctx, createGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateGroup: %w", err)
 	}
 	if q.createNetworkStmt, err = db.PrepareContext(ctx, createNetwork); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateNetwork: %w", err)
@@ -45,8 +114,65 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createSealedKeysetStmt, err = db.PrepareContext(ctx, createSealedKeyset); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSealedKeyset: %w", err)
 	}
+	if q.deleteGroupStmt, err = db.PrepareContext(ctx, deleteGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteGroup: %w", err)
+	}
+	if q.desiredVersionStmt, err = db.PrepareContext(ctx, desiredVersion); err != nil {
+		return nil, fmt.Errorf("error preparing query DesiredVersion: %w", err)
+	}
+	if q.deviceStmt, err = db.PrepareContext(ctx, device); err != nil {
+		return nil, fmt.Errorf("error preparing query Device: %w", err)
+	}
+	if q.deviceGroupsStmt, err = db.PrepareContext(ctx, deviceGroups); err != nil {
+		return nil, fmt.Errorf("error preparing query DeviceGroups: %w", err)
+	}
+	if q.devicesStmt, err = db.PrepareContext(ctx, devices); err != nil {
+		return nil, fmt.Errorf("error preparing query Devices: %w", err)
+	}
+	if q.emptyGroupStmt, err = db.PrepareContext(ctx, emptyGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query EmptyGroup: %w", err)
+	}
+	if q.endCommandStmt, err = db.PrepareContext(ctx, endCommand); err != nil {
+		return nil, fmt.Errorf("error preparing query EndCommand: %w", err)
+	}
+	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
+		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.expireCommandsStmt, err = db.PrepareContext(ctx, expireCommands); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireCommands: %w", err)
+	}
+	if q.failCommandStmt, err = db.PrepareContext(ctx, failCommand); err != nil {
+		return nil, fmt.Errorf("error preparing query FailCommand: %w", err)
+	}
+	if q.forgetOutcomesStmt, err = db.PrepareContext(ctx, forgetOutcomes); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetOutcomes: %w", err)
+	}
+	if q.gatewayHelloStmt, err = db.PrepareContext(ctx, gatewayHello); err != nil {
+		return nil, fmt.Errorf("error preparing query GatewayHello: %w", err)
+	}
+	if q.gatewayOfNetworkStmt, err = db.PrepareContext(ctx, gatewayOfNetwork); err != nil {
+		return nil, fmt.Errorf("error preparing query GatewayOfNetwork: %w", err)
+	}
+	if q.groupStmt, err = db.PrepareContext(ctx, group); err != nil {
+		return nil, fmt.Errorf("error preparing query Group: %w", err)
+	}
+	if q.groupMembersStmt, err = db.PrepareContext(ctx, groupMembers); err != nil {
+		return nil, fmt.Errorf("error preparing query GroupMembers: %w", err)
+	}
+	if q.groupNumbersStmt, err = db.PrepareContext(ctx, groupNumbers); err != nil {
+		return nil, fmt.Errorf("error preparing query GroupNumbers: %w", err)
+	}
+	if q.groupsStmt, err = db.PrepareContext(ctx, groups); err != nil {
+		return nil, fmt.Errorf("error preparing query Groups: %w", err)
+	}
+	if q.groupsOfPositionStmt, err = db.PrepareContext(ctx, groupsOfPosition); err != nil {
+		return nil, fmt.Errorf("error preparing query GroupsOfPosition: %w", err)
+	}
 	if q.growRegistryVersionStmt, err = db.PrepareContext(ctx, growRegistryVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query GrowRegistryVersion: %w", err)
+	}
+	if q.horizonStmt, err = db.PrepareContext(ctx, horizon); err != nil {
+		return nil, fmt.Errorf("error preparing query Horizon: %w", err)
 	}
 	if q.identitiesOfKindStmt, err = db.PrepareContext(ctx, identitiesOfKind); err != nil {
 		return nil, fmt.Errorf("error preparing query IdentitiesOfKind: %w", err)
@@ -69,11 +195,35 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.networksStmt, err = db.PrepareContext(ctx, networks); err != nil {
 		return nil, fmt.Errorf("error preparing query Networks: %w", err)
 	}
-	if q.pingStmt, err = db.PrepareContext(ctx, ping); err != nil {
-		return nil, fmt.Errorf("error preparing query Ping: %w", err)
+	if q.nextDeadlineStmt, err = db.PrepareContext(ctx, nextDeadline); err != nil {
+		return nil, fmt.Errorf("error preparing query NextDeadline: %w", err)
+	}
+	if q.nextDesiredVersionStmt, err = db.PrepareContext(ctx, nextDesiredVersion); err != nil {
+		return nil, fmt.Errorf("error preparing query NextDesiredVersion: %w", err)
+	}
+	if q.openChunkStmt, err = db.PrepareContext(ctx, openChunk); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenChunk: %w", err)
+	}
+	if q.outcomesStmt, err = db.PrepareContext(ctx, outcomes); err != nil {
+		return nil, fmt.Errorf("error preparing query Outcomes: %w", err)
+	}
+	if q.pendingCommandsStmt, err = db.PrepareContext(ctx, pendingCommands); err != nil {
+		return nil, fmt.Errorf("error preparing query PendingCommands: %w", err)
+	}
+	if q.poisonsStmt, err = db.PrepareContext(ctx, poisons); err != nil {
+		return nil, fmt.Errorf("error preparing query Poisons: %w", err)
+	}
+	if q.positionStmt, err = db.PrepareContext(ctx, position); err != nil {
+		return nil, fmt.Errorf("error preparing query Position: %w", err)
+	}
+	if q.presencesStmt, err = db.PrepareContext(ctx, presences); err != nil {
+		return nil, fmt.Errorf("error preparing query Presences: %w", err)
 	}
 	if q.projectStmt, err = db.PrepareContext(ctx, project); err != nil {
 		return nil, fmt.Errorf("error preparing query Project: %w", err)
+	}
+	if q.prunePoisonStmt, err = db.PrepareContext(ctx, prunePoison); err != nil {
+		return nil, fmt.Errorf("error preparing query PrunePoison: %w", err)
 	}
 	if q.registryVersionStmt, err = db.PrepareContext(ctx, registryVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query RegistryVersion: %w", err)
@@ -81,20 +231,105 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseGatewayStmt, err = db.PrepareContext(ctx, releaseGateway); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseGateway: %w", err)
 	}
+	if q.removePositionStmt, err = db.PrepareContext(ctx, removePosition); err != nil {
+		return nil, fmt.Errorf("error preparing query RemovePosition: %w", err)
+	}
+	if q.renameGroupStmt, err = db.PrepareContext(ctx, renameGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query RenameGroup: %w", err)
+	}
 	if q.revokeIdentityStmt, err = db.PrepareContext(ctx, revokeIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeIdentity: %w", err)
+	}
+	if q.runStmt, err = db.PrepareContext(ctx, run); err != nil {
+		return nil, fmt.Errorf("error preparing query Run: %w", err)
+	}
+	if q.runsStmt, err = db.PrepareContext(ctx, runs); err != nil {
+		return nil, fmt.Errorf("error preparing query Runs: %w", err)
+	}
+	if q.sealedDevicesStmt, err = db.PrepareContext(ctx, sealedDevices); err != nil {
+		return nil, fmt.Errorf("error preparing query SealedDevices: %w", err)
 	}
 	if q.sealedKeysetStmt, err = db.PrepareContext(ctx, sealedKeyset); err != nil {
 		return nil, fmt.Errorf("error preparing query SealedKeyset: %w", err)
 	}
+	if q.setGatewayHelloStmt, err = db.PrepareContext(ctx, setGatewayHello); err != nil {
+		return nil, fmt.Errorf("error preparing query SetGatewayHello: %w", err)
+	}
 	if q.setMemberStmt, err = db.PrepareContext(ctx, setMember); err != nil {
 		return nil, fmt.Errorf("error preparing query SetMember: %w", err)
+	}
+	if q.setOpenChunkStmt, err = db.PrepareContext(ctx, setOpenChunk); err != nil {
+		return nil, fmt.Errorf("error preparing query SetOpenChunk: %w", err)
+	}
+	if q.setPositionStmt, err = db.PrepareContext(ctx, setPosition); err != nil {
+		return nil, fmt.Errorf("error preparing query SetPosition: %w", err)
+	}
+	if q.setPresenceStmt, err = db.PrepareContext(ctx, setPresence); err != nil {
+		return nil, fmt.Errorf("error preparing query SetPresence: %w", err)
+	}
+	if q.setRunStmt, err = db.PrepareContext(ctx, setRun); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRun: %w", err)
+	}
+	if q.setStageStmt, err = db.PrepareContext(ctx, setStage); err != nil {
+		return nil, fmt.Errorf("error preparing query SetStage: %w", err)
+	}
+	if q.setStateStmt, err = db.PrepareContext(ctx, setState); err != nil {
+		return nil, fmt.Errorf("error preparing query SetState: %w", err)
+	}
+	if q.stagesStmt, err = db.PrepareContext(ctx, stages); err != nil {
+		return nil, fmt.Errorf("error preparing query Stages: %w", err)
+	}
+	if q.stateStmt, err = db.PrepareContext(ctx, state); err != nil {
+		return nil, fmt.Errorf("error preparing query State: %w", err)
+	}
+	if q.statesStmt, err = db.PrepareContext(ctx, states); err != nil {
+		return nil, fmt.Errorf("error preparing query States: %w", err)
 	}
 	return &q, nil
 }
 
 func (q *Queries) Close() error {
 	var err error
+	if q.accountsStmt != nil {
+		if cerr := q.accountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing accountsStmt: %w", cerr)
+		}
+	}
+	if q.addChunkStmt != nil {
+		if cerr := q.addChunkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addChunkStmt: %w", cerr)
+		}
+	}
+	if q.addEventStmt != nil {
+		if cerr := q.addEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addEventStmt: %w", cerr)
+		}
+	}
+	if q.addMemberStmt != nil {
+		if cerr := q.addMemberStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addMemberStmt: %w", cerr)
+		}
+	}
+	if q.addOutcomeStmt != nil {
+		if cerr := q.addOutcomeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addOutcomeStmt: %w", cerr)
+		}
+	}
+	if q.addPoisonStmt != nil {
+		if cerr := q.addPoisonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addPoisonStmt: %w", cerr)
+		}
+	}
+	if q.addPositionStmt != nil {
+		if cerr := q.addPositionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addPositionStmt: %w", cerr)
+		}
+	}
+	if q.chunksStmt != nil {
+		if cerr := q.chunksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing chunksStmt: %w", cerr)
+		}
+	}
 	if q.claimGatewayStmt != nil {
 		if cerr := q.claimGatewayStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimGatewayStmt: %w", cerr)
@@ -105,6 +340,71 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing claimOfGatewayStmt: %w", cerr)
 		}
 	}
+	if q.claimedAtStmt != nil {
+		if cerr := q.claimedAtStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimedAtStmt: %w", cerr)
+		}
+	}
+	if q.clearContinuityStmt != nil {
+		if cerr := q.clearContinuityStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearContinuityStmt: %w", cerr)
+		}
+	}
+	if q.clearEventsStmt != nil {
+		if cerr := q.clearEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearEventsStmt: %w", cerr)
+		}
+	}
+	if q.clearGatewayHellosStmt != nil {
+		if cerr := q.clearGatewayHellosStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearGatewayHellosStmt: %w", cerr)
+		}
+	}
+	if q.clearOpenReadingsStmt != nil {
+		if cerr := q.clearOpenReadingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearOpenReadingsStmt: %w", cerr)
+		}
+	}
+	if q.clearPoisonStmt != nil {
+		if cerr := q.clearPoisonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearPoisonStmt: %w", cerr)
+		}
+	}
+	if q.clearReadingsStmt != nil {
+		if cerr := q.clearReadingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearReadingsStmt: %w", cerr)
+		}
+	}
+	if q.clearStagesStmt != nil {
+		if cerr := q.clearStagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearStagesStmt: %w", cerr)
+		}
+	}
+	if q.clearStatesStmt != nil {
+		if cerr := q.clearStatesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearStatesStmt: %w", cerr)
+		}
+	}
+	if q.commandStmt != nil {
+		if cerr := q.commandStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing commandStmt: %w", cerr)
+		}
+	}
+	if q.countDevicesStmt != nil {
+		if cerr := q.countDevicesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countDevicesStmt: %w", cerr)
+		}
+	}
+	if q.countGroupMembersStmt != nil {
+		if cerr := q.countGroupMembersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countGroupMembersStmt: %w", cerr)
+		}
+	}
+	if q.countGroupsOfPositionStmt != nil {
+		if cerr := q.countGroupsOfPositionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countGroupsOfPositionStmt: %w", cerr)
+		}
+	}
 	if q.countMembershipsStmt != nil {
 		if cerr := q.countMembershipsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countMembershipsStmt: %w", cerr)
@@ -113,6 +413,16 @@ func (q *Queries) Close() error {
 	if q.countNetworksStmt != nil {
 		if cerr := q.countNetworksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countNetworksStmt: %w", cerr)
+		}
+	}
+	if q.createCommandStmt != nil {
+		if cerr := q.createCommandStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createCommandStmt: %w", cerr)
+		}
+	}
+	if q.createGroupStmt != nil {
+		if cerr := q.createGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createGroupStmt: %w", cerr)
 		}
 	}
 	if q.createNetworkStmt != nil {
@@ -130,9 +440,104 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createSealedKeysetStmt: %w", cerr)
 		}
 	}
+	if q.deleteGroupStmt != nil {
+		if cerr := q.deleteGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteGroupStmt: %w", cerr)
+		}
+	}
+	if q.desiredVersionStmt != nil {
+		if cerr := q.desiredVersionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing desiredVersionStmt: %w", cerr)
+		}
+	}
+	if q.deviceStmt != nil {
+		if cerr := q.deviceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deviceStmt: %w", cerr)
+		}
+	}
+	if q.deviceGroupsStmt != nil {
+		if cerr := q.deviceGroupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deviceGroupsStmt: %w", cerr)
+		}
+	}
+	if q.devicesStmt != nil {
+		if cerr := q.devicesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing devicesStmt: %w", cerr)
+		}
+	}
+	if q.emptyGroupStmt != nil {
+		if cerr := q.emptyGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing emptyGroupStmt: %w", cerr)
+		}
+	}
+	if q.endCommandStmt != nil {
+		if cerr := q.endCommandStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endCommandStmt: %w", cerr)
+		}
+	}
+	if q.eventsStmt != nil {
+		if cerr := q.eventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.expireCommandsStmt != nil {
+		if cerr := q.expireCommandsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireCommandsStmt: %w", cerr)
+		}
+	}
+	if q.failCommandStmt != nil {
+		if cerr := q.failCommandStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing failCommandStmt: %w", cerr)
+		}
+	}
+	if q.forgetOutcomesStmt != nil {
+		if cerr := q.forgetOutcomesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetOutcomesStmt: %w", cerr)
+		}
+	}
+	if q.gatewayHelloStmt != nil {
+		if cerr := q.gatewayHelloStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing gatewayHelloStmt: %w", cerr)
+		}
+	}
+	if q.gatewayOfNetworkStmt != nil {
+		if cerr := q.gatewayOfNetworkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing gatewayOfNetworkStmt: %w", cerr)
+		}
+	}
+	if q.groupStmt != nil {
+		if cerr := q.groupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing groupStmt: %w", cerr)
+		}
+	}
+	if q.groupMembersStmt != nil {
+		if cerr := q.groupMembersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing groupMembersStmt: %w", cerr)
+		}
+	}
+	if q.groupNumbersStmt != nil {
+		if cerr := q.groupNumbersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing groupNumbersStmt: %w", cerr)
+		}
+	}
+	if q.groupsStmt != nil {
+		if cerr := q.groupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing groupsStmt: %w", cerr)
+		}
+	}
+	if q.groupsOfPositionStmt != nil {
+		if cerr := q.groupsOfPositionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing groupsOfPositionStmt: %w", cerr)
+		}
+	}
 	if q.growRegistryVersionStmt != nil {
 		if cerr := q.growRegistryVersionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing growRegistryVersionStmt: %w", cerr)
+		}
+	}
+	if q.horizonStmt != nil {
+		if cerr := q.horizonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing horizonStmt: %w", cerr)
 		}
 	}
 	if q.identitiesOfKindStmt != nil {
@@ -170,14 +575,54 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing networksStmt: %w", cerr)
 		}
 	}
-	if q.pingStmt != nil {
-		if cerr := q.pingStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing pingStmt: %w", cerr)
+	if q.nextDeadlineStmt != nil {
+		if cerr := q.nextDeadlineStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextDeadlineStmt: %w", cerr)
+		}
+	}
+	if q.nextDesiredVersionStmt != nil {
+		if cerr := q.nextDesiredVersionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextDesiredVersionStmt: %w", cerr)
+		}
+	}
+	if q.openChunkStmt != nil {
+		if cerr := q.openChunkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openChunkStmt: %w", cerr)
+		}
+	}
+	if q.outcomesStmt != nil {
+		if cerr := q.outcomesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing outcomesStmt: %w", cerr)
+		}
+	}
+	if q.pendingCommandsStmt != nil {
+		if cerr := q.pendingCommandsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pendingCommandsStmt: %w", cerr)
+		}
+	}
+	if q.poisonsStmt != nil {
+		if cerr := q.poisonsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing poisonsStmt: %w", cerr)
+		}
+	}
+	if q.positionStmt != nil {
+		if cerr := q.positionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing positionStmt: %w", cerr)
+		}
+	}
+	if q.presencesStmt != nil {
+		if cerr := q.presencesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing presencesStmt: %w", cerr)
 		}
 	}
 	if q.projectStmt != nil {
 		if cerr := q.projectStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing projectStmt: %w", cerr)
+		}
+	}
+	if q.prunePoisonStmt != nil {
+		if cerr := q.prunePoisonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing prunePoisonStmt: %w", cerr)
 		}
 	}
 	if q.registryVersionStmt != nil {
@@ -190,9 +635,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseGatewayStmt: %w", cerr)
 		}
 	}
+	if q.removePositionStmt != nil {
+		if cerr := q.removePositionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removePositionStmt: %w", cerr)
+		}
+	}
+	if q.renameGroupStmt != nil {
+		if cerr := q.renameGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renameGroupStmt: %w", cerr)
+		}
+	}
 	if q.revokeIdentityStmt != nil {
 		if cerr := q.revokeIdentityStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeIdentityStmt: %w", cerr)
+		}
+	}
+	if q.runStmt != nil {
+		if cerr := q.runStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing runStmt: %w", cerr)
+		}
+	}
+	if q.runsStmt != nil {
+		if cerr := q.runsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing runsStmt: %w", cerr)
+		}
+	}
+	if q.sealedDevicesStmt != nil {
+		if cerr := q.sealedDevicesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sealedDevicesStmt: %w", cerr)
 		}
 	}
 	if q.sealedKeysetStmt != nil {
@@ -200,9 +670,59 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sealedKeysetStmt: %w", cerr)
 		}
 	}
+	if q.setGatewayHelloStmt != nil {
+		if cerr := q.setGatewayHelloStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setGatewayHelloStmt: %w", cerr)
+		}
+	}
 	if q.setMemberStmt != nil {
 		if cerr := q.setMemberStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setMemberStmt: %w", cerr)
+		}
+	}
+	if q.setOpenChunkStmt != nil {
+		if cerr := q.setOpenChunkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setOpenChunkStmt: %w", cerr)
+		}
+	}
+	if q.setPositionStmt != nil {
+		if cerr := q.setPositionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setPositionStmt: %w", cerr)
+		}
+	}
+	if q.setPresenceStmt != nil {
+		if cerr := q.setPresenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setPresenceStmt: %w", cerr)
+		}
+	}
+	if q.setRunStmt != nil {
+		if cerr := q.setRunStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRunStmt: %w", cerr)
+		}
+	}
+	if q.setStageStmt != nil {
+		if cerr := q.setStageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setStageStmt: %w", cerr)
+		}
+	}
+	if q.setStateStmt != nil {
+		if cerr := q.setStateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setStateStmt: %w", cerr)
+		}
+	}
+	if q.stagesStmt != nil {
+		if cerr := q.stagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stagesStmt: %w", cerr)
+		}
+	}
+	if q.stateStmt != nil {
+		if cerr := q.stateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stateStmt: %w", cerr)
+		}
+	}
+	if q.statesStmt != nil {
+		if cerr := q.statesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing statesStmt: %w", cerr)
 		}
 	}
 	return err
@@ -242,57 +762,187 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                      DBTX
-	tx                      *sql.Tx
-	claimGatewayStmt        *sql.Stmt
-	claimOfGatewayStmt      *sql.Stmt
-	countMembershipsStmt    *sql.Stmt
-	countNetworksStmt       *sql.Stmt
-	createNetworkStmt       *sql.Stmt
-	createProjectStmt       *sql.Stmt
-	createSealedKeysetStmt  *sql.Stmt
-	growRegistryVersionStmt *sql.Stmt
-	identitiesOfKindStmt    *sql.Stmt
-	importIdentityStmt      *sql.Stmt
-	issuedIdentitiesStmt    *sql.Stmt
-	issuedIdentityStmt      *sql.Stmt
-	memberRoleStmt          *sql.Stmt
-	membershipsStmt         *sql.Stmt
-	networksStmt            *sql.Stmt
-	pingStmt                *sql.Stmt
-	projectStmt             *sql.Stmt
-	registryVersionStmt     *sql.Stmt
-	releaseGatewayStmt      *sql.Stmt
-	revokeIdentityStmt      *sql.Stmt
-	sealedKeysetStmt        *sql.Stmt
-	setMemberStmt           *sql.Stmt
+	db                        DBTX
+	tx                        *sql.Tx
+	accountsStmt              *sql.Stmt
+	addChunkStmt              *sql.Stmt
+	addEventStmt              *sql.Stmt
+	addMemberStmt             *sql.Stmt
+	addOutcomeStmt            *sql.Stmt
+	addPoisonStmt             *sql.Stmt
+	addPositionStmt           *sql.Stmt
+	chunksStmt                *sql.Stmt
+	claimGatewayStmt          *sql.Stmt
+	claimOfGatewayStmt        *sql.Stmt
+	claimedAtStmt             *sql.Stmt
+	clearContinuityStmt       *sql.Stmt
+	clearEventsStmt           *sql.Stmt
+	clearGatewayHellosStmt    *sql.Stmt
+	clearOpenReadingsStmt     *sql.Stmt
+	clearPoisonStmt           *sql.Stmt
+	clearReadingsStmt         *sql.Stmt
+	clearStagesStmt           *sql.Stmt
+	clearStatesStmt           *sql.Stmt
+	commandStmt               *sql.Stmt
+	countDevicesStmt          *sql.Stmt
+	countGroupMembersStmt     *sql.Stmt
+	countGroupsOfPositionStmt *sql.Stmt
+	countMembershipsStmt      *sql.Stmt
+	countNetworksStmt         *sql.Stmt
+	createCommandStmt         *sql.Stmt
+	createGroupStmt           *sql.Stmt
+	createNetworkStmt         *sql.Stmt
+	createProjectStmt         *sql.Stmt
+	createSealedKeysetStmt    *sql.Stmt
+	deleteGroupStmt           *sql.Stmt
+	desiredVersionStmt        *sql.Stmt
+	deviceStmt                *sql.Stmt
+	deviceGroupsStmt          *sql.Stmt
+	devicesStmt               *sql.Stmt
+	emptyGroupStmt            *sql.Stmt
+	endCommandStmt            *sql.Stmt
+	eventsStmt                *sql.Stmt
+	expireCommandsStmt        *sql.Stmt
+	failCommandStmt           *sql.Stmt
+	forgetOutcomesStmt        *sql.Stmt
+	gatewayHelloStmt          *sql.Stmt
+	gatewayOfNetworkStmt      *sql.Stmt
+	groupStmt                 *sql.Stmt
+	groupMembersStmt          *sql.Stmt
+	groupNumbersStmt          *sql.Stmt
+	groupsStmt                *sql.Stmt
+	groupsOfPositionStmt      *sql.Stmt
+	growRegistryVersionStmt   *sql.Stmt
+	horizonStmt               *sql.Stmt
+	identitiesOfKindStmt      *sql.Stmt
+	importIdentityStmt        *sql.Stmt
+	issuedIdentitiesStmt      *sql.Stmt
+	issuedIdentityStmt        *sql.Stmt
+	memberRoleStmt            *sql.Stmt
+	membershipsStmt           *sql.Stmt
+	networksStmt              *sql.Stmt
+	nextDeadlineStmt          *sql.Stmt
+	nextDesiredVersionStmt    *sql.Stmt
+	openChunkStmt             *sql.Stmt
+	outcomesStmt              *sql.Stmt
+	pendingCommandsStmt       *sql.Stmt
+	poisonsStmt               *sql.Stmt
+	positionStmt              *sql.Stmt
+	presencesStmt             *sql.Stmt
+	projectStmt               *sql.Stmt
+	prunePoisonStmt           *sql.Stmt
+	registryVersionStmt       *sql.Stmt
+	releaseGatewayStmt        *sql.Stmt
+	removePositionStmt        *sql.Stmt
+	renameGroupStmt           *sql.Stmt
+	revokeIdentityStmt        *sql.Stmt
+	runStmt                   *sql.Stmt
+	runsStmt                  *sql.Stmt
+	sealedDevicesStmt         *sql.Stmt
+	sealedKeysetStmt          *sql.Stmt
+	setGatewayHelloStmt       *sql.Stmt
+	setMemberStmt             *sql.Stmt
+	setOpenChunkStmt          *sql.Stmt
+	setPositionStmt           *sql.Stmt
+	setPresenceStmt           *sql.Stmt
+	setRunStmt                *sql.Stmt
+	setStageStmt              *sql.Stmt
+	setStateStmt              *sql.Stmt
+	stagesStmt                *sql.Stmt
+	stateStmt                 *sql.Stmt
+	statesStmt                *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                      tx,
-		tx:                      tx,
-		claimGatewayStmt:        q.claimGatewayStmt,
-		claimOfGatewayStmt:      q.claimOfGatewayStmt,
-		countMembershipsStmt:    q.countMembershipsStmt,
-		countNetworksStmt:       q.countNetworksStmt,
-		createNetworkStmt:       q.createNetworkStmt,
-		createProjectStmt:       q.createProjectStmt,
-		createSealedKeysetStmt:  q.createSealedKeysetStmt,
-		growRegistryVersionStmt: q.growRegistryVersionStmt,
-		identitiesOfKindStmt:    q.identitiesOfKindStmt,
-		importIdentityStmt:      q.importIdentityStmt,
-		issuedIdentitiesStmt:    q.issuedIdentitiesStmt,
-		issuedIdentityStmt:      q.issuedIdentityStmt,
-		memberRoleStmt:          q.memberRoleStmt,
-		membershipsStmt:         q.membershipsStmt,
-		networksStmt:            q.networksStmt,
-		pingStmt:                q.pingStmt,
-		projectStmt:             q.projectStmt,
-		registryVersionStmt:     q.registryVersionStmt,
-		releaseGatewayStmt:      q.releaseGatewayStmt,
-		revokeIdentityStmt:      q.revokeIdentityStmt,
-		sealedKeysetStmt:        q.sealedKeysetStmt,
-		setMemberStmt:           q.setMemberStmt,
+		db:                        tx,
+		tx:                        tx,
+		accountsStmt:              q.accountsStmt,
+		addChunkStmt:              q.addChunkStmt,
+		addEventStmt:              q.addEventStmt,
+		addMemberStmt:             q.addMemberStmt,
+		addOutcomeStmt:            q.addOutcomeStmt,
+		addPoisonStmt:             q.addPoisonStmt,
+		addPositionStmt:           q.addPositionStmt,
+		chunksStmt:                q.chunksStmt,
+		claimGatewayStmt:          q.claimGatewayStmt,
+		claimOfGatewayStmt:        q.claimOfGatewayStmt,
+		claimedAtStmt:             q.claimedAtStmt,
+		clearContinuityStmt:       q.clearContinuityStmt,
+		clearEventsStmt:           q.clearEventsStmt,
+		clearGatewayHellosStmt:    q.clearGatewayHellosStmt,
+		clearOpenReadingsStmt:     q.clearOpenReadingsStmt,
+		clearPoisonStmt:           q.clearPoisonStmt,
+		clearReadingsStmt:         q.clearReadingsStmt,
+		clearStagesStmt:           q.clearStagesStmt,
+		clearStatesStmt:           q.clearStatesStmt,
+		commandStmt:               q.commandStmt,
+		countDevicesStmt:          q.countDevicesStmt,
+		countGroupMembersStmt:     q.countGroupMembersStmt,
+		countGroupsOfPositionStmt: q.countGroupsOfPositionStmt,
+		countMembershipsStmt:      q.countMembershipsStmt,
+		countNetworksStmt:         q.countNetworksStmt,
+		createCommandStmt:         q.createCommandStmt,
+		createGroupStmt:           q.createGroupStmt,
+		createNetworkStmt:         q.createNetworkStmt,
+		createProjectStmt:         q.createProjectStmt,
+		createSealedKeysetStmt:    q.createSealedKeysetStmt,
+		deleteGroupStmt:           q.deleteGroupStmt,
+		desiredVersionStmt:        q.desiredVersionStmt,
+		deviceStmt:                q.deviceStmt,
+		deviceGroupsStmt:          q.deviceGroupsStmt,
+		devicesStmt:               q.devicesStmt,
+		emptyGroupStmt:            q.emptyGroupStmt,
+		endCommandStmt:            q.endCommandStmt,
+		eventsStmt:                q.eventsStmt,
+		expireCommandsStmt:        q.expireCommandsStmt,
+		failCommandStmt:           q.failCommandStmt,
+		forgetOutcomesStmt:        q.forgetOutcomesStmt,
+		gatewayHelloStmt:          q.gatewayHelloStmt,
+		gatewayOfNetworkStmt:      q.gatewayOfNetworkStmt,
+		groupStmt:                 q.groupStmt,
+		groupMembersStmt:          q.groupMembersStmt,
+		groupNumbersStmt:          q.groupNumbersStmt,
+		groupsStmt:                q.groupsStmt,
+		groupsOfPositionStmt:      q.groupsOfPositionStmt,
+		growRegistryVersionStmt:   q.growRegistryVersionStmt,
+		horizonStmt:               q.horizonStmt,
+		identitiesOfKindStmt:      q.identitiesOfKindStmt,
+		importIdentityStmt:        q.importIdentityStmt,
+		issuedIdentitiesStmt:      q.issuedIdentitiesStmt,
+		issuedIdentityStmt:        q.issuedIdentityStmt,
+		memberRoleStmt:            q.memberRoleStmt,
+		membershipsStmt:           q.membershipsStmt,
+		networksStmt:              q.networksStmt,
+		nextDeadlineStmt:          q.nextDeadlineStmt,
+		nextDesiredVersionStmt:    q.nextDesiredVersionStmt,
+		openChunkStmt:             q.openChunkStmt,
+		outcomesStmt:              q.outcomesStmt,
+		pendingCommandsStmt:       q.pendingCommandsStmt,
+		poisonsStmt:               q.poisonsStmt,
+		positionStmt:              q.positionStmt,
+		presencesStmt:             q.presencesStmt,
+		projectStmt:               q.projectStmt,
+		prunePoisonStmt:           q.prunePoisonStmt,
+		registryVersionStmt:       q.registryVersionStmt,
+		releaseGatewayStmt:        q.releaseGatewayStmt,
+		removePositionStmt:        q.removePositionStmt,
+		renameGroupStmt:           q.renameGroupStmt,
+		revokeIdentityStmt:        q.revokeIdentityStmt,
+		runStmt:                   q.runStmt,
+		runsStmt:                  q.runsStmt,
+		sealedDevicesStmt:         q.sealedDevicesStmt,
+		sealedKeysetStmt:          q.sealedKeysetStmt,
+		setGatewayHelloStmt:       q.setGatewayHelloStmt,
+		setMemberStmt:             q.setMemberStmt,
+		setOpenChunkStmt:          q.setOpenChunkStmt,
+		setPositionStmt:           q.setPositionStmt,
+		setPresenceStmt:           q.setPresenceStmt,
+		setRunStmt:                q.setRunStmt,
+		setStageStmt:              q.setStageStmt,
+		setStateStmt:              q.setStateStmt,
+		stagesStmt:                q.stagesStmt,
+		stateStmt:                 q.stateStmt,
+		statesStmt:                q.statesStmt,
 	}
 }

@@ -5,21 +5,22 @@
 package sitedb
 
 type Command struct {
-	ProjectID string
-	ID        string
-	NetworkID string
-	AccountID string
-	Device    *int64
-	GroupID   *string
-	SwitchOn  *int64
-	Level     *int64
-	FadeMs    int64
-	Targets   int64
-	MadeMs    int64
-	ExpiresMs int64
-	Status    int64
-	Confirmed int64
-	EndedMs   *int64
+	ProjectID  string
+	ID         string
+	NetworkID  string
+	AccountID  string
+	Device     *int64
+	GroupID    *string
+	SwitchOn   *int64
+	Level      *int64
+	FadeMs     int64
+	Targets    int64
+	MadeMs     int64
+	ExpiresMs  int64
+	DeadlineMs int64
+	Status     int64
+	Confirmed  int64
+	EndedMs    *int64
 }
 
 type CommandOutcome struct {

@@ -26,4 +26,5 @@ ORDER BY gateway, journal_id;
 
 -- name: AddPlacement :exec
 INSERT INTO placements (gateway, journal_id, project_id, network_id)
-VALUES (@gateway, @journal_id, @project_id, @network_id);
+VALUES (@gateway, @journal_id, @project_id, @network_id)
+ON CONFLICT (gateway, journal_id) DO UPDATE SET project_id = excluded.project_id, network_id = excluded.network_id;

@@ -1,7 +1,8 @@
 -- +goose Up
 
 -- What the gateways said, as it came: one row for every committed batch.
--- messages holds count messages one after the other in the form of package ingest.
+-- messages holds count messages one after the other in the form of package ingest,
+-- compressed with S2 (one block).
 CREATE TABLE journal (
   id          INTEGER PRIMARY KEY, -- given by the journal, without gaps, never reused
   received_ms INTEGER NOT NULL,

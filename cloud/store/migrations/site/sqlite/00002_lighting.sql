@@ -50,25 +50,26 @@ CREATE TABLE desired_versions (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE commands (
-  project_id TEXT    NOT NULL,
-  id         TEXT    NOT NULL,
-  network_id TEXT    NOT NULL,
-  account_id TEXT    NOT NULL, -- who asked
-  device     INTEGER,          -- one of device and group_id is set
-  group_id   TEXT,
-  switch_on  INTEGER,          -- one of switch_on and level is set
-  level      INTEGER,
-  fade_ms    INTEGER NOT NULL,
-  targets    INTEGER NOT NULL, -- how many lights it was for
-  made_ms    INTEGER NOT NULL,
-  expires_ms INTEGER NOT NULL,
-  status     INTEGER NOT NULL,
-  confirmed  INTEGER NOT NULL DEFAULT 0,
-  ended_ms   INTEGER,
+  project_id  TEXT    NOT NULL,
+  id          TEXT    NOT NULL,
+  network_id  TEXT    NOT NULL,
+  account_id  TEXT    NOT NULL, -- who asked
+  device      INTEGER,          -- one of device and group_id is set
+  group_id    TEXT,
+  switch_on   INTEGER,          -- one of switch_on and level is set
+  level       INTEGER,
+  fade_ms     INTEGER NOT NULL,
+  targets     INTEGER NOT NULL, -- how many lights it was for
+  made_ms     INTEGER NOT NULL,
+  expires_ms  INTEGER NOT NULL, -- not begun after this
+  deadline_ms INTEGER NOT NULL, -- no result is waited for after this
+  status      INTEGER NOT NULL,
+  confirmed   INTEGER NOT NULL DEFAULT 0,
+  ended_ms    INTEGER,          -- NULL while pending
   PRIMARY KEY (project_id, id)
 ) STRICT;
 
-CREATE INDEX commands_pending ON commands (expires_ms) WHERE ended_ms IS NULL;
+CREATE INDEX commands_pending ON commands (deadline_ms) WHERE ended_ms IS NULL;
 
 CREATE TABLE command_outcomes (
   project_id TEXT    NOT NULL,

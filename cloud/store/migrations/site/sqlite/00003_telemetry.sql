@@ -26,6 +26,8 @@ CREATE TABLE continuity (
   PRIMARY KEY (gateway, boot)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX continuity_last ON continuity (last_ms, gateway, boot);
+
 -- Messages that could not be understood, as they came.
 CREATE TABLE poison (
   journal_id  INTEGER NOT NULL,
@@ -53,6 +55,8 @@ CREATE TABLE device_states (
   PRIMARY KEY (project_id, device)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX device_states_network ON device_states (project_id, network_id);
+
 -- Where each device stands against the desired state.
 CREATE TABLE device_stages (
   project_id TEXT    NOT NULL,
@@ -77,7 +81,7 @@ CREATE TABLE gateway_hellos (
   pan_id          INTEGER,
   channel         INTEGER,
   desired         INTEGER NOT NULL,
-  dropped         INTEGER NOT NULL, -- messages that its buffer gave up, over all hellos
+  dropped         INTEGER NOT NULL, -- messages that its buffer gave up since its start
   at_ms           INTEGER NOT NULL,
   PRIMARY KEY (project_id, gateway)
 ) STRICT, WITHOUT ROWID;

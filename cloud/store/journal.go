@@ -1,0 +1,201 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"sconce"
+	"sconce/cloud/ingest"
+	"sconce/cloud/project"
+	"sconce/cloud/store/journaldb"
+	"sconce/cloud/store/sitedb"
+)
+
+// Journal returns where the messages of the gateways are kept.
+func (s *Store) Journal() ingest.Log {
+	return &journal{s.journal, s.site, sync.Pool{New: func() any { return new([]byte) }}}
+}
+
+type journal struct {
+	db      *database[*journaldb.Queries]
+	site    *database[*sitedb.Queries]
+	buffers sync.Pool // of *[]byte, for compressing
+}
+
+// Append compresses the messages (S2, a form of Snappy): what gateways say is
+// repetitive, and the cost of a commit is the bytes that it writes.
+func (j *journal) Append(ctx context.Context, b ingest.Batch) error {
+	buffer := j.buffers.Get().(*[]byte)
+	defer j.buffers.Put(buffer)
+	*buffer = s2.Encode((*buffer)[:cap(*buffer)], b.Messages)
+	return doing("appending to the journal", j.db.writing.AppendBatch(ctx, journaldb.AppendBatchParams{
+		ID: b.ID, ReceivedMs: b.Received.UnixMilli(), Count: int64(b.Count), Messages: *buffer,
+	}))
+}
+
+// Last is never behind the projector: where the journal was restored from an
+// older copy than the results, or has been emptied, its numbers go on after them.
+func (j *journal) Last(ctx context.Context) (int64, error) {
+	last, err := j.db.reading.LastBatch(ctx)
+	if err != nil {
+		return 0, doing("reading the end of the journal", err)
+	}
+	projected, err := j.site.reading.Position(ctx)
+	return max(last, projected), doing("reading the position of the projector", err)
+}
+
+// afterRows is how many batches are read at a time.
+const afterRows = 16
+
+func (j *journal) After(ctx context.Context, id int64, maxBytes int) ([]ingest.Batch, error) {
+	var batches []ingest.Batch
+	for size := 0; size <= maxBytes; {
+		rows, err := j.db.reading.BatchesAfter(ctx, journaldb.BatchesAfterParams{After: id, Max: afterRows})
+		if err != nil {
+			return nil, doing("reading the journal", err)
+		}
+		for _, r := range rows {
+			messages, err := s2.Decode(nil, r.Messages)
+			if err != nil {
+				return nil, fmt.Errorf("batch %d of the journal is damaged: %w", r.ID, err)
+			}
+			batches = append(batches, ingest.Batch{ID: r.ID, Received: momentOf(r.ReceivedMs), Count: int(r.Count), Messages: messages})
+			size += len(messages)
+			id = r.ID
+		}
+		if len(rows) < afterRows {
+			break
+		}
+	}
+	return batches, nil
+}
+
+func (j *journal) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
+	projected, err := j.site.reading.Position(ctx)
+	if err != nil {
+		return 0, doing("reading the position of the projector", err)
+	}
+	n, err := j.db.writing.DeleteBatches(ctx, journaldb.DeleteBatchesParams{
+		Projected: projected, Before: before.UnixMilli(), Max: int64(limit),
+	})
+	return int(n), doing("pruning the journal", err)
+}
+
+// Results returns where package ingest keeps what it makes from the journal.
+func (s *Store) Results() ingest.Reading { return results{s.site, s.journal} }
+
+type results struct {
+	db      *database[*sitedb.Queries]
+	journal *database[*journaldb.Queries]
+}
+
+func (r results) Position(ctx context.Context) (int64, error) {
+	n, err := r.db.reading.Position(ctx)
+	return n, doing("reading the position of the projector", err)
+}
+
+// runsAtOnce is how many runs are read at a time.
+const runsAtOnce = 500
+
+func (r results) Runs(ctx context.Context, fn func(ingest.Run)) error {
+	after := sitedb.RunsParams{Max: runsAtOnce}
+	for {
+		rows, err := r.db.reading.Runs(ctx, after)
+		if err != nil {
+			return doing("reading the continuity", err)
+		}
+		for _, row := range rows {
+			run, err := runOf(row)
+			if err != nil {
+				return err
+			}
+			fn(run)
+			after.LastMs, after.Gateway, after.Boot = row.LastMs, row.Gateway, row.Boot
+		}
+		if len(rows) < runsAtOnce {
+			return nil
+		}
+	}
+}
+
+func (r results) RunBefore(ctx context.Context, gateway sconce.EUI64, boot uint64) (ingest.Run, bool, error) {
+	row, err := r.db.reading.Run(ctx, sitedb.RunParams{Gateway: int64(gateway), Boot: int64(boot)})
+	if none(err) {
+		return ingest.Run{}, false, nil
+	}
+	if err != nil {
+		return ingest.Run{}, false, doing("reading the continuity", err)
+	}
+	run, err := runOf(row)
+	return run, err == nil, err
+}
+
+func runOf(r sitedb.Continuity) (ingest.Run, error) {
+	seen, err := ingest.ParseSequences(r.Ranges)
+	return ingest.Run{
+		Gateway: sconce.EUI64(r.Gateway), Boot: uint64(r.Boot),
+		First: momentOf(r.FirstMs), Last: momentOf(r.LastMs),
+		Received: uint64(r.Received), Duplicates: uint64(r.Duplicates), Unknown: uint64(r.Unknown), Malformed: uint64(r.Malformed),
+		Seen: seen,
+	}, err
+}
+
+func (r results) Placements(ctx context.Context) ([]ingest.Placement, error) {
+	rows, err := r.journal.reading.Placements(ctx)
+	if err != nil {
+		return nil, doing("reading placements", err)
+	}
+	all := make([]ingest.Placement, len(rows))
+	for i, row := range rows {
+		all[i] = ingest.Placement{
+			Gateway: sconce.EUI64(row.Gateway), Since: row.JournalID,
+			Assignment: project.Assignment{Project: sconce.ProjectID(row.ProjectID), Network: sconce.NetworkID(row.NetworkID)},
+		}
+	}
+	return all, nil
+}
+
+func (r results) Place(ctx context.Context, p ingest.Placement) error {
+	return doing("storing a placement", r.journal.writing.AddPlacement(ctx, journaldb.AddPlacementParams{
+		Gateway: int64(p.Gateway), JournalID: p.Since, ProjectID: string(p.Project), NetworkID: string(p.Network),
+	}))
+}
+
+func (r results) Apply(ctx context.Context, position int64, fn func(tx ingest.Tx) error) error {
+	return r.db.update(ctx, func(q *sitedb.Queries) error {
+		tx := &resultsTx{ctx: ctx, q: q}
+		if err := fn(tx); err != nil {
+			return err
+		}
+		if tx.poisoned {
+			if err := q.PrunePoison(ctx, ingest.MaxPoison); err != nil {
+				return doing("deleting old poison messages", err)
+			}
+		}
+		return doing("storing the position of the projector", q.SetPosition(ctx, position))
+	})
+}
+
+func (r results) Poisoned(ctx context.Context, limit int) ([]ingest.Poison, error) {
+	rows, err := r.db.reading.Poisons(ctx, int64(limit))
+	return mapped(rows, func(p sitedb.Poison) ingest.Poison {
+		return ingest.Poison{
+			Batch: p.JournalID, N: int(p.N), Gateway: sconce.EUI64(p.Gateway), Kind: p.Kind,
+			Received: momentOf(p.ReceivedMs), Reason: p.Reason, Payload: p.Payload,
+		}
+	}), doing("reading poison messages", err)
+}
+
+func (r results) Clear(ctx context.Context) error {
+	return r.db.update(ctx, func(q *sitedb.Queries) error {
+		return doing("deleting the results of the journal", errors.Join(
+			q.ClearContinuity(ctx), q.ClearPoison(ctx), q.ClearStates(ctx), q.ClearStages(ctx), q.ClearGatewayHellos(ctx),
+			q.ClearEvents(ctx), q.ClearReadings(ctx), q.ClearOpenReadings(ctx), q.SetPosition(ctx, 0),
+		))
+	})
+}

@@ -1,2 +1,0 @@
--- name: Ping :one
-SELECT CAST(1 AS INTEGER) AS ok;

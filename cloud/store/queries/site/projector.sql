@@ -1,0 +1,62 @@
+-- The results of the journal: their position, the account of what came, and what
+-- could not be understood.
+
+-- name: Position :one
+SELECT journal_id FROM projector WHERE id = 1;
+
+-- name: SetPosition :exec
+UPDATE projector SET journal_id = @journal_id WHERE id = 1;
+
+-- name: Runs :many
+SELECT * FROM continuity
+WHERE (last_ms, gateway, boot) > (@last_ms, @gateway, @boot)
+ORDER BY last_ms, gateway, boot
+LIMIT @max;
+
+-- name: Run :one
+SELECT * FROM continuity WHERE gateway = @gateway AND boot = @boot;
+
+-- name: SetRun :exec
+INSERT INTO continuity (gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges)
+VALUES (@gateway, @boot, @first_ms, @last_ms, @received, @duplicates, @unknown, @malformed, @highest, @missing, @ranges)
+ON CONFLICT (gateway, boot) DO UPDATE SET
+  last_ms = excluded.last_ms, received = excluded.received, duplicates = excluded.duplicates, unknown = excluded.unknown,
+  malformed = excluded.malformed, highest = excluded.highest, missing = excluded.missing, ranges = excluded.ranges;
+
+-- name: AddPoison :exec
+INSERT INTO poison (journal_id, n, gateway, kind, received_ms, reason, payload)
+VALUES (@journal_id, @n, @gateway, @kind, @received_ms, @reason, @payload);
+
+-- name: PrunePoison :exec
+DELETE FROM poison WHERE journal_id < (
+  SELECT p.journal_id FROM poison AS p
+  ORDER BY p.journal_id DESC, p.n DESC
+  LIMIT 1 OFFSET @keep
+);
+
+-- name: Poisons :many
+SELECT * FROM poison ORDER BY journal_id DESC, n DESC LIMIT @max;
+
+-- name: ClearContinuity :exec
+DELETE FROM continuity;
+
+-- name: ClearPoison :exec
+DELETE FROM poison;
+
+-- name: ClearStates :exec
+DELETE FROM device_states;
+
+-- name: ClearStages :exec
+DELETE FROM device_stages;
+
+-- name: ClearGatewayHellos :exec
+DELETE FROM gateway_hellos;
+
+-- name: ClearEvents :exec
+DELETE FROM events;
+
+-- name: ClearReadings :exec
+DELETE FROM readings;
+
+-- name: ClearOpenReadings :exec
+DELETE FROM readings_open;

@@ -1,0 +1,82 @@
+-- name: States :many
+SELECT * FROM device_states WHERE project_id = @project_id AND network_id = @network_id
+ORDER BY device;
+
+-- name: State :one
+SELECT * FROM device_states WHERE project_id = @project_id AND device = @device;
+
+-- name: SetState :exec
+INSERT INTO device_states (project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms)
+VALUES (@project_id, @device, @network_id, @at_ms, @reachable, @heard_ms, @is_on, @level, @cause, @power_w, @power_ms)
+ON CONFLICT (project_id, device) DO UPDATE SET
+  network_id = excluded.network_id, at_ms = excluded.at_ms, reachable = excluded.reachable, heard_ms = excluded.heard_ms,
+  is_on = excluded.is_on, level = excluded.level, cause = excluded.cause, power_w = excluded.power_w, power_ms = excluded.power_ms;
+
+-- name: Stages :many
+SELECT * FROM device_stages WHERE project_id = @project_id AND network_id = @network_id
+ORDER BY device;
+
+-- name: SetStage :exec
+INSERT INTO device_stages (project_id, device, network_id, desired, stage, reason, at_ms)
+VALUES (@project_id, @device, @network_id, @desired, @stage, @reason, @at_ms)
+ON CONFLICT (project_id, device) DO UPDATE SET
+  network_id = excluded.network_id, desired = excluded.desired, stage = excluded.stage, reason = excluded.reason, at_ms = excluded.at_ms;
+
+-- name: Events :many
+SELECT * FROM events WHERE project_id = @project_id AND at_ms < @before
+ORDER BY at_ms DESC, journal_id DESC, n DESC
+LIMIT @max;
+
+-- name: AddEvent :exec
+INSERT INTO events (project_id, at_ms, journal_id, n, device, kind)
+VALUES (@project_id, @at_ms, @journal_id, @n, @device, @kind);
+
+-- name: GatewayHello :one
+SELECT * FROM gateway_hellos WHERE project_id = @project_id AND gateway = @gateway;
+
+-- name: SetGatewayHello :exec
+INSERT INTO gateway_hellos (project_id, gateway, network_id, model, firmware, boot_count, extended_pan_id, pan_id, channel, desired, dropped, at_ms)
+VALUES (@project_id, @gateway, @network_id, @model, @firmware, @boot_count, @extended_pan_id, @pan_id, @channel, @desired, @dropped, @at_ms)
+ON CONFLICT (project_id, gateway) DO UPDATE SET
+  network_id = excluded.network_id, model = excluded.model, firmware = excluded.firmware, boot_count = excluded.boot_count,
+  extended_pan_id = excluded.extended_pan_id, pan_id = excluded.pan_id, channel = excluded.channel,
+  desired = excluded.desired, dropped = excluded.dropped, at_ms = excluded.at_ms;
+
+-- name: ClaimedAt :one
+SELECT claimed_ms FROM gateway_claims WHERE project_id = @project_id AND gateway = @gateway;
+
+-- name: Accounts :many
+SELECT boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing FROM continuity
+WHERE gateway = @gateway AND last_ms >= @since
+ORDER BY last_ms DESC, boot
+LIMIT @max;
+
+-- name: Horizon :many
+SELECT last_ms FROM readings
+WHERE project_id = @project_id AND device = @device AND metric = @metric AND last_ms >= @since
+ORDER BY last_ms, part
+LIMIT 1 OFFSET @n;
+
+-- name: Chunks :many
+SELECT part, minimum, maximum, sum, samples FROM readings
+WHERE project_id = @project_id AND device = @device AND metric = @metric AND last_ms >= @since AND first_ms <= @until
+ORDER BY part;
+
+-- name: AddChunk :exec
+INSERT INTO readings (project_id, device, metric, last_ms, part, first_ms, count, minimum, maximum, sum, samples)
+VALUES (@project_id, @device, @metric, @last_ms, @part, @first_ms, @count, @minimum, @maximum, @sum, @samples);
+
+-- name: OpenChunk :one
+SELECT part, samples FROM readings_open WHERE project_id = @project_id AND device = @device AND metric = @metric;
+
+-- name: SetOpenChunk :exec
+INSERT INTO readings_open (project_id, device, metric, part, samples)
+VALUES (@project_id, @device, @metric, @part, @samples)
+ON CONFLICT (project_id, device, metric) DO UPDATE SET part = excluded.part, samples = excluded.samples;
+
+-- name: Presences :many
+SELECT gateway, online, since_ms FROM gateway_presence;
+
+-- name: SetPresence :exec
+INSERT INTO gateway_presence (gateway, online, since_ms) VALUES (@gateway, @online, @since_ms)
+ON CONFLICT (gateway) DO UPDATE SET online = excluded.online, since_ms = excluded.since_ms;

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"sconce"
+	"sconce/cloud/ingest"
+	"sconce/cloud/lighting"
+	"sconce/cloud/project"
+	"sconce/cloud/store/sitedb"
+	"sconce/cloud/telemetry"
+)
+
+// resultsTx is one transaction of the projector.
+type resultsTx struct {
+	ctx      context.Context //nolint:containedctx // of the transaction, which it does not outlive
+	q        *sitedb.Queries
+	poisoned bool
+	samples  []byte // reused
+}
+
+func (t *resultsTx) SetRun(r ingest.Run) error {
+	return doing("storing the continuity", t.q.SetRun(t.ctx, sitedb.SetRunParams{
+		Gateway: int64(r.Gateway), Boot: int64(r.Boot), FirstMs: r.First.UnixMilli(), LastMs: r.Last.UnixMilli(),
+		Received: int64(r.Received), Duplicates: int64(r.Duplicates), Unknown: int64(r.Unknown), Malformed: int64(r.Malformed),
+		Highest: int64(r.Seen.Highest()), Missing: int64(r.Missing()), Ranges: r.Seen.Append(nil),
+	}))
+}
+
+func (t *resultsTx) SetAside(p ingest.Poison) error {
+	t.poisoned = true
+	return doing("setting a message aside", t.q.AddPoison(t.ctx, sitedb.AddPoisonParams{
+		JournalID: p.Batch, N: int64(p.N), Gateway: int64(p.Gateway), Kind: p.Kind,
+		ReceivedMs: p.Received.UnixMilli(), Reason: p.Reason, Payload: p.Payload,
+	}))
+}
+
+func (t *resultsTx) SetState(a project.Assignment, s telemetry.DeviceState) error {
+	return doing("storing a device state", t.q.SetState(t.ctx, sitedb.SetStateParams{
+		ProjectID: string(a.Project), Device: int64(s.Device), NetworkID: string(a.Network),
+		AtMs: optionalMs(s.At), Reachable: number(s.Reachable), HeardMs: optionalMs(s.Heard),
+		IsOn: optionalBool(s.On), Level: optionalLevel(s.Level), Cause: int64(s.Cause),
+		PowerW: s.Power, PowerMs: optionalMs(s.PowerAt),
+	}))
+}
+
+func (t *resultsTx) SetOpen(a project.Assignment, s telemetry.Series, o telemetry.Open) error {
+	t.samples = telemetry.AppendSamples(t.samples[:0], o.Samples)
+	return doing("storing readings", t.q.SetOpenChunk(t.ctx, sitedb.SetOpenChunkParams{
+		ProjectID: string(a.Project), Device: int64(s.Device), Metric: int64(s.Metric), Part: o.Part, Samples: notNil(t.samples),
+	}))
+}
+
+func (t *resultsTx) AddChunk(a project.Assignment, s telemetry.Series, c telemetry.Chunk) error {
+	t.samples = telemetry.AppendSamples(t.samples[:0], c.Samples)
+	return doing("storing a chunk of readings", t.q.AddChunk(t.ctx, sitedb.AddChunkParams{
+		ProjectID: string(a.Project), Device: int64(s.Device), Metric: int64(s.Metric),
+		FirstMs: c.First(), LastMs: c.Last(), Part: c.Part, Count: int64(len(c.Samples)),
+		Minimum: c.Min, Maximum: c.Max, Sum: c.Sum, Samples: notNil(t.samples),
+	}))
+}
+
+func (t *resultsTx) AddEvent(a project.Assignment, batch int64, n int, e telemetry.Event) error {
+	return doing("storing an event", t.q.AddEvent(t.ctx, sitedb.AddEventParams{
+		ProjectID: string(a.Project), AtMs: e.At.UnixMilli(), JournalID: batch, N: int64(n), Device: int64(e.Device), Kind: int64(e.Kind),
+	}))
+}
+
+func (t *resultsTx) SetStage(a project.Assignment, s telemetry.Stage) error {
+	return doing("storing the stage of a device", t.q.SetStage(t.ctx, sitedb.SetStageParams{
+		ProjectID: string(a.Project), Device: int64(s.Device), NetworkID: string(a.Network),
+		Desired: int64(s.Desired), Stage: int64(s.Stage), Reason: s.Reason, AtMs: s.At.UnixMilli(),
+	}))
+}
+
+func (t *resultsTx) SetGateway(a project.Assignment, g telemetry.Gateway) error {
+	p := sitedb.SetGatewayHelloParams{
+		ProjectID: string(a.Project), Gateway: int64(g.Gateway), NetworkID: string(a.Network),
+		Model: g.Model, Firmware: g.Firmware, BootCount: int64(g.BootCount),
+		Desired: int64(g.Desired), Dropped: int64(g.Dropped), AtMs: g.At.UnixMilli(),
+	}
+	if g.OnAir {
+		p.ExtendedPanID, p.PanID, p.Channel = new(int64(g.ExtendedPANID)), new(int64(g.PANID)), new(int64(g.Channel))
+	}
+	return doing("storing what a gateway said of itself", t.q.SetGatewayHello(t.ctx, p))
+}
+
+func (t *resultsTx) EndCommand(a project.Assignment, r lighting.Result) (lighting.Command, bool, error) {
+	row, err := t.q.Command(t.ctx, sitedb.CommandParams{ProjectID: string(a.Project), ID: string(r.Command)})
+	if none(err) || err == nil && row.NetworkID != string(a.Network) {
+		return lighting.Command{}, false, nil
+	}
+	if err != nil {
+		return lighting.Command{}, false, doing("reading a command", err)
+	}
+	c := commandOf(row).With(r)
+	return c, true, doing("storing the result of a command", t.endCommand(c))
+}
+
+func (t *resultsTx) endCommand(c lighting.Command) error {
+	err := t.q.ForgetOutcomes(t.ctx, sitedb.ForgetOutcomesParams{ProjectID: string(c.Project), CommandID: string(c.ID)})
+	if err != nil {
+		return err
+	}
+	for _, o := range c.Outcomes {
+		err := t.q.AddOutcome(t.ctx, sitedb.AddOutcomeParams{
+			ProjectID: string(c.Project), CommandID: string(c.ID), Device: int64(o.Device), Status: int64(o.Status),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err = t.q.EndCommand(t.ctx, sitedb.EndCommandParams{
+		ProjectID: string(c.Project), ID: string(c.ID),
+		Status: int64(c.Status), Confirmed: int64(c.Confirmed), EndedMs: optionalMs(c.Ended),
+	})
+	return err
+}
+
+func (r results) StateBefore(ctx context.Context, id sconce.ProjectID, device sconce.EUI64) (telemetry.DeviceState, error) {
+	row, err := r.db.reading.State(ctx, sitedb.StateParams{ProjectID: string(id), Device: int64(device)})
+	if none(err) {
+		return telemetry.DeviceState{}, nil
+	}
+	return stateOf(row), doing("reading a device state", err)
+}
+
+func (r results) OpenBefore(ctx context.Context, id sconce.ProjectID, s telemetry.Series) (telemetry.Open, error) {
+	return readOpen(ctx, r.db, id, s)
+}
+
+func readOpen(ctx context.Context, db *database[*sitedb.Queries], id sconce.ProjectID, s telemetry.Series) (telemetry.Open, error) {
+	row, err := db.reading.OpenChunk(ctx, sitedb.OpenChunkParams{ProjectID: string(id), Device: int64(s.Device), Metric: int64(s.Metric)})
+	if none(err) {
+		return telemetry.Open{}, nil
+	}
+	if err != nil {
+		return telemetry.Open{}, doing("reading readings", err)
+	}
+	samples, err := telemetry.ParseSamples(row.Samples)
+	return telemetry.Open{Part: row.Part, Samples: samples}, err
+}
+
+// The forms of optional values in the tables.
+
+func optionalMs(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UnixMilli())
+}
+
+func optionalMoment(ms *int64) time.Time {
+	if ms == nil {
+		return time.Time{}
+	}
+	return momentOf(*ms)
+}
+
+func number(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func optionalBool(b *bool) *int64 {
+	if b == nil {
+		return nil
+	}
+	return new(number(*b))
+}
+
+func boolOf(n *int64) *bool {
+	if n == nil {
+		return nil
+	}
+	return new(*n != 0)
+}
+
+func optionalLevel(l *sconce.Level) *int64 {
+	if l == nil {
+		return nil
+	}
+	return new(int64(*l))
+}
+
+func levelOf(n *int64) *sconce.Level {
+	if n == nil {
+		return nil
+	}
+	return new(sconce.Level(*n))
+}
+
+// notNil returns b, and for nil an empty blob: nil would be NULL.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
