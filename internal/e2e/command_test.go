@@ -80,4 +80,3 @@ func TestCommands(t *testing.T) {
 }
 
 func near(a, b float64) bool { return a-b < 0.2 && b-a < 0.2 }
-
