@@ -124,12 +124,52 @@ func TestRefuses(t *testing.T) {
 	if ind, ok := n.Receive(start, 1, bytes.Clone(plain), 1); !ok || ind.Secured {
 		t.Errorf("%+v", ind)
 	}
-	for _, h := range []Header{{Dst: 0xfffd, Src: 1, Radius: 1}, {Type: TypeCommand, Dst: 2, Src: 1, Radius: 1}} {
-		if _, ok := n.Receive(start, 1, append(AppendHeader(nil, h), 4, 0x40), 1); ok {
+	for _, h := range []Header{{Dst: 0xfffd, Src: 1, Radius: 1}, {Type: TypeCommand, Dst: 2, Src: 0, Radius: 1}} {
+		if _, ok := n.Receive(start, 0, append(AppendHeader(nil, h), 4, 0x40), 1); ok {
 			t.Errorf("%+v is accepted", h)
 		}
 	}
-	if o, ok := n.NextOutput(); ok {
+	if o, ok := n.NextOutput(); ok || n.Counters().Unsecured != 2 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// secured returns a frame with a header and security of a test's choice, under
+// the true network key.
+func secured(l *Layer, h Header, aux zigbee.Aux, payload []byte) []byte {
+	h.Secured = true
+	return l.keys[0].envelope.Secure(AppendHeader(nil, h), 0, aux, aux.Source, payload)
+}
+
+func TestRefusesUnderTheTrueKey(t *testing.T) {
+	a := newLayer(alice, 1)
+	good := zigbee.Aux{Key: zigbee.KeyNetwork, Counter: 7, HasSource: true, Source: alice}
+	for name, change := range map[string]func(*zigbee.Aux){
+		"":                   func(*zigbee.Aux) {},
+		"a link key":         func(x *zigbee.Aux) { x.Key = zigbee.KeyData },
+		"no source":          func(x *zigbee.Aux) { x.HasSource = false },
+		"source of nobody":   func(x *zigbee.Aux) { x.Source = 0 },
+		"source of oneself":  func(x *zigbee.Aux) { x.Source = bob },
+		"the last counter":   func(x *zigbee.Aux) { x.Counter = 1<<32 - 1 },
+		"another key number": func(x *zigbee.Aux) { x.KeySequence = 9 },
+	} {
+		b, aux := newLayer(bob, 2), good
+		change(&aux)
+		if _, ok := b.Receive(start, 1, secured(a, Header{Dst: 2, Src: 1, Radius: 1}, aux, []byte("x")), 1); ok != (name == "") {
+			t.Errorf("%s: %v", name, ok)
+		}
+	}
+}
+
+// A node that says another leaves is not believed.
+func TestLeaveInAnothersName(t *testing.T) {
+	a, b := newLayer(alice, 1), newLayer(bob, 2)
+	a.Learn(0xc, 3)
+	b.Receive(start, 1, send(t, a, 2, "x"), 1)
+	b.Learn(0xc, 3)
+	aux := zigbee.Aux{Key: zigbee.KeyNetwork, Counter: 700, HasSource: true, Source: alice}
+	b.Receive(start, 1, secured(a, Header{Type: TypeCommand, Dst: zigbee.BroadcastRxOn, Src: 3, Radius: 1}, aux, AppendLeave(nil, 0)), 1)
+	if o, ok := b.NextOutput(); ok || b.Counters().Refused != 1 {
 		t.Errorf("%+v", o)
 	}
 }
