@@ -321,7 +321,7 @@ func TestLightsJoinAreConfiguredAndConfirmACommand(t *testing.T) {
 }
 
 // A gateway that starts again continues its network: no light joins again, and
-// it works with the cloud away.
+// it works with the cloud away. A light whose power is cut comes back by itself.
 func TestARestartedGatewayContinuesItsNetwork(t *testing.T) {
 	s := newSite(t, 1)
 	stop := s.start()
@@ -341,6 +341,22 @@ func TestARestartedGatewayContinuesItsNetwork(t *testing.T) {
 	s.send(c)
 	if r := s.result(c.ID); len(r.Outcomes) != 1 || r.Outcomes[0].Status != wire.Confirmed {
 		t.Errorf("result %+v", r)
+	}
+
+	for _, on := range []bool{false, true} {
+		if err := s.building.SetPower(lightAddress(0), on); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for restarted := false; !restarted; {
+		if e, ok := s.next().(wire.Events); ok {
+			restarted = e.Events[0].Device == lightAddress(0) && e.Events[0].Kind == wire.EventRestarted
+		}
+	}
+	again := s.dim(2, 200)
+	s.send(again)
+	if r := s.result(again.ID); len(r.Outcomes) != 1 || r.Outcomes[0].Status != wire.Confirmed {
+		t.Errorf("result %+v after the light's power came back", r)
 	}
 }
 

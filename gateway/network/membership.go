@@ -139,8 +139,9 @@ func (n *Network) joined(now time.Time, d *device) {
 	n.stage(d)
 }
 
-// settleTime is how long after joining an announcement still belongs to it.
-const settleTime = 30 * time.Second
+// settleTime is how long after joining an announcement still belongs to it:
+// devices send theirs before they have exchanged their key, and some once more.
+const settleTime = 3 * time.Second
 
 // announced says that a device has begun to speak on the network: as a part of
 // joining, or because it has had power again.
