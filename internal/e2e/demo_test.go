@@ -171,3 +171,23 @@ func TestWrongConfiguration(t *testing.T) {
 		}
 	}
 }
+
+// TestExampleConfigurations holds docs to what the programs read: there may be
+// complaints about files of other machines, and about nothing else.
+func TestExampleConfigurations(t *testing.T) {
+	built, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][]string{
+		{built.Sconce, "cloud", "--check", "--config", "../../docs/cloud.yaml"},
+		{built.Gateway, "--check", "--config", "../../docs/gateway.yaml"},
+	} {
+		out, err := exec.Command(c[0], c[1:]...).CombinedOutput()
+		for line := range strings.Lines(string(out)) {
+			if !strings.Contains(line, "no such file") {
+				t.Errorf("%v: %v: %s", c[1:], err, line)
+			}
+		}
+	}
+}
