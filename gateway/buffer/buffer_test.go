@@ -131,7 +131,7 @@ func TestBufferProperties(t *testing.T) {
 			},
 			"remove": func(t *rapid.T) {
 				if len(m.taken) == 0 {
-					t.Skip("nothing is on its way")
+					return
 				}
 				i := rapid.IntRange(0, len(m.taken)-1).Draw(t, "which")
 				if !b.Remove(m.taken[i]) {
