@@ -48,8 +48,6 @@ type commands struct {
 	recent []sconce.CommandID
 }
 
-func newCommands() commands { return commands{} }
-
 // command is one command under way.
 type command struct {
 	id       sconce.CommandID

@@ -26,10 +26,9 @@ func fromZCL(z uint8) sconce.Level {
 
 // light is what a light has said of itself.
 type light struct {
-	on      confirmed[bool]
-	level   confirmed[uint8] // of the cluster library
-	cause   sconce.Cause     // of the last change of on or level
-	changed time.Time        // of cause
+	on    confirmed[bool]
+	level confirmed[uint8] // of the cluster library
+	cause sconce.Cause     // of the last change of on or level
 
 	restarted time.Time // when the light last announced itself
 	task      *task     // the command that it is carrying out
@@ -132,7 +131,7 @@ func (n *Network) attribute(now time.Time, d *device, cluster, id uint16, v zcl.
 // take notes a confirmed value, what made it change, and whether it ends a command.
 func take[T comparable](n *Network, now time.Time, d *device, c *confirmed[T], v T) {
 	if c.known() && c.value != v {
-		d.light.cause, d.light.changed = d.light.causeNow(now), now
+		d.light.cause = d.light.causeNow(now)
 	}
 	if !c.known() || c.value != v {
 		n.out.touch(d)

@@ -100,7 +100,6 @@ func (n *Network) expel(now time.Time, e zigbee.EUI64) {
 	if err := n.cfg.Node.Remove(now, e); err != nil {
 		n.cfg.Log.Warn("a device could not be told to leave", "device", e, "err", err)
 	}
-	n.removal[e] = true
 	if n.joining.recheck == nil {
 		n.joining.recheck = n.timers.at(now.Add(removalRetry), func(now time.Time) {
 			n.joining.recheck = nil
@@ -163,7 +162,6 @@ func (n *Network) announced(now time.Time, e zigbee.EUI64) {
 // left says that a device is no longer on the network.
 func (n *Network) left(now time.Time, e zigbee.EUI64) {
 	n.out.event(now, e, wire.EventLeft)
-	delete(n.removal, e)
 	d, ok := n.devices[e]
 	if !ok || !d.joined {
 		return

@@ -51,7 +51,6 @@ type Network struct {
 	cfg     Config
 	version uint64 // of the desired state, 0 for none
 	devices map[zigbee.EUI64]*device
-	removal map[zigbee.EUI64]bool // told to leave, and not gone yet
 
 	timers   timers
 	exchange exchanges
@@ -85,9 +84,7 @@ func New(cfg Config, now time.Time, from Snapshot) *Network {
 	n := &Network{
 		cfg:      cfg,
 		devices:  map[zigbee.EUI64]*device{},
-		removal:  map[zigbee.EUI64]bool{},
 		exchange: newExchanges(),
-		commands: newCommands(),
 	}
 	records := map[sconce.EUI64]Record{}
 	for _, r := range from.Records {
