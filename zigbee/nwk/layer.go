@@ -74,7 +74,7 @@ type Layer struct {
 	net    Network
 	keys   [2]key
 	active int
-	former key // the active one of the network that was left
+	former [zigbee.KeySize]byte // fingerprint of the active one of the network that was left
 
 	counter uint32 // the next outgoing frame counter
 	held    bool   // a frame waits for covered to rise
@@ -119,23 +119,33 @@ func (l *Layer) SetKey(seq uint8, k zigbee.NetworkKey) {
 		}
 		l.active = 1 - l.active
 	}
-	again := l.former.seq == seq && l.former.key.Equal(k)
+	again := l.former == fingerprint(seq, k)
 	l.keys[l.active] = key{envelope: zigbee.NewEnvelope(k), key: k, seq: seq}
 	for _, n := range l.nodes {
 		if !again {
 			n.next[l.active] = 0
 		}
 	}
-	l.former = key{}
+	l.former = [zigbee.KeySize]byte{}
 }
 
-// Former says which network key the peers' counters belong to while the node is
-// in no network.
-func (l *Layer) Former(seq uint8, k zigbee.NetworkKey) { l.former = key{key: k, seq: seq} }
+// Fingerprint names the network key that the incoming frame counters belong to,
+// and does not give it away: the active one, or that of the network that was left.
+// It is zero when there was none.
+func (l *Layer) Fingerprint() [zigbee.KeySize]byte {
+	if k := &l.keys[l.active]; k.envelope != nil {
+		return fingerprint(k.seq, k.key)
+	}
+	return l.former
+}
 
-// FormerKey returns the last network key of the network that was left, a zero key
-// for none.
-func (l *Layer) FormerKey() (uint8, zigbee.NetworkKey) { return l.former.seq, l.former.key }
+// RestoreFingerprint takes back what [Layer.Fingerprint] gave, on a node that is in
+// no network: should it come to that key again, the counters of its peers count.
+func (l *Layer) RestoreFingerprint(f [zigbee.KeySize]byte) { l.former = f }
+
+func fingerprint(seq uint8, k zigbee.NetworkKey) [zigbee.KeySize]byte {
+	return zigbee.KeyedHash(k.Bytes(), []byte{'f', seq})
+}
 
 // Key returns the active network key and its sequence number, and false when
 // there is none: the node is not authenticated.
@@ -154,9 +164,7 @@ func (l *Layer) Leave() {
 	for i := range l.queue {
 		l.finish(&l.queue[i], false)
 	}
-	if k := l.keys[l.active]; k.envelope != nil {
-		l.former = k
-	}
+	l.former = l.Fingerprint()
 	l.net, l.keys = Network{}, [2]key{}
 	for _, n := range l.nodes {
 		n.short, n.router, n.cost = zigbee.Unassigned, time.Time{}, 0

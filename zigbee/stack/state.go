@@ -55,20 +55,21 @@ type State struct {
 	_        [0]func()
 	revision uint64
 
-	role       Role
-	phase      phase
-	channel    uint8
-	network    nwk.Network
-	tc         zigbee.EUI64
-	keySeq     uint8
-	key        zigbee.NetworkKey
-	nwkCounter uint32
-	apsCounter uint32
-	peers      []nwk.Peer
-	keys       []aps.KeyInfo
-	groups     []membership
-	bindings   []Binding
-	devices    []device
+	role        Role
+	phase       phase
+	channel     uint8
+	network     nwk.Network
+	tc          zigbee.EUI64
+	keySeq      uint8
+	key         zigbee.NetworkKey
+	fingerprint [zigbee.KeySize]byte // of the key that the peers' counters belong to
+	nwkCounter  uint32
+	apsCounter  uint32
+	peers       []nwk.Peer
+	keys        []aps.KeyInfo
+	groups      []membership
+	bindings    []Binding
+	devices     []device
 }
 
 type membership struct {
@@ -99,10 +100,8 @@ func (n *Node) State() State {
 		s.phase, s.network, s.channel, s.tc = stopped, nwk.Network{}, 0, 0
 		s.keys = slices.DeleteFunc(s.keys, func(k aps.KeyInfo) bool { return k.Device == aps.AnyDevice })
 	}
-	var inUse bool
-	if s.keySeq, s.key, inUse = n.nwk.Key(); !inUse {
-		s.keySeq, s.key = n.nwk.FormerKey()
-	}
+	s.keySeq, s.key, _ = n.nwk.Key()
+	s.fingerprint = n.nwk.Fingerprint()
 	for _, e := range n.cfg.Endpoints {
 		for _, g := range n.aps.Groups(e.Endpoint) {
 			s.groups = append(s.groups, membership{e.Endpoint, g})
@@ -158,7 +157,7 @@ func (n *Node) restore(s *State) error {
 		for _, p := range s.peers {
 			n.nwk.RestorePeer(p)
 		}
-		n.nwk.Former(s.keySeq, s.key)
+		n.nwk.RestoreFingerprint(s.fingerprint)
 		return nil
 	}
 	n.nwk.SetNetwork(s.network)
@@ -213,6 +212,7 @@ func (s State) Append(b []byte) []byte {
 	b = le.AppendUint64(b, uint64(s.tc))
 	k := s.key.Bytes()
 	b = append(append(b, s.keySeq), k[:]...)
+	b = append(b, s.fingerprint[:]...)
 	b = le.AppendUint32(b, s.nwkCounter)
 	b = le.AppendUint32(b, s.apsCounter)
 	b = le.AppendUint16(b, uint16(len(s.peers)))
@@ -268,6 +268,7 @@ func ParseState(b []byte) (State, error) {
 	}
 	s.tc = r.eui64()
 	s.keySeq, s.key = r.u8(), zigbee.NewNetworkKey(r.key())
+	s.fingerprint = r.key()
 	s.nwkCounter, s.apsCounter = r.u32(), r.u32()
 	for range r.count(nwk.MaxNodes) {
 		s.peers = append(s.peers, nwk.Peer{EUI64: r.eui64(), Short: zigbee.ShortAddr(r.u16()), Next: r.u32()})
@@ -301,7 +302,7 @@ func (s *State) valid() bool {
 	inNetwork := s.phase == up || s.phase == joined && s.role == Router
 	channel := s.channel >= zigbee.MinChannel && s.channel <= zigbee.MaxChannel
 	return (s.role == Coordinator || s.role == Router) &&
-		(inNetwork && channel && !s.key.IsZero() || s.phase == stopped) &&
+		(inNetwork && channel && !s.key.IsZero() || s.phase == stopped && s.key.IsZero()) &&
 		slices.IsSortedFunc(s.devices, func(a, b device) int { return cmp.Compare(a.eui64, b.eui64) })
 }
 

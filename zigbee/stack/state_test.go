@@ -210,6 +210,37 @@ func TestStateSurvivesItsForm(t *testing.T) {
 	}
 }
 
+// A lamp that left keeps no key of the network, and yet no old frame counts when
+// it comes back to the same key.
+func TestLeavingForgetsTheKey(t *testing.T) {
+	m := newMedium(t, 1)
+	tc, lamps := joinAll(m, 1)
+	_, key, _ := tc.nwk.Key()
+	tc.PermitJoin(m.now, 0)
+	sent := len(m.sent)
+	if err := tc.send(DataRequest{Dst: zigbee.BroadcastRxOn, SrcEndpoint: 1, DstEndpoint: 1, Profile: 0x0104, Payload: []byte{1}}); err != nil {
+		t.Fatal(err)
+	}
+	old := m.sent[sent].frame
+	lamps[0].Leave(m.now)
+	m.run(time.Second, nil)
+	state := lamps[0].State()
+	raw := key.Bytes()
+	if bytes.Contains(state.Append(nil), raw[:]) {
+		t.Error("the state of a lamp without a network holds the key")
+	}
+	lamps[0].restart(&state)
+	tc.PermitJoin(m.now, time.Hour)
+	m.run(5*time.Minute, lamps[0].isUp)
+	lamps[0].events = nil
+	lamps[0].Receive(m.now, old, 200)
+	lamps[0].drain()
+	if len(eventsOf[DataIndication](lamps[0])) != 0 {
+		t.Error("a frame from before is accepted")
+	}
+	m.checkCounters()
+}
+
 func TestStatePrintsRedacted(t *testing.T) {
 	m := newMedium(t, 1)
 	tc, _ := joinAll(m, 1)
