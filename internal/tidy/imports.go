@@ -58,7 +58,7 @@ var layers = []layer{
 	{"sconce/cloud/vault", false, []string{root}},
 	{"sconce/cloud/registry", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/project"}},
 	{"sconce/cloud/telemetry", false, []string{root, "sconce/cloud/project"}},
-	{"sconce/cloud/lighting", false, []string{root, "sconce/wire", "sconce/cloud/project"}},
+	{"sconce/cloud/lighting", false, []string{root, "sconce/wire", "sconce/cloud/project", "sconce/cloud/vault"}},
 	{"sconce/cloud/edge", false, []string{root, "sconce/wire", "sconce/mqtt"}},
 	{"sconce/cloud/ingest", false, slices.Concat([]string{root, "sconce/wire"}, capabilities)},
 	{"sconce/cloud/api", false, slices.Concat([]string{root, "sconce/wire"}, capabilities)},
