@@ -141,7 +141,7 @@ func decodeHash(text string) (iterations int, salt, key []byte, err error) {
 		if err == nil {
 			key, err = base64.RawStdEncoding.Strict().DecodeString(part[3])
 		}
-		if err == nil && iterations > 0 && len(salt) >= saltLength && len(key) == hashLength {
+		if err == nil && iterations > 0 && len(salt) >= saltLength && len(key) == hashLength && encodeHash(iterations, salt, key) == text {
 			return iterations, salt, key, nil
 		}
 	}

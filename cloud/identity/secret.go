@@ -60,6 +60,9 @@ func ParseToken(text string) (Token, error) {
 		return Token{}, errNotSignedIn()
 	}
 	copy(t.bytes[:], b)
+	if t.Reveal() != text { // base64 reads over line breaks
+		return Token{}, errNotSignedIn()
+	}
 	return t, nil
 }
 
