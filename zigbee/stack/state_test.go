@@ -231,13 +231,14 @@ func TestLeavingForgetsTheKey(t *testing.T) {
 	}
 	lamps[0].restart(&state)
 	tc.PermitJoin(m.now, time.Hour)
-	m.run(5*time.Minute, lamps[0].isUp)
 	lamps[0].events = nil
+	m.run(5*time.Minute, func() bool { return lamps[0].phase == joined })
 	lamps[0].Receive(m.now, old, 200)
 	lamps[0].drain()
-	if len(eventsOf[DataIndication](lamps[0])) != 0 {
+	if len(eventsOf[DataIndication](lamps[0])) != 0 || lamps[0].Counters().NWK.Replayed != 1 {
 		t.Error("a frame from before is accepted")
 	}
+	m.run(5*time.Minute, lamps[0].isUp)
 	m.checkCounters()
 }
 
