@@ -237,13 +237,13 @@ func (j *Journal) swap() *batch {
 	return b
 }
 
-// write commits a batch. One that nothing waits for, or that came while the log
-// was away, has no messages.
+// write commits a batch, also when ctx ends meanwhile. One that came while the log
+// was away has no messages.
 func (j *Journal) write(ctx context.Context, b *batch) error {
 	if b.count == 0 {
 		return nil
 	}
-	err := j.log.Append(ctx, Batch{ID: j.last + 1, Received: time.Now(), Count: b.count, Messages: b.messages})
+	err := j.log.Append(context.WithoutCancel(ctx), Batch{ID: j.last + 1, Received: time.Now(), Count: b.count, Messages: b.messages})
 	if err != nil {
 		return err
 	}

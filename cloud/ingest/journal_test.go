@@ -22,7 +22,8 @@ type heldLog struct {
 
 	mu      sync.Mutex
 	batches []ingest.Batch
-	broken  error // of every read
+	broken  error         // of every read
+	reading chan struct{} // when set, a read of the end sends to it twice: as it begins and to go on
 }
 
 // errHalfway says that a commit failed after it had become durable.
@@ -46,6 +47,10 @@ func (l *heldLog) Append(ctx context.Context, b ingest.Batch) error {
 }
 
 func (l *heldLog) Last(context.Context) (int64, error) {
+	if l.reading != nil {
+		l.reading <- struct{}{}
+		l.reading <- struct{}{}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return int64(len(l.batches)), l.broken
@@ -212,6 +217,28 @@ func TestFailedCommitAcknowledgesNothing(t *testing.T) {
 		if st := s.j.Stats(); st.Away || st.Duplicates != 1 {
 			t.Errorf("stats say %+v; only the copy of 1 before the failure was a duplicate", st)
 		}
+	})
+}
+
+// What comes while the journal looks for where it stands is not in its next batch,
+// and must not be acknowledged with it.
+func TestMessageDuringTheRecoveryIsRefused(t *testing.T) {
+	runJournal(t, func(l *heldLog, s *sender) {
+		s.send(1)
+		<-l.begun
+		l.reading = make(chan struct{})
+		l.let <- errors.New("no space on the disk")
+		<-l.reading
+		s.send(2)
+		<-l.reading
+		synctest.Wait()
+		s.want(2, ingest.ErrAway)
+		s.send(3)
+		wantBatch(t, <-l.begun, 3)
+		l.let <- nil
+		synctest.Wait()
+		s.want(3, nil)
+		s.want(2, ingest.ErrAway)
 	})
 }
 

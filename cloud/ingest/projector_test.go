@@ -267,7 +267,7 @@ func TestFailedTransactionLeavesNothing(t *testing.T) {
 	}
 	in.project()
 	got := in.tables()
-	if len(got.Runs) != 1 || got.Runs[0].Received != 1 || len(in.told.states) != 1 || len(got.Open[telemetry.Series{Device: light, Metric: sconce.ActivePower}].Samples) != 1 {
+	if len(got.Runs) != 1 || got.Runs[0].Received != 1 || got.Runs[0].Duplicates != 0 || len(in.told.states) != 1 || len(got.Open[telemetry.Series{Device: light, Metric: sconce.ActivePower}].Samples) != 1 {
 		t.Errorf("after the second attempt there is %+v, announced %v", got, in.told.states)
 	}
 }
