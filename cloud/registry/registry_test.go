@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -217,60 +218,75 @@ func TestRevoke(t *testing.T) {
 // memory is a store of the registry that another process changes.
 type memory struct {
 	registry.Store
+	mu       sync.Mutex
 	version  int64
 	gateways []registry.Identity
 	err      error
 }
 
-func (m *memory) Version(context.Context) (int64, error) { return m.version, m.err }
+func (m *memory) Version(context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.version, m.err
+}
 
 func (m *memory) Gateways(context.Context) ([]registry.Identity, int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return slices.Clone(m.gateways), m.version, m.err
+}
+
+// change is what the other process does. A nil err is a store that can be read.
+func (m *memory) change(err error, gateways ...registry.Identity) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.version, m.err, m.gateways = m.version+1, err, gateways
 }
 
 func TestWatchSeesWhatAnotherProcessDid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cert := newCertificate(t, gateway.String())
-		store := &memory{version: 1}
+		valid := registry.Identity{Device: gateway, CertificateSHA256: sha256.Sum256(cert.Raw)}
+		revoked := valid
+		revoked.Revoked = start
+		store := &memory{}
 		s, err := registry.New(t.Context(), store, time.Now, slog.New(slog.DiscardHandler), func(sconce.EUI64) {})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		var ended []sconce.EUI64
+		ended := make(chan []sconce.EUI64, 10)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			s.Watch(ctx, func(revoked []sconce.EUI64) { ended = slices.Clone(revoked) })
+			s.Watch(ctx, func(revoked []sconce.EUI64) { ended <- revoked })
 		}()
 		step := func() {
 			<-time.After(registry.RefreshEvery) // virtual time
 			synctest.Wait()
 		}
 
-		store.version, store.gateways = 2, []registry.Identity{{Device: gateway, CertificateSHA256: sha256.Sum256(cert.Raw)}}
+		store.change(nil, valid)
 		step()
-		if _, err := s.Authenticate(ctx, cert); err != nil || ended != nil {
-			t.Errorf("after an import: %v, ended %v", err, ended)
+		if _, err := s.Authenticate(ctx, cert); err != nil || len(ended) != 0 {
+			t.Errorf("after an import: %v, %d calls to end", err, len(ended))
 		}
 
-		store.err = context.DeadlineExceeded
+		store.change(context.DeadlineExceeded, revoked)
 		step()
 		if _, err := s.Authenticate(ctx, cert); err != nil {
 			t.Errorf("while the store is away: %v", err)
 		}
 
-		store.err, store.version, store.gateways[0].Revoked = nil, 3, time.Now()
-		step()
-		if _, err := s.Authenticate(ctx, cert); err == nil {
-			t.Error("the revoked gateway is admitted")
-		}
-		for range 2 { // again and again, for a connection that was just being made
-			if !slices.Equal(ended, []sconce.EUI64{gateway}) {
-				t.Errorf("ended %v", ended)
-			}
-			ended = nil
+		store.change(nil, revoked)
+		for range 3 { // again and again, for a connection that was just being made
 			step()
+			if _, err := s.Authenticate(ctx, cert); err == nil {
+				t.Error("the revoked gateway is admitted")
+			}
+			if len(ended) != 1 || !slices.Equal(<-ended, []sconce.EUI64{gateway}) {
+				t.Error("the revoked gateway was not to be ended")
+			}
 		}
 		cancel()
 		<-done
