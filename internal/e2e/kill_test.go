@@ -70,23 +70,28 @@ func TestKill9(t *testing.T) {
 // moreGateways issues identities for gateways and lets the cloud know them.
 func (s *system) moreGateways(n int) []*factory.Identity {
 	s.t.Helper()
-	authority, err := factory.Open(filepath.Dir(s.Records()))
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	ids := make([]*factory.Identity, n)
 	for i := range ids {
-		ids[i], err = authority.Issue(factory.Request{
-			EUI64: 0x5ec0ce0000020000 + sconce.EUI64(i), Kind: sconce.Gateway, Model: "SG-1", Serial: fmt.Sprintf("T-%d", i), ApprovedBy: "test",
-		}, time.Now())
-		if err != nil {
-			s.t.Fatal(err)
-		}
+		ids[i] = s.newIdentity(sconce.Gateway, 0x5ec0ce0000020000+sconce.EUI64(i), fmt.Sprintf("T-%d", i))
 	}
 	if err := s.Initialise(s.t.Context(), s.programs); err != nil {
 		s.t.Fatal(err)
 	}
 	return ids
+}
+
+// newIdentity issues an identity that the cloud does not know yet.
+func (s *system) newIdentity(kind sconce.DeviceKind, eui sconce.EUI64, serial string) *factory.Identity {
+	s.t.Helper()
+	authority, err := factory.Open(filepath.Dir(s.Records()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	id, err := authority.Issue(factory.Request{EUI64: eui, Kind: kind, Model: "T-1", Serial: serial, ApprovedBy: "test"}, time.Now())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return id
 }
 
 // claim gives each gateway a network of the project with one light in it.
@@ -100,29 +105,13 @@ func (s *system) claim(ids []*factory.Identity) []*sender {
 		}
 		s.post(path+"/networks", map[string]any{"name": fmt.Sprintf("Network %d", i)}, &network)
 		s.post(path+"/gateways", map[string]any{"eui64": id.Record.EUI64, "claim_code": id.ClaimCode.Reveal(), "network_id": network.ID}, nil)
-		light := s.newLight(i)
+		light := s.newIdentity(sconce.Luminaire, 0x5ec0ce0000030000+sconce.EUI64(i), fmt.Sprintf("TL-%d", i))
 		s.post(path+"/devices", map[string]any{
 			"network_id": network.ID, "eui64": light.Record.EUI64, "install_code": light.InstallCode.Label(), "position_name": "Light", "groups": []string{},
 		}, nil)
 		senders = append(senders, &sender{system: s, id: id, light: light.Record.EUI64, boot: uint64(1000 + i)})
 	}
 	return senders
-}
-
-// newLight issues a light that only its label brings into the project.
-func (s *system) newLight(i int) *factory.Identity {
-	s.t.Helper()
-	authority, err := factory.Open(filepath.Dir(s.Records()))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	id, err := authority.Issue(factory.Request{
-		EUI64: 0x5ec0ce0000030000 + sconce.EUI64(i), Kind: sconce.Luminaire, Model: "SL-1", Serial: fmt.Sprintf("TL-%d", i), ApprovedBy: "test",
-	}, time.Now())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return id
 }
 
 func (s *system) post(path string, in, out any) {

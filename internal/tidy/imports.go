@@ -66,6 +66,7 @@ var layers = []layer{
 	{"sconce/app", false, nil},
 	{"sconce/internal/config", false, nil},
 	{"sconce/internal/tshark", false, nil},
+	{"sconce/internal/mosquitto", false, nil},
 	{"sconce/internal/mqttload", false, nil},
 	{"sconce/internal/installation", false, []string{root, "sconce/factory"}},
 	{"sconce/internal/tidy", false, nil},

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -66,9 +67,12 @@ func TestImports(t *testing.T) {
 			}
 		}
 		// A test may use what its package may, the simulator, and the helpers for
-		// tests; it may not make the cloud know Zigbee or the gateway know the cloud.
+		// tests; one of the cloud may use the rest of the cloud, so that capabilities are
+		// tested on the real store. It may not make the cloud know Zigbee or the gateway
+		// know the cloud.
 		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
-			if helper := matches("sconce/internal/...", imported) || matches("sconce/sim", imported) || strings.HasSuffix(imported, "test"); !helper && imported != p.ImportPath {
+			if helper := matches("sconce/internal/...", imported) || matches("sconce/sim", imported) || strings.HasSuffix(imported, "test") ||
+				matches("sconce/cloud/...", p.ImportPath) && matches("sconce/cloud/...", imported); !helper && imported != p.ImportPath {
 				if fault := importFault(p.ImportPath, imported); fault != "" {
 					t.Error("in a test: " + fault)
 				}
@@ -218,6 +222,33 @@ func TestCodeFaults(t *testing.T) {
 	} {
 		if got := codeFaults(t, "x.go", []byte("package x\n"+c.code), c.test, c.pure); len(got) != c.faults {
 			t.Errorf("%s (test %v, pure %v): %q", c.code, c.test, c.pure, got)
+		}
+	}
+}
+
+// TestSecurityNamesItsTests holds the threat model to tests that exist.
+func TestSecurityNamesItsTests(t *testing.T) {
+	text, err := os.ReadFile("../../SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code strings.Builder
+	for _, p := range packages(t) {
+		for _, name := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
+			b, err := os.ReadFile(p.path(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			code.Write(b)
+		}
+	}
+	names := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1)
+	if len(names) < 50 {
+		t.Errorf("only %d tests are named", len(names))
+	}
+	for _, n := range names {
+		if !strings.Contains(code.String(), "func "+n[1]+"(t *testing.T)") {
+			t.Errorf("SECURITY.md names %s, which is not there", n[1])
 		}
 	}
 }
