@@ -26,10 +26,10 @@ type Config struct {
 	Addr    string                       // host and port to connect to
 	TLS     func(client int) *tls.Config // of each client, with its certificate; nil for plain TCP
 	Clients int
-	Window  int // messages of a client that wait for their PUBACK, 1 to 65,535
-	// Message returns the topic of a client, and appends the payload of its n-th
-	// message, from 0, to b.
+	Window  int  // messages of a client that wait for their PUBACK, 1 to 65,535
+	Single  bool // write each message by itself, and not as many at once as there is room for
 	Topic   func(client int) string
+	// Payload appends the payload of a client's n-th message, from 0, to b.
 	Payload func(b []byte, client int, n uint64) []byte
 }
 
@@ -188,6 +188,12 @@ func (c *client) fill(now time.Time) error {
 		c.out = append(c.out, c.head...)
 		c.out = append(c.out, byte(id>>8), byte(id), 0)
 		c.out = append(c.out, c.payload...)
+		if c.cfg.Single {
+			if _, err := c.nc.Write(c.out); err != nil {
+				return err
+			}
+			c.out = c.out[:0]
+		}
 	}
 	if len(c.out) == 0 {
 		return nil
