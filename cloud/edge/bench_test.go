@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ type job struct {
 	Keys    [][]byte
 	Clients int
 	Window  int
+	Single  bool
 	For     time.Duration // publish for so long; 0: stay connected until stdin ends
 }
 
@@ -64,7 +66,7 @@ func work(path string) error {
 	roots := x509.NewCertPool()
 	roots.AddCert(root)
 	cfg := mqttload.Config{
-		Addr: j.Addr, Clients: j.Clients, Window: j.Window,
+		Addr: j.Addr, Clients: j.Clients, Window: j.Window, Single: j.Single,
 		Topic: func(i int) string { return "g/" + sconce.EUI64(gw1+uint64(i)).String() + "/up/readings" },
 		Payload: func(b []byte, _ int, n uint64) []byte {
 			return fmt.Appendf(b, "%0200d", n)
@@ -192,12 +194,67 @@ func unlimited(c *edge.Config, _ *fixture) {
 	c.Limits.AddressRate, c.Limits.AddressBurst = 1e6, 1e6
 }
 
+// committing is an intake that has everything durable every two milliseconds, as
+// a journal does that commits in groups.
+type committing struct {
+	mu      sync.Mutex
+	waiting []waiting
+	stop    chan struct{}
+}
+
+type waiting struct {
+	token uint64
+	done  func(uint64, error)
+}
+
+func (c *committing) Accept(_ sconce.EUI64, _ string, _ []byte, token uint64, done func(uint64, error)) {
+	c.mu.Lock()
+	c.waiting = append(c.waiting, waiting{token, done})
+	c.mu.Unlock()
+}
+
+func (c *committing) run() {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	var batch []waiting
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-tick.C:
+		}
+		c.mu.Lock()
+		batch, c.waiting = c.waiting, batch[:0]
+		c.mu.Unlock()
+		for _, w := range batch {
+			w.done(w.token, nil)
+		}
+	}
+}
+
 // BenchmarkPublishQoS1 measures the server's CPU for a message of 200 bytes from
-// one of 50 clients with 20 under way, up to its PUBACK, over mutual TLS 1.3.
+// one of 50 clients with 20 under way, up to its PUBACK, over mutual TLS 1.3:
+// durable at once or in groups, and written by the clients as many at a time as
+// they can or each in a TLS record of its own.
 func BenchmarkPublishQoS1(b *testing.B) {
+	for name, c := range map[string]struct{ groups, single bool }{
+		"at-once": {false, false}, "in-groups": {true, false}, "at-once/single-records": {false, true}, "in-groups/single-records": {true, true},
+	} {
+		b.Run(name, func(b *testing.B) { publishQoS1(b, c.groups, c.single) })
+	}
+}
+
+func publishQoS1(b *testing.B, groups, single bool) {
 	for b.Loop() {
-		f := start(b, unlimited)
-		c := hire(b, f, job{Addr: f.addr, Host: "mq." + domain, Clients: 50, Window: 20, For: 3 * time.Second})
+		f := start(b, unlimited, func(c *edge.Config, _ *fixture) {
+			if groups {
+				journal := &committing{stop: make(chan struct{})}
+				go journal.run()
+				b.Cleanup(func() { close(journal.stop) })
+				c.Intake = journal
+			}
+		})
+		c := hire(b, f, job{Addr: f.addr, Host: "mq." + domain, Clients: 50, Window: 20, Single: single, For: 2 * time.Second})
 		before, begun := cpu(), f.Stats().Acknowledged
 		fmt.Fprint(c.stdin, "g")
 		var r mqttload.Result

@@ -162,10 +162,10 @@ func (s *Server) ServePlain(ln net.Listener) error {
 }
 
 // Disconnect ends the connections of gateways, if they have one, with a reason
-// that MQTT 5.0 clients are told, and forgets their sessions. It does not block, and does no harm when
-// repeated: the wiring calls it with every gateway that the registry says is
-// revoked, again and again, so that a connection that was just being made
-// when its gateway was revoked ends at the next call.
+// that MQTT 5.0 clients are told, and forgets their sessions. It does not block,
+// and does no harm when repeated: the wiring calls it with every gateway that the
+// registry says is revoked, at least every two seconds, so that a connection that
+// was just being made when its gateway was revoked ends at the next call.
 func (s *Server) Disconnect(gateways []sconce.EUI64, r mqtt.Reason) {
 	now := time.Now()
 	for _, g := range gateways {
@@ -181,10 +181,10 @@ type PublishOptions struct {
 }
 
 // Publish sends a message to all subscribers of a topic, and returns how many
-// there are: sessions that are away count when they will get it later. It does
-// not block. The payload is copied. An error is a [sconce.Invalid] for a
-// topic that is none, and a [sconce.TooMany] when the retained store is full;
-// then nothing was sent.
+// there are: a session that is away counts when it will get the message later,
+// which needs QoS 1. It does not block. The payload is copied. An error is a
+// [sconce.Invalid] for a topic that is none, and a [sconce.TooMany] when the
+// retained store is full; then nothing was sent.
 func (s *Server) Publish(topic string, payload []byte, o PublishOptions) (subscribers int, err error) {
 	if !mqtt.ValidTopic(topic) || o.QoS > 1 {
 		return 0, sconce.Errorf(sconce.Invalid, "publishing to %q at QoS %d: expected a topic name without wildcards, and QoS 0 or 1", topic, o.QoS)

@@ -236,7 +236,7 @@ func (h *hub) unsubscribe(c *conn, p *mqtt.Unsubscribe) {
 	c.eng.Unsubscribed(p, func(filter string) { h.tree.Remove(filter, c.entry) })
 }
 
-// publish routes a message, and returns how many sessions it was for; false when
+// publish routes a message, and returns how many sessions took it; false when
 // it is to be retained and there is no room. from is the client that published
 // it, nil for the cloud.
 func (h *hub) publish(now time.Time, m *mqtt.Message, from *entry) (int, bool) {
@@ -253,9 +253,11 @@ func (h *hub) publish(now time.Time, m *mqtt.Message, from *entry) (int, bool) {
 			h.find(e, g)
 		}
 	})
-	n := len(h.found)
+	n := 0
 	for i := range h.found {
-		h.deliver(&h.found[i], m)
+		if h.deliver(&h.found[i], m) {
+			n++
+		}
 		h.found[i] = found{}
 	}
 	return n, true
@@ -278,23 +280,23 @@ func (h *hub) find(e *entry, g mqtt.Grant) {
 	}
 }
 
-func (h *hub) deliver(f *found, m *mqtt.Message) {
+// deliver reports whether the subscriber has the message or will have it later.
+func (h *hub) deliver(f *found, m *mqtt.Message) bool {
 	c := f.entry.conn
 	if c == nil {
-		if f.entry.session != nil {
-			f.entry.session.Enqueue(m, f.grant, f.ids, false)
-		}
-		return
+		f.entry.session.Enqueue(m, f.grant, f.ids, false)
+		return min(m.QoS, f.grant.QoS) > 0
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.eng.Session().Enqueue(m, f.grant, f.ids, false) {
 		h.tooSlow(c)
-		return
+		return true
 	}
 	if !c.batch {
 		c.wakeLocked()
 	}
+	return true
 }
 
 // tooSlow ends a connection whose queue is full; its lock is held.

@@ -312,6 +312,9 @@ func TestMessagesForAGatewayThatIsAway(t *testing.T) {
 	p.send(&mqtt.Disconnect{})
 	take(t, f.presence.calls)
 	take(t, f.presence.calls)
+	if n, err := f.Publish(down1, []byte("now or never"), edge.PublishOptions{}); n != 0 || err != nil {
+		t.Fatalf("QoS 0: Publish = %d, %v", n, err)
+	}
 	for i := range 150 {
 		n, err := f.Publish(down1, fmt.Appendf(nil, "%d", i), edge.PublishOptions{QoS: 1})
 		if n != 1 || err != nil {

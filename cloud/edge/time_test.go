@@ -173,7 +173,8 @@ func TestSessionsExpire(t *testing.T) {
 			c.send(&mqtt.Disconnect{})
 			_ = c.nc.Close()
 			<-time.After(d)
-			n, err := f.Publish(down1, []byte("x"), edge.PublishOptions{}) // leaves nothing in the session
+			n, err := f.Publish(down1, []byte("x"), edge.PublishOptions{QoS: 1, Expiry: time.Millisecond})
+			<-time.After(time.Millisecond) // nothing is left in the session
 			if err != nil {
 				t.Fatal(err)
 			}
