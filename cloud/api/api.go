@@ -132,7 +132,9 @@ func (a *API) config() huma.Config {
 }
 
 func (a *API) document() ([]byte, error) {
-	delete(a.huma.OpenAPI().Components.Schemas.Map(), "ErrorModel") // of the library; ours is Problem
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} { // of the library; ours is Problem
+		delete(a.huma.OpenAPI().Components.Schemas.Map(), name)
+	}
 	document, err := json.Marshal(a.huma.OpenAPI())
 	if err != nil {
 		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)

@@ -211,6 +211,7 @@ type request struct {
 	path   string // behind the prefix of the API, or behind outsideAPI
 	body   any    // string as it is, anything else as JSON
 	plain  bool   // without TLS
+	host   string // "" for localhost
 	header http.Header
 	ctx    context.Context
 }
@@ -239,6 +240,9 @@ func (b *bench) do(q request) answer {
 	}
 	r := httptest.NewRequest(q.method, path, body)
 	cookie := "session"
+	if r.Host = q.host; r.Host == "" {
+		r.Host = "localhost:8080"
+	}
 	if !q.plain {
 		r.TLS, cookie = &tls.ConnectionState{}, "__Host-session"
 	}

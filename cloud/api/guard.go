@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -28,16 +30,27 @@ func (a *API) guard(next http.Handler) http.Handler {
 
 		setHeaders(w.Header(), r, policy)
 		w.Header().Set("X-Request-Id", id)
-		if r.TLS == nil && a.DemoLiveURL == "" {
+		if r.TLS == nil && (a.DemoLiveURL == "" || !isLoopback(r.Host)) {
 			writeProblem(w, &Problem{
 				Type: problemType("tls-required"), Title: "TLS is required", Status: http.StatusForbidden,
-				Detail: "this server answers over TLS only: use https",
+				Detail: "this server answers over TLS only: use https, or in the demo the address localhost",
 			})
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody+1) // one more than routes admit, so that they say it
 		checked.ServeHTTP(w, r)
 	})
+}
+
+// isLoopback reports whether a request's Host names this machine to itself. A web
+// site that lets its own name point here (DNS rebinding) has another.
+func isLoopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }
 
 // contain keeps a panic to the request that met it.

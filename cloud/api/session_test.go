@@ -115,6 +115,24 @@ func TestTLSIsRequiredOutsideTheDemo(t *testing.T) {
 	}
 }
 
+// TestTheDemoIsForThisMachine shows that a web site cannot reach the demo by letting
+// its own name point to this machine.
+func TestTheDemoIsForThisMachine(t *testing.T) {
+	b := newBench(t)
+	for host, ok := range map[string]bool{
+		"localhost:8080": true, "LOCALHOST": true, "127.0.0.1:8080": true, "[::1]:8080": true, "[::1]": true, "127.3.2.1": true,
+		"evil.example:8080": false, "localhost.evil.example": false, "127.0.0.1.evil.example": false, "192.0.2.1:8080": false, "0.0.0.0": false,
+	} {
+		a := b.do(request{who: "owner", method: "GET", path: "/sessions/current", plain: true, host: host})
+		if ok && a.status != 200 {
+			t.Errorf("%s: %d %s", host, a.status, a.text)
+		}
+		if !ok {
+			wantProblem(t, host, a, 403, "tls-required")
+		}
+	}
+}
+
 func TestMQTTToken(t *testing.T) {
 	b := newBench(t)
 	for plain, url := range map[bool]string{false: liveURL, true: demoURL} {

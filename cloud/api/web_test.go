@@ -39,7 +39,7 @@ func TestCrossOrigin(t *testing.T) {
 		t.Errorf("only %d requests tried", tried)
 	}
 	q := request{who: "owner", method: "POST", path: "/projects", body: object{"name": "Mine"}}
-	for _, header := range []http.Header{nil, {"Sec-Fetch-Site": {"same-origin"}}, {"Origin": {"https://example.com"}}} {
+	for _, header := range []http.Header{nil, {"Sec-Fetch-Site": {"same-origin"}}, {"Origin": {"https://localhost:8080"}}} {
 		if q.header = header; b.do(q).status != 201 {
 			t.Errorf("our own page, %v: %s", header, b.do(q).text)
 		}
@@ -242,7 +242,7 @@ func TestOpenAPI(t *testing.T) {
 	if a.status != 200 || !strings.HasPrefix(d.OpenAPI, "3.1") || a.header.Get("Content-Type") != "application/openapi+json" {
 		t.Errorf("%d, OpenAPI %q, %q", a.status, d.OpenAPI, a.header.Get("Content-Type"))
 	}
-	if len(d.Paths) < 15 || d.Components.SecuritySchemes["session"] == nil || d.Components.Schemas["Problem"] == nil || d.Components.Schemas["ErrorModel"] != nil {
+	if len(d.Paths) < 15 || d.Components.SecuritySchemes["session"] == nil || d.Components.Schemas["Problem"] == nil || d.Components.Schemas["ErrorModel"] != nil || d.Components.Schemas["ErrorDetail"] != nil {
 		t.Errorf("%d paths, schemas %v", len(d.Paths), d.Components)
 	}
 	for path, methods := range d.Paths {
