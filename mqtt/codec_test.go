@@ -215,8 +215,14 @@ func TestVariableByteInteger(t *testing.T) {
 		v   uint32
 		hex string
 	}{
-		{0, "00"}, {127, "7f"}, {128, "8001"}, {16_383, "ff7f"}, {16_384, "808001"},
-		{2_097_151, "ffff7f"}, {2_097_152, "80808001"}, {268_435_455, "ffffff7f"},
+		{0, "00"},
+		{127, "7f"},
+		{128, "8001"},
+		{16_383, "ff7f"},
+		{16_384, "808001"},
+		{2_097_151, "ffff7f"},
+		{2_097_152, "80808001"},
+		{268_435_455, "ffffff7f"},
 	} {
 		b := unhex(t, c.hex)
 		if got := appendVarint(nil, c.v); !bytes.Equal(got, b) || varintSize(int(c.v)) != len(b) {

@@ -3,6 +3,7 @@ package mqtt
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -194,7 +195,7 @@ func TestSubscriptionLimitsAndRefusals(t *testing.T) {
 	})
 	got := l.out()[0].(*Grants).Codes
 	want := []Reason{SharedNotSupported, QuotaExceeded, GrantedQoS1, NotAuthorized, Success, QuotaExceeded, Success}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
+	if !slices.Equal(got, want) {
 		t.Errorf("codes %v, expected %v", got, want)
 	}
 	if fmt.Sprint(added) != "[a1 true b0 true a0 false]" {
@@ -203,7 +204,7 @@ func TestSubscriptionLimitsAndRefusals(t *testing.T) {
 	ev = l.give(&Unsubscribe{ID: 2, Filters: []string{"a", "x"}})
 	var removed []string
 	l.c.Unsubscribed(ev.Unsubscribe, func(f string) { removed = append(removed, f) })
-	if got := l.out()[0].(*Grants); fmt.Sprint(got.Codes) != fmt.Sprint([]Reason{Success, NoSubscription}) || fmt.Sprint(removed) != "[a]" {
+	if got := l.out()[0].(*Grants); !slices.Equal(got.Codes, []Reason{Success, NoSubscription}) || fmt.Sprint(removed) != "[a]" {
 		t.Errorf("UNSUBACK %v, removed %v", got.Codes, removed)
 	}
 }

@@ -456,3 +456,22 @@ func TestPublishIsChecked(t *testing.T) {
 		t.Errorf("to nobody: %d, %v", n, err)
 	}
 }
+
+func TestCleanStartForgetsTheSession(t *testing.T) {
+	f := start(t)
+	cert := f.gateway(gw1)
+	p := f.mqttAs(cert, staying)
+	p.subscribe(mqtt.Subscription{Filter: down1, QoS: 1})
+	nc, err := f.dial(f.tls("mq."+domain, cert))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = newPeer(t, nc)
+	if ack := p.connect(staying, func(c *mqtt.Connect) { c.CleanStart = true }); ack.SessionPresent {
+		t.Error("session present after a clean start")
+	}
+	if n, _ := f.Publish(down1, []byte("x"), edge.PublishOptions{QoS: 1}); n != 0 {
+		t.Errorf("%d subscribers after a clean start", n)
+	}
+	p.ping()
+}

@@ -24,6 +24,9 @@ func refused(t *testing.T, f *fixture, cfg *tls.Config) {
 	t.Helper()
 	before := f.Stats().HandshakeFails
 	nc, err := f.dial(cfg)
+	if err == nil && cfg.MaxVersion == tls.VersionTLS12 {
+		t.Error("the handshake was completed")
+	}
 	if err == nil {
 		defer nc.Close()
 		_, _ = nc.Write((&mqtt.Connect{Version: mqtt.V5, CleanStart: true}).Append(nil, mqtt.V5))
