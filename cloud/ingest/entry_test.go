@@ -92,7 +92,7 @@ func TestSequencesAgainstASet(t *testing.T) {
 
 func TestSequencesCloseTheOldestGap(t *testing.T) {
 	var s ingest.Sequences
-	const spans = 256
+	const spans = 4096
 	for i := range uint64(spans) {
 		s.Add(2*i + 1)
 	}

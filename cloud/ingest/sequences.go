@@ -6,15 +6,17 @@ import (
 	"slices"
 )
 
-// maxSpans is how many spans a [Sequences] holds. A gateway sends in order, so a
-// gap is what its full buffer had to drop or what is on its way: 256 gaps are far
-// more than an honest gateway has open.
-const maxSpans = 256
+// maxSpans is how many spans a [Sequences] holds. What a gateway makes while it is
+// connected comes in order, and so does the backlog of an outage after it: two
+// spans, and one more for each time that the connection breaks before the backlog
+// is through. What a full buffer had to drop leaves gaps too, below the backlog
+// that is still to come, and these never fill.
+const maxSpans = 4096
 
 // Sequences is a set of sequence numbers, kept as spans without gaps. When there
-// would be more than 256 spans, the oldest gap is closed: its numbers then count
-// as having come, so that none of them can be taken twice. The zero value is
-// empty. It is not safe for concurrent use.
+// would be more than maxSpans, the oldest gap is closed, which is one of those that
+// never fill: its numbers then count as having come, so that none of them can be
+// taken twice. The zero value is empty. It is not safe for concurrent use.
 type Sequences struct {
 	spans []span // ascending, never touching
 }

@@ -35,18 +35,17 @@ const MaxTaken = 32
 // itself, its place in the queue, and rounding up by the allocator.
 const overhead = 96
 
-// Class orders messages by how much their loss would hurt.
+// Class orders messages by how much their loss would hurt. It decides what gives
+// way, not what is sent first.
 type Class uint8
 
-// The classes, from the first to be dropped and last to be sent, to the last to
-// be dropped and first to be sent. Live state goes before the backlog of
-// readings that an outage leaves behind.
+// The classes, from the first to be dropped to the last.
 const (
 	Logs     Class = iota // for people who look for faults
 	Readings              // measured values: many, and the next one comes soon
 	States                // the cloud learns them again when a device reports
 	Vital                 // events, results, reports: nothing repeats them
-	Greeting              // hello: opens a connection, so it goes before all else
+	Greeting              // hello: opens a connection, so it is sent before all else
 	classes
 )
 
@@ -75,11 +74,38 @@ type Message struct {
 
 func (m Message) size() int { return len(m.Payload) + overhead }
 
-// Buffer holds messages in the order of their making, class by class.
+// queues holds waiting messages, class by class, each in the order of making.
+type queues [classes][]Message
+
+// oldest returns the class whose first message was made first.
+func (q *queues) oldest() (c Class, ok bool) {
+	for other := Logs; other < classes; other++ {
+		if len(q[other]) > 0 && (!ok || q[other][0].Sequence < q[c][0].Sequence) {
+			c, ok = other, true
+		}
+	}
+	return c, ok
+}
+
+// pop takes the first message of a class that has one.
+func (q *queues) pop(c Class) Message {
+	m := q[c][0]
+	q[c][0] = Message{} // let go of the payload
+	if q[c] = q[c][1:]; len(q[c]) == 0 {
+		q[c] = nil // let go of the array
+	}
+	return m
+}
+
+// Buffer holds messages. Those made since the last [Buffer.Connected] are live,
+// the others are backlog, which is never sent while anything live waits. Each
+// part is sent in the order of its making: so the numbers that the cloud has are
+// few spans, whatever the mixture of kinds, and it can tell what came before.
 type Buffer struct {
 	max     int
 	bytes   int
-	waiting [classes][]Message
+	live    queues
+	backlog queues
 	taken   map[uint64]Message // by sequence
 	dropped map[wire.Kind]uint64
 }
@@ -94,63 +120,71 @@ func New(maxBytes int) *Buffer {
 	}
 }
 
-// Add keeps a message. When there is no room, it drops the oldest waiting
-// messages of the least important classes, up to and including m's own; if that
-// is not enough, m itself is dropped. Messages that are on their way are never
-// dropped.
+// Add keeps a message, whose number is higher than that of all before. When there
+// is no room, it drops the oldest waiting messages of the least important classes,
+// up to and including m's own; if that is not enough, m itself is dropped.
+// Messages that are on their way are never dropped.
 func (b *Buffer) Add(m Message) {
 	own := ClassOf(m.Kind)
-	for c := Logs; c <= own && b.bytes+m.size() > b.max; c++ {
-		n := 0
-		for n < len(b.waiting[c]) && b.bytes+m.size() > b.max {
-			b.bytes -= b.waiting[c][n].size()
-			b.dropped[b.waiting[c][n].Kind]++
-			b.waiting[c][n] = Message{} // let go of the payload
-			n++
+	for c := Logs; c <= own; c++ {
+		for _, q := range []*queues{&b.backlog, &b.live} { // the oldest first
+			for len(q[c]) > 0 && b.bytes+m.size() > b.max {
+				gone := q.pop(c)
+				b.bytes -= gone.size()
+				b.dropped[gone.Kind]++
+			}
 		}
-		b.waiting[c] = b.waiting[c][n:]
 	}
 	if b.bytes+m.size() > b.max {
 		b.dropped[m.Kind]++
 		return
 	}
 	b.bytes += m.size()
-	b.waiting[own] = append(b.waiting[own], m)
+	b.live[own] = append(b.live[own], m)
 }
 
-// Take returns the next message to send: of the most important class that has
-// one, the oldest. It stays in the buffer until [Buffer.Remove]. There is none
-// while [MaxTaken] are on their way.
+// Connected says that a connection begins: what waits now is backlog from here on.
+func (b *Buffer) Connected() {
+	for c := range classes {
+		b.backlog[c] = append(b.backlog[c], b.live[c]...)
+		b.live[c] = nil
+	}
+}
+
+// Take returns the next message to send: a hello, else the oldest live one, else
+// the oldest of the backlog. It stays in the buffer until [Buffer.Remove]. There
+// is none while [MaxTaken] are on their way.
 func (b *Buffer) Take() (Message, bool) {
 	if len(b.taken) >= MaxTaken {
 		return Message{}, false
 	}
-	for c := Greeting; ; c-- {
-		if m, ok := b.take(c); ok || c == Logs {
-			return m, ok
+	if m, ok := b.TakeGreeting(); ok {
+		return m, true
+	}
+	for _, q := range []*queues{&b.live, &b.backlog} {
+		if c, ok := q.oldest(); ok {
+			return b.take(q, c), true
 		}
 	}
+	return Message{}, false
 }
 
 // TakeGreeting is [Buffer.Take] for a hello only, for which there is always a
 // place on the way: it opens a connection, whatever is still unacknowledged from
 // the last one.
 func (b *Buffer) TakeGreeting() (Message, bool) {
-	return b.take(Greeting)
+	for _, q := range []*queues{&b.live, &b.backlog} {
+		if len(q[Greeting]) > 0 {
+			return b.take(q, Greeting), true
+		}
+	}
+	return Message{}, false
 }
 
-func (b *Buffer) take(c Class) (Message, bool) {
-	q := &b.waiting[c]
-	if len(*q) == 0 {
-		return Message{}, false
-	}
-	m := (*q)[0]
-	(*q)[0] = Message{} // let go of the payload
-	if *q = (*q)[1:]; len(*q) == 0 {
-		*q = nil // let go of the array
-	}
+func (b *Buffer) take(q *queues, c Class) Message {
+	m := q.pop(c)
 	b.taken[m.Sequence] = m
-	return m, true
+	return m
 }
 
 // Holds reports whether a message of the kind is held, waiting or on its way.
@@ -160,7 +194,9 @@ func (b *Buffer) Holds(k wire.Kind) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(b.waiting[ClassOf(k)], func(m Message) bool { return m.Kind == k })
+	waits := func(m Message) bool { return m.Kind == k }
+	c := ClassOf(k)
+	return slices.ContainsFunc(b.live[c], waits) || slices.ContainsFunc(b.backlog[c], waits)
 }
 
 // Remove forgets a message that was taken: the cloud has it. It reports whether
@@ -187,8 +223,8 @@ func (b *Buffer) Refuse(sequence uint64) bool {
 // Len returns how many messages are held, including those on their way.
 func (b *Buffer) Len() int {
 	n := len(b.taken)
-	for _, q := range b.waiting {
-		n += len(q)
+	for c := range classes {
+		n += len(b.live[c]) + len(b.backlog[c])
 	}
 	return n
 }

@@ -14,21 +14,67 @@ var kinds = []wire.Kind{
 	wire.KindResult, wire.KindReport, wire.KindLog,
 }
 
-func TestTakesTheMostImportantFirst(t *testing.T) {
+func TestLiveGoesBeforeBacklogInOrder(t *testing.T) {
 	b := New(0)
-	for i, k := range []wire.Kind{
-		wire.KindLog, wire.KindReadings, wire.KindState, wire.KindEvents,
-		wire.KindReadings, wire.KindResult, wire.KindHello,
-	} {
-		b.Add(Message{Kind: k, Sequence: uint64(i + 1)})
+	add := func(from uint64, kinds ...wire.Kind) {
+		for i, k := range kinds {
+			b.Add(Message{Kind: k, Sequence: from + uint64(i)})
+		}
 	}
-	var got []uint64
-	for m, ok := b.Take(); ok; m, ok = b.Take() {
-		got = append(got, m.Sequence)
+	takeAll := func() (got []uint64) {
+		for m, ok := b.Take(); ok; m, ok = b.Take() {
+			got = append(got, m.Sequence)
+		}
+		return got
 	}
-	if want := []uint64{7, 4, 6, 3, 2, 5, 1}; !slices.Equal(got, want) {
+	add(1, wire.KindLog, wire.KindReadings, wire.KindState, wire.KindEvents, wire.KindReadings)
+	b.Connected()
+	add(6, wire.KindState, wire.KindReadings, wire.KindHello, wire.KindResult)
+	if got, want := takeAll(), []uint64{8, 6, 7, 9, 1, 2, 3, 4, 5}; !slices.Equal(got, want) {
 		t.Errorf("taken in the order %v, want %v", got, want)
 	}
+}
+
+// However long the outage and however mixed the messages, the numbers that are
+// sent after it form two spans that grow: the cloud need remember no more.
+func TestBacklogIsTwoSpansForTheCloud(t *testing.T) {
+	b := New(0)
+	next := uint64(0)
+	add := func(n int) {
+		for range n {
+			next++
+			b.Add(Message{Kind: kinds[1+next%uint64(len(kinds)-1)], Sequence: next}) // no hello
+
+		}
+	}
+	add(5_000)
+	b.Connected()
+	seen := map[uint64]bool{}
+	for b.Len() > 0 {
+		m, ok := b.Take()
+		if !ok {
+			t.Fatal("nothing to take")
+		}
+		b.Remove(m.Sequence)
+		seen[m.Sequence] = true
+		if m.Sequence%3 == 0 && next < 6_000 {
+			add(1)
+		}
+		if m.Sequence%500 == 0 {
+			if n := spans(seen); n > 2 {
+				t.Fatalf("after %d: %d spans", m.Sequence, n)
+			}
+		}
+	}
+}
+
+func spans(seen map[uint64]bool) (n int) {
+	for s := range seen {
+		if !seen[s-1] {
+			n++
+		}
+	}
+	return n
 }
 
 func TestDropsTheLeastImportantFirstAndSaysSo(t *testing.T) {
@@ -90,14 +136,15 @@ type model struct {
 	removed uint64
 }
 
-// Whatever is done to a buffer: it keeps within its bytes, gives messages of a
-// class in the order they were made, never the same twice, and every message
-// ever added is held, acknowledged or counted as dropped.
+// Whatever is done to a buffer: it keeps within its bytes, gives live messages and
+// backlog each in the order they were made, never the same twice, and every
+// message ever added is held, acknowledged or counted as dropped.
 func TestBufferProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := New(0)
 		m := model{sizes: map[uint64]int{}, kinds: map[uint64]wire.Kind{}}
-		last := map[Class]uint64{}
+		connected := uint64(0)    // messages up to here are backlog
+		last := map[bool]uint64{} // taken of the live, and of the backlog
 		payload := make([]byte, wire.MaxPayload)
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
@@ -122,12 +169,18 @@ func TestBufferProperties(t *testing.T) {
 				if got.Kind != m.kinds[got.Sequence] || len(got.Payload) != m.sizes[got.Sequence] {
 					t.Fatalf("message %d came back changed", got.Sequence)
 				}
-				c := ClassOf(got.Kind)
-				if got.Sequence <= last[c] {
-					t.Fatalf("class %d: %d after %d", c, got.Sequence, last[c])
+				if live := got.Sequence > connected; ClassOf(got.Kind) != Greeting {
+					if got.Sequence <= last[live] {
+						t.Fatalf("live %v: %d after %d", live, got.Sequence, last[live])
+					}
+					last[live] = got.Sequence
 				}
-				last[c] = got.Sequence
 				m.taken = append(m.taken, got.Sequence)
+			},
+			"connected": func(*rapid.T) {
+				b.Connected()
+				connected = m.added
+				clear(last)
 			},
 			"remove": func(t *rapid.T) {
 				if len(m.taken) == 0 {

@@ -91,6 +91,7 @@ func (l *Link) open(ctx context.Context, client *paho.Client) error {
 // pump sends what there is to send until the connection is lost.
 func (l *Link) pump(ctx context.Context, client *paho.Client, lost *verdict) error {
 	l.mu.Lock()
+	l.buffer.Connected()
 	l.greet()
 	l.mu.Unlock()
 	l.cfg.Log.Info("connected to the cloud", "address", l.cfg.Address)
