@@ -87,7 +87,7 @@ func TestDimming(t *testing.T) {
 		level sconce.Level
 		on    bool
 		zcl   uint8
-	}{{1000, true, 254}, {500, true, 127}, {1, true, 1}, {0, false, 0}}
+	}{{1000, true, 254}, {500, true, 127}, {1, true, 2}, {0, false, 0}}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.level), func(t *testing.T) {
 			for _, mute := range []bool{false, true} {

@@ -22,9 +22,9 @@ const (
 	// Every five minutes even without a change: so that a report which was lost
 	// is made good, and silence means something.
 	lightMax = 300
-	// Power: at most every five seconds, so that the fades of 250 lights leave
-	// the channel free: 250 reports in 5 s take about 8 % of it.
-	powerMin = 5
+	// Power: at most every second, so that who dims a light sees its watts follow.
+	// It is only while lights fade that this makes more reports than powerMax.
+	powerMin = 1
 	powerMax = 300
 	// A change of half a watt is about 2 % of a typical luminaire.
 	powerChange = 0.5 // watts

@@ -9,17 +9,21 @@ import (
 	"sconce/zigbee/zdo"
 )
 
+// minOn is the lowest level that a light can be asked to be on at: moving to its
+// minimum level, 1, with on/off switches it off (07-5123, 3.10.2.1.2).
+const minOn = 2
+
 // toZCL returns the level of the cluster library, 0 to 254, for a level in per
-// mille: round(254·p/1000), but at least 1 for a light that is to be on.
+// mille: round(254·p/1000), but at least minOn for a light that is to be on.
 func toZCL(l sconce.Level) uint8 {
 	if l == 0 {
 		return 0
 	}
-	return uint8(max(1, (int(zcl.MaxLevel)*int(l)+500)/1000))
+	return uint8(max(minOn, (int(zcl.MaxLevel)*int(l)+500)/1000))
 }
 
-// fromZCL returns the level in per mille, round(1000·z/254). Every z comes back
-// from toZCL unchanged.
+// fromZCL returns the level in per mille, round(1000·z/254). Every z from minOn
+// comes back from toZCL unchanged.
 func fromZCL(z uint8) sconce.Level {
 	return sconce.Level((1000*int(z) + int(zcl.MaxLevel)/2) / int(zcl.MaxLevel))
 }
