@@ -175,6 +175,7 @@ func (c *cloud) run(ctx context.Context) error {
 		c.journal.Run,
 		func(ctx context.Context) { c.projector.Run(ctx, c.journal.Committed()) },
 		c.presences.Run, c.lighting.Run, c.intake.run,
+		func(ctx context.Context) { ingest.Retain(ctx, c.store.Journal(), ingest.Retention, c.log) },
 		func(ctx context.Context) {
 			c.registry.Watch(ctx, func(revoked []sconce.EUI64) { c.edge.Disconnect(revoked, mqtt.NotAuthorized) })
 		},
