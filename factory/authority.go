@@ -26,8 +26,9 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"sconce"
 	"time"
+
+	"sconce"
 )
 
 // The files of an authority's folder.

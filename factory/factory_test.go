@@ -12,11 +12,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sconce"
-	"sconce/zigbee"
 	"strings"
 	"testing"
 	"time"
+
+	"sconce"
+	"sconce/zigbee"
 )
 
 var someTime = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)

@@ -17,10 +17,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sconce"
-	"sconce/zigbee"
 	"strings"
 	"time"
+
+	"sconce"
+	"sconce/zigbee"
 )
 
 // A Request asks for one identity.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"sconce"
@@ -77,7 +79,11 @@ func plainServer(l net.Listener, h http.Handler) listener {
 
 // redirect sends a browser to the same place over TLS.
 func (c *cloud) redirect(w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, "https://"+c.config.Domain+r.URL.RequestURI(), http.StatusPermanentRedirect)
+	target := url.URL{Scheme: "https", Host: c.config.Domain, Path: r.URL.Path, RawQuery: r.URL.RawQuery}
+	if c.config.PublicPort != 443 {
+		target.Host = net.JoinHostPort(c.config.Domain, strconv.Itoa(c.config.PublicPort))
+	}
+	http.Redirect(w, r, target.String(), http.StatusPermanentRedirect)
 }
 
 // metrics gathers what the parts count.

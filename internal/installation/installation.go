@@ -96,6 +96,15 @@ func (i *Installation) PasswordFile() string { return i.path(passwordFile) }
 // HostCA returns the path of the certificate that signed the host names'.
 func (i *Installation) HostCA() string { return i.path(hostCAFile) }
 
+// HostCertificate returns the path of the host names' certificate.
+func (i *Installation) HostCertificate() string { return i.path(hostCertificateFile) }
+
+// HostKey returns the path of that certificate's key.
+func (i *Installation) HostKey() string { return i.path(hostKeyFile) }
+
+// DeviceCA returns the path of the certificate that signed the devices'.
+func (i *Installation) DeviceCA() string { return i.path(factoryDir, factory.CertificateFile) }
+
 // IdentityFiles returns the paths of a device's certificate and key.
 func (i *Installation) IdentityFiles(eui sconce.EUI64) (certificate, key string) {
 	dir := i.path(devicesDir, eui.String())
@@ -152,7 +161,7 @@ func (i *Installation) make() error {
 	if err := i.writeConfigurations(); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(i, "", "  ")
+	text, err := json.MarshalIndent(i, "", "  ") //nolint:gosec // the password of this machine's demo, in a file of mode 0600
 	if err != nil {
 		return fmt.Errorf("encoding installation: %w", err)
 	}

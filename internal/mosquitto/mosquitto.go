@@ -71,7 +71,8 @@ const timeLimit = 20 * time.Second
 func (c *Clients) Command(program string, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(c.t.Context(), timeLimit)
 	c.t.Cleanup(cancel)
-	return exec.CommandContext(ctx, program, append(c.args[:len(c.args):len(c.args)], args...)...)
+	args = append(c.args[:len(c.args):len(c.args)], args...)
+	return exec.CommandContext(ctx, program, args...) //nolint:gosec // a test runs its own peers
 }
 
 // Run returns the exit code of a program and all that it printed.
