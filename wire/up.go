@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"math"
+
 	"sconce"
 )
 

@@ -13,10 +13,11 @@ package wire
 
 import (
 	"fmt"
-	"sconce"
 	"strings"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"sconce"
 )
 
 // Version is the protocol version that every header carries.

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"math"
 	"reflect"
-	"sconce"
 	"strings"
 	"testing"
 	"time"
+
+	"sconce"
 )
 
 const someDevice, someTime = sconce.EUI64(0x00124b0000000001), Time(1_790_000_000_000)
