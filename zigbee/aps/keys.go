@@ -39,7 +39,16 @@ type KeyInfo struct {
 
 // SetKey sets the link key of a device for a use. The incoming frame counter
 // starts at 0 unless that very key is already there. It fails when the table is full.
+//
+// A Provisional key that is the device's Joining key takes that one's place, with
+// its counter: one key has one counter, and a frame under it has one use. Trust
+// centres that let a device keep the key of its install code hand it over so.
 func (l *Layer) SetKey(device zigbee.EUI64, use KeyUse, k zigbee.LinkKey) error {
+	if j := l.find(device, Joining); use == Provisional && j != nil && j.key.Equal(k) {
+		l.DropKey(device, Provisional)
+		j.use = Provisional
+		return nil
+	}
 	return l.setKey(KeyInfo{Device: device, Use: use, Key: k})
 }
 

@@ -296,6 +296,44 @@ func TestKeyLife(t *testing.T) {
 	}
 }
 
+// A key that is handed over again is still one key: with one counter and one use.
+func TestKeyHandedOverAgain(t *testing.T) {
+	a, b := pair(t)
+	send := func(use KeyUse, id zigbee.KeyID) []byte {
+		if err := a.SendCommand(0, 2, Command{ID: ConfirmKey, KeyType: TrustCentreLinkKey, Dst: bob}, Security{Use: use, Key: id, Peer: bob}, false, false); err != nil {
+			t.Fatal(err)
+		}
+		o := next(t, a)
+		a.Sent(start, o.ID, true)
+		return o.Data
+	}
+	for _, l := range []struct {
+		*Layer
+		peer zigbee.EUI64
+	}{{a, bob}, {b, alice}} {
+		l.DropKey(l.peer, Established)
+		if l.SetKey(l.peer, Joining, testKey(2)) != nil {
+			t.Fatal("no room")
+		}
+	}
+	before := send(Joining, zigbee.KeyLoad)
+	if ind, ok := b.Receive(start, fromAlice(before)); !ok || ind.Use != Joining {
+		t.Fatalf("%+v", ind)
+	}
+	if err := b.SetKey(alice, Provisional, testKey(2)); err != nil {
+		t.Fatal(err)
+	}
+	if _, still := b.Key(alice, Joining); still || len(b.Keys()) != 1 {
+		t.Errorf("%d entries of one key", len(b.Keys()))
+	}
+	if ind, ok := b.Receive(start, fromAlice(before)); ok || b.Counters().Replayed != 1 {
+		t.Errorf("a frame from before is taken again: %+v", ind)
+	}
+	if ind, ok := b.Receive(start, fromAlice(send(Joining, zigbee.KeyData))); !ok || ind.Use != Provisional {
+		t.Errorf("use %d", ind.Use)
+	}
+}
+
 func TestKeysAreBounded(t *testing.T) {
 	l := New(alice, noRandom)
 	for i := range MaxKeys {

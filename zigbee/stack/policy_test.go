@@ -136,6 +136,42 @@ func TestConfirmKeyPolicy(t *testing.T) {
 	}
 }
 
+// A trust centre may let a lamp keep the key of its install code: it hands over
+// that very key, and confirms it under itself. zigbee-on-host does.
+func TestTrustCentreKeepsTheKey(t *testing.T) {
+	_, lamp := joining(t, requesting)
+	tc := aps.New(tcAddress, lamp.m.random)
+	tc.Resume(100)
+	tc.Cover(200)
+	if err := tc.SetKey(lampAddress, aps.Joining, code(t, 0).LinkKey()); err != nil {
+		t.Fatal(err)
+	}
+	say := func(c aps.Command, id zigbee.KeyID) {
+		t.Helper()
+		if err := tc.SendCommand(0, 0, c, aps.Security{Use: aps.Joining, Key: id, Peer: lampAddress}, false, false); err != nil {
+			t.Fatal(err)
+		}
+		o, _ := tc.Next()
+		tc.Sent(lamp.m.now, o.ID, true)
+		if a, ok := lamp.aps.Receive(lamp.m.now, aps.Incoming{SrcEUI64: tcAddress, Secured: true, Data: o.Data}); ok {
+			lamp.command(nwk.Indication{Secured: true, SrcEUI64: tcAddress}, a)
+		}
+		lamp.checkSave()
+		lamp.drain()
+	}
+	say(aps.Command{
+		ID: aps.TransportKey, KeyType: aps.TrustCentreLinkKey, LinkKey: code(t, 0).LinkKey(), Dst: lampAddress, Src: tcAddress,
+	}, zigbee.KeyLoad)
+	if lamp.join.step != verifying {
+		t.Fatalf("step %d", lamp.join.step)
+	}
+	say(aps.Command{ID: aps.ConfirmKey, KeyType: aps.TrustCentreLinkKey, Dst: lampAddress}, zigbee.KeyData)
+	key, ok := lamp.aps.Key(tcAddress, aps.Established)
+	if !lamp.isUp() || lamp.counters.Policy != 0 || !ok || !key.Equal(code(t, 0).LinkKey()) || len(lamp.aps.Keys()) != 1 {
+		t.Errorf("up %v, %d refusals, %d keys", lamp.isUp(), lamp.counters.Policy, len(lamp.aps.Keys()))
+	}
+}
+
 func TestRequestKeyPolicy(t *testing.T) {
 	fresh := func() *station { tc, _ := joining(t, requesting); return tc }
 	truth := func() received {
