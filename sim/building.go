@@ -69,6 +69,9 @@ type light struct {
 	short  zigbee.ShortAddr
 }
 
+// MaxLights is how many lights a building may have.
+const MaxLights = 10_000
+
 // spread is the time within which lights start after power comes.
 const spread = time.Second
 
@@ -81,6 +84,9 @@ func NewBuilding(cfg BuildingConfig) (*Building, error) {
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
+	}
+	if len(cfg.Lights) > MaxLights {
+		return nil, fmt.Errorf("building: %d lights; expected at most %d", len(cfg.Lights), MaxLights)
 	}
 	var err error
 	b.Do(func(a *Air) {

@@ -8,7 +8,7 @@
 // acknowledgements, retries. Path loss grows with the distance, each link has
 // shadowing of its own, frames collide, and the stronger may survive.
 //
-// It does not model multipath within a frame, other users of the band, walls, or
+// It does not model multipath within a frame, other users of the band, or
 // the time that a device takes to think. Reception is decided when a frame ends,
 // from signal, interference and luck.
 package sim

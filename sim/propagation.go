@@ -17,8 +17,16 @@ func (p Position) distance(q Position) float64 {
 // Communications, 4.9): the loss is 40 dB at one metre, free space at 2.45 GHz,
 // and grows by 10 × Exponent dB for each factor of ten.
 type Propagation struct {
-	Exponent  float64 // 0 stands for 3.0, an office with light partitions
-	Shadowing float64 // standard deviation over the links, dB
+	Exponent  float64   // 0 stands for 3.0, an office with light partitions
+	Shadowing float64   // standard deviation over the links, dB
+	Structure Structure // optional: what stands between; nil for one open space
+}
+
+// Structure is what a building is made of.
+type Structure interface {
+	// Loss returns what the walls and floors between two places take, in dB. It
+	// is the same both ways.
+	Loss(p, q Position) float64
 }
 
 const (
@@ -61,6 +69,9 @@ func (a *Air) connect(x *Transceiver) {
 		sigma := a.cfg.Propagation.Shadowing
 		if gain+4*sigma+maxPower < inaudible {
 			continue
+		}
+		if s := a.cfg.Propagation.Structure; s != nil {
+			gain -= s.Loss(x.position, y.position)
 		}
 		if sigma > 0 {
 			// Drawn from the seed and the pair alone, so that a link does not

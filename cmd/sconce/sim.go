@@ -22,11 +22,16 @@ import (
 	"sconce/zigbee"
 )
 
+// simCommand runs a virtual building behind a virtual radio. Which lights hang
+// where comes from a file, or from the seed.
 type simCommand struct {
-	Building string `required:"" help:"File that says which lights hang where." type:"existingfile"`
 	RCP      string `required:"" name:"rcp" help:"Where the virtual radio listens for a host, as in tcp:127.0.0.1:7654." placeholder:"tcp:HOST:PORT"`
+	Building string `help:"File that says which lights hang where." type:"existingfile" xor:"lights" required:""`
+	Nodes    int    `help:"Instead of a file: how many lights an office of the seed has, which wait to join whatever network the virtual radio's host forms." xor:"lights" required:""`
 	State    string `help:"Folder in which the lights remember their network; without it they are new at every start." type:"path"`
 	Pcap     string `help:"Write every frame on the air to this file." type:"path"`
+
+	Office officeOptions `embed:""`
 }
 
 // rcpEUI64 is the address of the virtual radio itself, locally administered.
@@ -34,23 +39,19 @@ const rcpEUI64 = 0x5ec0ceffff000001
 
 // Run runs the building, paced by the wall clock, until it is interrupted.
 func (c *simCommand) Run(ctx context.Context) (err error) {
-	var plan buildingConfig
-	if err := config.Load(c.Building, &plan); err != nil {
-		return err
-	}
 	address, ok := strings.CutPrefix(c.RCP, "tcp:")
 	if !ok {
 		return sconce.Errorf(sconce.Invalid, "--rcp %q: expected tcp:HOST:PORT, such as tcp:127.0.0.1:7654", c.RCP)
 	}
-	store := sim.Store(sim.MemoryStore{})
-	if c.State != "" {
-		if store, err = sim.OpenDirStore(c.State); err != nil {
-			return err
-		}
-	}
-	cfg, err := plan.building(store)
+	cfg, at, err := c.plan()
 	if err != nil {
 		return err
+	}
+	cfg.Store = sim.MemoryStore{}
+	if c.State != "" {
+		if cfg.Store, err = sim.OpenDirStore(c.State); err != nil {
+			return err
+		}
 	}
 	if c.Pcap != "" {
 		close, err := c.capture(&cfg)
@@ -67,12 +68,34 @@ func (c *simCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return sconce.Errorf(sconce.Unavailable, "the virtual radio cannot listen on %s (%w): stop the program that uses the port, or choose another", address, err)
 	}
-	rcp := sim.NewRCP(building.Paced, sim.TransceiverConfig{EUI64: rcpEUI64, Position: plan.gateway()})
-	slog.Info("the building stands", "lights", len(plan.Lights), "rcp", listener.Addr())
+	rcp := sim.NewRCP(building.Paced, sim.TransceiverConfig{EUI64: rcpEUI64, Position: at})
+	slog.Info("the building stands", "lights", len(cfg.Lights), "rcp", listener.Addr())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return building.Run(ctx) })
 	g.Go(func() error { return rcp.Serve(ctx, listener) })
 	return g.Wait()
+}
+
+// plan returns the building, but for its store, and where the virtual radio is.
+func (c *simCommand) plan() (cfg sim.BuildingConfig, at sim.Position, err error) {
+	if c.Building == "" {
+		return c.Office.plan(c.Nodes)
+	}
+	var b buildingConfig
+	if err := config.Load(c.Building, &b); err != nil {
+		return cfg, at, err
+	}
+	cfg, err = b.building()
+	return cfg, b.gateway(), err
+}
+
+// live are the settings of a building that lives by the wall clock, with lights
+// of good luck: their keys are drawn by the system, not from the seed.
+func live(seed uint64) sim.BuildingConfig {
+	return sim.BuildingConfig{
+		Air: sim.AirConfig{Seed: seed, Start: time.Now()}, Channels: zigbee.AllChannels, Log: slog.Default(),
+		Random: func(sconce.EUI64) func([]byte) { return func(p []byte) { _, _ = rand.Read(p) } },
+	}
 }
 
 // capture writes every frame to the file; the function that it returns ends it.
@@ -87,13 +110,9 @@ func (c *simCommand) capture(cfg *sim.BuildingConfig) (end func() error, err err
 	return func() error { return errors.Join(pcap.Err(), w.Flush(), f.Close()) }, nil
 }
 
-// building returns what the plan says, with lights of good luck: their keys are
-// drawn by the system, not from the seed.
-func (b *buildingConfig) building(store sim.Store) (sim.BuildingConfig, error) {
-	cfg := sim.BuildingConfig{
-		Air: sim.AirConfig{Seed: b.Seed, Start: time.Now()}, Channels: zigbee.AllChannels, Store: store, Log: slog.Default(),
-		Random: func(sconce.EUI64) func([]byte) { return func(p []byte) { _, _ = rand.Read(p) } },
-	}
+// building returns what the file says.
+func (b *buildingConfig) building() (sim.BuildingConfig, error) {
+	cfg := live(b.Seed)
 	for _, l := range b.Lights {
 		code, err := zigbee.ParseInstallCode(l.InstallCode)
 		if err != nil {
