@@ -211,7 +211,7 @@ func (c *client) takeAcks() error {
 	}
 	now, b := time.Now(), c.in
 	for len(b) >= 2 && len(b) >= 2+int(b[1]) {
-		if b[0] != 0x40 || b[1] < 2 || b[1] > 2 && b[4] != 0 {
+		if b[0] != 0x40 || b[1] < 2 || b[1] > 2 && b[4] >= 0x80 { // below it is success (2.4)
 			return fmt.Errorf("client %d: expected PUBACK with success, got %x", c.number, b[:2+int(b[1])])
 		}
 		id := binary.BigEndian.Uint16(b[2:])
