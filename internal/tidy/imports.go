@@ -69,6 +69,7 @@ var layers = []layer{
 	{"sconce/internal/mosquitto", false, nil},
 	{"sconce/internal/mqttload", false, nil},
 	{"sconce/internal/installation", false, []string{root, "sconce/factory"}},
+	{"sconce/internal/bench", false, []string{everything}},
 	{"sconce/internal/tidy", false, nil},
 	{"sconce/internal/e2e", false, []string{everything}},
 	{"sconce/cmd/sconce-gateway", false, []string{root, "sconce/gateway/...", "sconce/radio/...", "sconce/wire", "sconce/zigbee/...", "sconce/internal/config"}},
