@@ -78,7 +78,7 @@ func readMasterKey(path string, needed bool) (tink.AEAD, error) {
 		return nil, sconce.Errorf(sconce.Unavailable, "the master key file %s is missing, and the database holds data "+
 			"that only it opens: restore the file from its backup", path)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, sconce.Errorf(sconce.Unavailable, "the master key file %s is missing: make one before the first start", path)
+		return nil, sconce.Errorf(sconce.Unavailable, "the master key file %s is missing: make one with sconce ctl master-key create before the first start", path)
 	case err != nil:
 		return nil, fmt.Errorf("reading the master key: %w", err)
 	case info.Mode().Perm()&0o077 != 0:

@@ -119,7 +119,7 @@ func TestOpenRefuses(t *testing.T) {
 		want       string
 	}{
 		{"missing, data sealed", filepath.Join(dir, "none"), store, "restore the file from its backup"},
-		{"missing, no data yet", filepath.Join(dir, "none"), &memory{}, "make one before the first start"},
+		{"missing, no data yet", filepath.Join(dir, "none"), &memory{}, "make one with sconce ctl master-key create"},
 		{"of another store", foreign, store, "not the one that sealed this database"},
 		{"readable by others", write("open", string(good), 0o640), store, "chmod 600"},
 		{"not a key", write("junk", "hello", 0o600), store, "not a master key file"},
