@@ -45,7 +45,7 @@ func groups() []group {
 		{[]string{"ccm_seal_60B_ns", "ccm_seal_60B_allocs"}, (*bench).ccm},
 		{[]string{"command_ms_p50", "command_ms_p99"}, (*bench).commands},
 		{[]string{"ingest_acked_msgs_per_s", "ingest_cpu_us_per_msg", "ingest_ack_cpu_us_per_msg"}, (*bench).ingest},
-		{[]string{"idle_kib_per_connection", "connect_cpu_ms"}, (*bench).connections},
+		{[]string{"idle_kib_per_connection", "connect_cpu_ms", "connect_p256_cpu_ms"}, (*bench).connections},
 	}
 }
 

@@ -22,6 +22,7 @@ type fleet struct {
 	inst     *installation.Installation
 	roots    *x509.CertPool // that signed the host names
 	gateways []*factory.Identity
+	groups   []tls.CurveID // of the key exchange; nil for those of our gateways
 }
 
 // firstOfFleet is the address of the first gateway: locally administered.
@@ -62,7 +63,11 @@ func (f *fleet) connect(ctx context.Context, addr string, window int, payload fu
 		Topic: func(i int) string { return wire.UpTopic(f.gateways[i].Record.EUI64, wire.KindReadings) },
 		TLS: func(i int) *tls.Config {
 			own := tls.Certificate{Certificate: [][]byte{f.gateways[i].Certificate.Raw}, PrivateKey: f.gateways[i].Key}
-			return link.ClientTLS(f.roots, "mq."+f.inst.Domain, own)
+			c := link.ClientTLS(f.roots, "mq."+f.inst.Domain, own)
+			if f.groups != nil {
+				c.CurvePreferences = f.groups
+			}
+			return c
 		},
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 	ingestGateways = 200
 	ingestWindow   = 20 // messages of a gateway that wait for their PUBACK
 	ingestWarmUp   = 250 * time.Millisecond
-	ingestTime     = time.Second // the projector needs many times as long to catch up
+	ingestTime     = time.Second     // the projector needs many times as long to catch up
 	projectTime    = 2 * time.Minute // at most, to project what was acknowledged
 )
 
