@@ -17,5 +17,8 @@ const (
 // RouterCapability is what a router on mains power states.
 const RouterCapability = FullFunction | MainsPowered | RxOnWhenIdle | AllocateAddress
 
+// SleepyCapability is what a battery-powered end device that sleeps states.
+const SleepyCapability = AllocateAddress
+
 // Has reports whether every bit of c2 is set in c.
 func (c Capability) Has(c2 Capability) bool { return c&c2 == c2 }

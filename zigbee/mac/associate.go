@@ -84,12 +84,12 @@ func (m *MAC) forget() {
 		if i == 0 && m.inFlight {
 			p.why = forNothing
 			keep = append(keep, p)
-		} else if p.why != forScan && p.why != forAssociation && p.why != forPoll {
+		} else if p.why != forScan && p.why != forAssociation && p.why != forPoll && p.why != forData {
 			keep = append(keep, p)
 		}
 	}
 	m.commands = keep
-	m.scan, m.assoc = scan{}, association{}
+	m.scan, m.assoc, m.poll = scan{}, association{}, poll{}
 }
 
 func (m *MAC) requestSent(now time.Time, sent bool) {

@@ -46,8 +46,9 @@ type Kind uint8
 // The kinds of indication.
 const (
 	IndicateData      Kind = iota + 1 // a data frame for this node
-	IndicateBeacon                    // a beacon, during a scan
+	IndicateBeacon                    // a beacon: during a scan any, else one with this network's identifier
 	IndicateAssociate                 // a device asks to associate
+	IndicatePoll                      // a device asks for a frame, and this layer holds none for it
 )
 
 // Indication is what a received frame means for the layer above.
@@ -69,17 +70,19 @@ const (
 	ScanDone       OutputKind = iota + 1 // every channel was listened on
 	AssociateDone                        // an association ended
 	ResponseDone                         // an association response was fetched, or not
-	AddressChanged                       // channel, network or pending list changed: the radio must follow
+	AddressChanged                       // channel, network, pending list or listening changed: the radio must follow
+	PollDone                             // a poll ended
 )
 
 // Output is something that the layer above must know and that no received frame
 // says.
 type Output struct {
-	Kind   OutputKind
-	OK     bool              // AssociateDone, ResponseDone
-	Status AssociationStatus // AssociateDone, when there was an answer
-	Short  zigbee.ShortAddr  // AssociateDone with OK: the assigned address
-	EUI64  zigbee.EUI64      // ResponseDone: whose
+	Kind    OutputKind
+	OK      bool              // AssociateDone, ResponseDone; PollDone: the parent acknowledged
+	Pending bool              // PollDone: the frame that came said that more wait
+	Status  AssociationStatus // AssociateDone, when there was an answer
+	Short   zigbee.ShortAddr  // AssociateDone with OK: the assigned address
+	EUI64   zigbee.EUI64      // ResponseDone: whose
 }
 
 // MAC is the layer of one node. It is made by [New] and not safe for concurrent use.
@@ -104,6 +107,10 @@ type MAC struct {
 
 	scan  scan
 	assoc association
+
+	sleepy  bool
+	poll    poll
+	lingers time.Time // listens until then; zero: does not
 
 	counters Counters
 }
@@ -165,7 +172,11 @@ func (m *MAC) Receive(now time.Time, frame []byte, lqi uint8) (Indication, bool)
 	case TypeBeacon:
 		return m.receiveBeacon(ind, payload)
 	case TypeData:
-		if !m.accepts(h) || m.isDuplicate(now, h) {
+		if !m.accepts(h) {
+			return Indication{}, false
+		}
+		m.polled(now, h)
+		if m.isDuplicate(now, h) {
 			return Indication{}, false
 		}
 		ind.Kind, ind.Payload = IndicateData, payload
@@ -183,7 +194,7 @@ func (m *MAC) receiveBeacon(ind Indication, payload []byte) (Indication, bool) {
 		return Indication{}, false
 	}
 	ind.Kind, ind.Beacon, ind.Channel = IndicateBeacon, b, m.channel
-	return ind, m.scan.active
+	return ind, m.scan.active || ind.Src.PAN == m.pan
 }
 
 func (m *MAC) receiveCommand(now time.Time, h Header, ind Indication, payload []byte) (Indication, bool) {
@@ -206,7 +217,8 @@ func (m *MAC) receiveCommand(now time.Time, h Header, ind Indication, payload []
 	case AssociationResponse:
 		m.associationAnswer(h, c)
 	case DataRequest:
-		m.fetch(h.Src)
+		ind.Kind = IndicatePoll
+		return ind, m.answers && !m.fetch(h.Src)
 	}
 	return Indication{}, false
 }
@@ -292,7 +304,7 @@ func (m *MAC) NextOutput() (Output, bool) {
 // Deadline returns when [MAC.Advance] has something to do.
 func (m *MAC) Deadline() (time.Time, bool) {
 	var d time.Time
-	for _, t := range [...]time.Time{m.beaconAt, m.scan.until, m.assoc.at} {
+	for _, t := range [...]time.Time{m.beaconAt, m.scan.until, m.assoc.at, m.poll.until, m.lingers} {
 		d = earlier(d, t)
 	}
 	for _, f := range m.indirect {
@@ -310,6 +322,7 @@ func (m *MAC) Advance(now time.Time) {
 	m.expire(now)
 	m.advanceScan(now)
 	m.advanceAssociation(now)
+	m.advancePoll(now)
 }
 
 func (m *MAC) jitter(limit time.Duration) time.Duration {

@@ -15,6 +15,7 @@ const (
 	forAssociation
 	forPoll
 	forResponse
+	forData
 )
 
 // pending is a frame of this layer that waits for the radio.
@@ -29,12 +30,13 @@ type pending struct {
 // radio, each with the radio's own retries.
 const responseTries = 2
 
-func (m *MAC) push(p pending) {
+func (m *MAC) push(p pending) bool {
 	if len(m.commands) >= maxCommands {
 		m.counters.QueueFull++
-		return
+		return false
 	}
 	m.commands = append(m.commands, p)
+	return true
 }
 
 // Next returns the next frame of this layer for the radio. It stays valid until
@@ -68,6 +70,8 @@ func (m *MAC) Done(now time.Time, sent, framePending bool) {
 		m.requestSent(now, sent)
 	case forPoll:
 		m.pollSent(now, sent, framePending)
+	case forData:
+		m.dataPollSent(now, sent, framePending)
 	case forResponse:
 		m.emit(Output{Kind: ResponseDone, EUI64: p.to, OK: sent})
 	}
@@ -104,8 +108,9 @@ func (m *MAC) Respond(now time.Time, to zigbee.EUI64, short zigbee.ShortAddr, s 
 	return true
 }
 
-// fetch sends the frame that waits for the device that polled.
-func (m *MAC) fetch(src Address) {
+// fetch sends the frame that waits for the device that polled, and reports
+// whether there is one.
+func (m *MAC) fetch(src Address) bool {
 	for i, f := range m.indirect {
 		if src.Mode != ExtendedAddress || f.dst != src.EUI64 {
 			continue
@@ -117,8 +122,9 @@ func (m *MAC) fetch(src Address) {
 			Dst: Extended(m.pan, f.dst), Src: Extended(m.pan, m.eui64),
 		})
 		m.push(pending{frame: AppendCommand(b, f.command), why: forResponse, to: f.dst})
-		return
+		return true
 	}
+	return false
 }
 
 // expire gives up indirect frames that nobody fetched in time.

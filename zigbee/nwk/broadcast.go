@@ -74,9 +74,16 @@ func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header,
 	l.markRelayed(b, from)
 	if h.Src != from {
 		l.markRelayed(b, h.Src)
+		if c := l.childAt(h.Src); c != nil {
+			l.RemoveChild(c.EUI64) // it has another parent: its broadcasts come through that one
+		}
 	}
+	if l.isEndDevice() {
+		return true
+	}
+	h.Radius--
+	l.holdBroadcast(h, payload)
 	if q := l.freeItem(); q != nil {
-		h.Radius--
 		l.fill(q, h, 0, payload)
 		q.broadcast = b
 		q.state, q.at = waiting, now.Add(l.jitter(broadcastJitter))

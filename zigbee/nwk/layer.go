@@ -35,6 +35,8 @@ type Counters struct {
 	NotForUs      uint64 // frames for other nodes
 	Refused       uint64 // commands that are not allowed: unsecured rejoin, leave from the wrong node
 	Failed        uint64 // unicasts given up after all retries
+	Expired       uint64 // frames that a sleeping child did not fetch in time
+	HeldFull      uint64 // frames for sleeping children that found no room, or made room
 	HeldForState  uint64 // times that a frame had to wait for a saved frame counter
 }
 
@@ -43,9 +45,16 @@ type OutputKind uint8
 
 // The kinds of output.
 const (
-	SendDone    OutputKind = iota + 1 // a request with a handle is over
-	NodeLeft                          // a device said that it leaves
-	ToldToLeave                       // the trust centre tells this node to leave
+	SendDone         OutputKind = iota + 1 // a request with a handle is over
+	NodeLeft                               // a device said that it leaves
+	ToldToLeave                            // the trust centre tells this node to leave
+	ToldToRejoin                           // the trust centre or the parent tells this node to leave and come back
+	ChildAged                              // a child was silent for longer than its timeout
+	RejoinAsked                            // a node asks, secured, to rejoin through this one
+	RejoinAnswered                         // a node answers to this node's wish to rejoin
+	ParentAnswered                         // the parent answers to an end device timeout request
+	ConflictReported                       // a node hears networks with the identifiers of this one
+	Updated                                // the network gets another identifier
 )
 
 // Output is something that the layer above must know and that is no received data.
@@ -54,7 +63,12 @@ type Output struct {
 	Handle uint32 // SendDone
 	OK     bool   // SendDone: the next hop has it, or the broadcast was sent
 	EUI64  zigbee.EUI64
-	Short  zigbee.ShortAddr // NodeLeft
+	Short  zigbee.ShortAddr // NodeLeft, ChildAged, RejoinAsked; RejoinAnswered: the address to use
+
+	Capability zigbee.Capability // RejoinAsked
+	From       zigbee.ShortAddr  // RejoinAnswered
+	PANs       []zigbee.PANID    // ConflictReported; Updated: the new one
+	UpdateID   uint8             // Updated
 }
 
 // key is a network key in use. The layer holds the active one and the one before
@@ -87,6 +101,8 @@ type Layer struct {
 	tx      [maxFrame]byte
 
 	nodes      []*node // slots are never moved nor removed
+	children   []Child
+	parent     zigbee.ShortAddr // through whom all frames go; Unassigned: on no end device
 	broadcasts [maxBroadcasts]broadcast
 	outputs    []Output
 
@@ -97,7 +113,7 @@ type Layer struct {
 // New returns a layer for the node with the given address that is in no network.
 // random fills a slice.
 func New(eui64 zigbee.EUI64, random func([]byte)) *Layer {
-	l := &Layer{eui64: eui64, random: random}
+	l := &Layer{eui64: eui64, random: random, parent: zigbee.Unassigned}
 	var b [1]byte
 	random(b[:])
 	l.seq = b[0]
@@ -155,7 +171,11 @@ func (l *Layer) Key() (uint8, zigbee.NetworkKey, bool) {
 }
 
 // Start begins what a router in a network does by itself: link status.
-func (l *Layer) Start(now time.Time) { l.linkStatusAt = now.Add(l.jitter(time.Second)) }
+func (l *Layer) Start(now time.Time) {
+	if !l.isEndDevice() {
+		l.linkStatusAt = now.Add(l.jitter(time.Second))
+	}
+}
 
 // Leave forgets the network, its keys, addresses and queue. The frame counters go
 // on: should the node come back to the same key, no outgoing counter is used twice,
@@ -171,6 +191,7 @@ func (l *Layer) Leave() {
 	}
 	l.broadcasts = [maxBroadcasts]broadcast{}
 	l.linkStatusAt = time.Time{}
+	l.children, l.parent = nil, zigbee.Unassigned
 }
 
 // Counter returns the outgoing frame counter that the next frame will use.
@@ -204,7 +225,7 @@ func (l *Layer) NextOutput() (Output, bool) {
 
 // Deadline returns when [Layer.Advance] has something to do.
 func (l *Layer) Deadline() (time.Time, bool) {
-	d := l.linkStatusAt
+	d := earlier(l.linkStatusAt, l.childDeadline())
 	for i := range l.queue {
 		if q := &l.queue[i]; q.state == waiting || q.state == listening {
 			d = earlier(d, q.at)
@@ -227,6 +248,7 @@ func (l *Layer) Advance(now time.Time) {
 	if due(l.linkStatusAt, now) {
 		l.sendLinkStatus(now)
 	}
+	l.ageChildren(now)
 }
 
 func (l *Layer) jitter(limit time.Duration) time.Duration {

@@ -45,7 +45,7 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 	}
 	ind.SrcEUI64, _ = l.EUI64Of(h.Src)
 	if h.Type == TypeCommand {
-		l.receiveCommand(now, sender, h, rest)
+		l.receiveCommand(now, from, sender, h, rest)
 		return Indication{}, false
 	}
 	ind.Payload = rest
@@ -105,7 +105,7 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 	return payload, n
 }
 
-func (l *Layer) receiveCommand(now time.Time, sender *node, h Header, payload []byte) {
+func (l *Layer) receiveCommand(now time.Time, from zigbee.ShortAddr, sender *node, h Header, payload []byte) {
 	if len(payload) == 0 {
 		l.counters.Malformed++
 		return
@@ -125,13 +125,14 @@ func (l *Layer) receiveCommand(now time.Time, sender *node, h Header, payload []
 			return
 		}
 		l.receiveLeave(sender, h, o)
-	case RejoinRequest, EndDeviceTimeoutRq:
-		l.counters.Refused++
+	default:
+		l.maintain(now, from, sender, h, payload)
 	}
 }
 
 // receiveLeave obeys the trust centre alone (3.6.1.10.3 leaves the policy to the
-// node), and believes a device only about itself.
+// node), and believes a device only about itself. A parent may send its child away
+// to come back, which takes nothing from the child.
 func (l *Layer) receiveLeave(sender *node, h Header, o LeaveOptions) {
 	switch {
 	case o&LeaveRequest == 0:
@@ -142,6 +143,8 @@ func (l *Layer) receiveLeave(sender *node, h Header, o LeaveOptions) {
 		e, a := sender.eui64, sender.short
 		sender.short, sender.router = zigbee.Unassigned, time.Time{} // the counters stay: an old frame stays old
 		l.emit(Output{Kind: NodeLeft, EUI64: e, Short: a})
+	case h.Dst == l.net.Short && o&LeaveRejoin != 0 && sender.short == h.Src && (l.isEndDevice() && h.Src == l.parent || h.Src == zigbee.Coordinator && l.net.Short != zigbee.Coordinator):
+		l.emit(Output{Kind: ToldToRejoin})
 	case h.Dst == l.net.Short && h.Src == zigbee.Coordinator && sender.short == zigbee.Coordinator && l.net.Short != zigbee.Coordinator:
 		l.emit(Output{Kind: ToldToLeave})
 	default:

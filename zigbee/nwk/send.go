@@ -33,6 +33,7 @@ const (
 	waiting             // until a time
 	sending             // the radio has it
 	listening           // a broadcast whose relaying by others is awaited
+	held                // for a sleeping child, until it polls or a time
 )
 
 // item is a frame to send. It is kept in the clear and secured for each
@@ -49,6 +50,8 @@ type item struct {
 	tries     uint8
 	at        time.Time
 	broadcast *broadcast // nil: not tracked
+	expires   time.Time  // of a frame for a sleeping child
+	fetched   bool       // by that child, which listens now
 }
 
 // Room reports whether a request would find room.
@@ -95,6 +98,9 @@ func (l *Layer) enqueue(now time.Time, h Header, handle uint32, payload []byte) 
 	if h.Dst.IsBroadcast() && h.Radius > 1 {
 		q.broadcast = l.track(now, h)
 	}
+	if h.Dst.IsBroadcast() {
+		l.holdBroadcast(h, payload)
+	}
 	return true
 }
 
@@ -102,6 +108,9 @@ func (l *Layer) fill(q *item, h Header, handle uint32, payload []byte) {
 	l.order++
 	*q = item{state: ready, handle: handle, order: l.order, hop: h.Dst, header: h, size: len(payload)}
 	copy(q.payload[:], payload)
+	if l.isEndDevice() {
+		q.hop = l.parent
+	}
 }
 
 // room returns how many bytes of payload fit a frame.

@@ -1,5 +1,5 @@
 // Package stack is a Zigbee node: the layers of the Zigbee packages composed
-// into a coordinator with trust centre, or a router. It follows Zigbee PRO R22
+// into a coordinator with trust centre, a router, or a sleepy end device. It follows Zigbee PRO R22
 // (05-3474-22), Base Device Behaviour 3.0.1 and IEEE 802.15.4-2006.
 //
 // A [Node] is pure: it has no network, files, clock or goroutines. The owner
@@ -9,8 +9,9 @@
 //
 // Joining is by install code alone: the well-known default link key never
 // protects a network key, an unsecured rejoin is refused, and there is no
-// touchlink. Routing over more than one hop, sleepy children, key rotation,
-// fragmentation and binding are not here yet; frames for them are counted and
+// touchlink. An end device polls its parent (see [DefaultPollLong]); a node that
+// lost its network comes back by secured rejoin, by itself. Routing over more than one hop,
+// key rotation, fragmentation and binding are not here yet; frames for them are counted and
 // dropped.
 package stack
 
@@ -47,6 +48,24 @@ type Role uint8
 const (
 	Coordinator Role = iota + 1 // forms the network and is its trust centre
 	Router                      // joins a network, relays, and lets others join
+	EndDevice                   // joins, sleeps, and fetches its frames from its parent
+)
+
+// The times of an end device that polls.
+const (
+	// DefaultPollLong and DefaultPollShort stand in for a configuration's zeros. A
+	// parent keeps a frame for 7.68 s (macTransactionPersistenceTime): what is sent unasked
+	// to a device that polls more rarely may be lost.
+	DefaultPollLong  = 7 * time.Second
+	DefaultPollShort = 250 * time.Millisecond
+
+	// MinPoll and MaxPoll bound both intervals.
+	MinPoll = 50 * time.Millisecond
+	MaxPoll = time.Hour
+
+	// FastPoll is how long an end device polls at the short interval by itself after
+	// it has sent something. While an acknowledgement is awaited it does so anyway.
+	FastPoll = 2 * time.Second
 )
 
 // Config makes a node. All fields without "optional" are required.
@@ -58,7 +77,15 @@ type Config struct {
 	Endpoints  []zdo.SimpleDescriptor // application endpoints, 1 to 240, at most 8
 	Descriptor zdo.NodeDescriptor     // what the node says of itself
 
-	InstallCode zigbee.InstallCode // Router: the code on its own label
+	InstallCode zigbee.InstallCode // Router and EndDevice: the code on its own label
+
+	PollLong  time.Duration // EndDevice, optional: between polls when nothing is expected
+	PollShort time.Duration // EndDevice, optional: between polls when something is
+	Timeout   time.Duration // EndDevice, optional: how long its parent keeps it when it is silent; 256 minutes when 0
+
+	// MeasuresEnergy says that the owner answers [EnergyWanted] with
+	// [Node.EnergyMeasured]. Optional: without it a network is formed where no other is heard.
+	MeasuresEnergy bool
 
 	Restore *State // optional: continue from here instead of forming or joining
 }
@@ -66,8 +93,8 @@ type Config struct {
 // check refuses a configuration that cannot work.
 func (c *Config) check() error {
 	switch {
-	case c.Role != Coordinator && c.Role != Router:
-		return fmt.Errorf("zigbee node: role %d is neither coordinator nor router", c.Role)
+	case c.Role < Coordinator || c.Role > EndDevice:
+		return fmt.Errorf("zigbee node: role %d is neither coordinator, router nor end device", c.Role)
 	case c.EUI64 == 0 || c.EUI64 == 1<<64-1:
 		return fmt.Errorf("zigbee node: %s is no extended address", c.EUI64)
 	case c.Random == nil:
@@ -76,8 +103,13 @@ func (c *Config) check() error {
 		return errors.New("zigbee node: expected at least one channel, from 11 to 26")
 	case len(c.Endpoints) > MaxEndpoints:
 		return fmt.Errorf("zigbee node: %d endpoints; expected at most %d", len(c.Endpoints), MaxEndpoints)
-	case c.Role == Router && c.InstallCode.IsZero() && c.Restore == nil:
-		return errors.New("zigbee node: a router joins by install code, and there is none")
+	case c.Role != Coordinator && c.InstallCode.IsZero() && c.Restore == nil:
+		return errors.New("zigbee node: a router or an end device joins by install code, and there is none")
+	case c.Timeout < 0:
+		return fmt.Errorf("zigbee node: a timeout of %v; expected none, or more than 0", c.Timeout)
+	}
+	if err := checkPolling(c.Polling()); err != nil {
+		return fmt.Errorf("zigbee node: %w", err)
 	}
 	for i, e := range c.Endpoints {
 		if e.Endpoint == 0 || e.Endpoint > 240 {
@@ -109,7 +141,14 @@ type TxStatus struct {
 
 // Filter is what the radio must be set to. The owner reads it when the node
 // emits [RadioChanged].
+//
+// Listening says whether the receiver must be on. A coordinator and a router always
+// listen. An end device listens while it scans, and from a poll whose acknowledgement
+// announced a frame until 15 ms after that frame, or for 100 ms: a simulated radio lets
+// nothing in while Listening is false, but sends, and hears the acknowledgement of what it
+// sent, at any time. A real one may be switched off.
 type Filter struct {
+	Listening    bool
 	Channel      uint8
 	PANID        zigbee.PANID
 	Short        zigbee.ShortAddr
@@ -184,6 +223,30 @@ type (
 	// to. A router looks for a network again by itself.
 	Left struct{}
 
+	// ParentLost says, on an end device, that its parent does not answer any more;
+	// or, on a router, that it hears nobody of its network. The node looks for its
+	// network by secured rejoin, by itself; [NetworkUp] tells that it is back.
+	ParentLost struct{}
+
+	// ChildLost says, on a parent, that an end device was silent for longer than
+	// its timeout and is not this node's child any more.
+	ChildLost struct{ EUI64 zigbee.EUI64 }
+
+	// NetworkChanged says that the network changed its channel or its identifier,
+	// and this node with it.
+	NetworkChanged struct {
+		PANID   zigbee.PANID
+		Channel uint8
+	}
+
+	// EnergyWanted asks the owner to measure the energy on each channel of the
+	// mask, for the given time each, and to answer with [Node.EnergyMeasured]. Only
+	// a coordinator whose configuration says MeasuresEnergy asks.
+	EnergyWanted struct {
+		Channels zigbee.ChannelMask
+		Duration time.Duration
+	}
+
 	// DataIndication is a received application payload (05-3474-22, 2.2.4.1.3).
 	DataIndication struct {
 		At          time.Time
@@ -220,6 +283,10 @@ func (JoinRefused) event()      {}
 func (DeviceAnnounced) event()  {}
 func (DeviceLeft) event()       {}
 func (Left) event()             {}
+func (ParentLost) event()       {}
+func (ChildLost) event()        {}
+func (NetworkChanged) event()   {}
+func (EnergyWanted) event()     {}
 func (DataIndication) event()   {}
 func (DataConfirm) event()      {}
 func (SaveState) event()        {}
@@ -233,6 +300,12 @@ var (
 	ErrNoRoute   = aps.ErrNoRoute   // the next hop did not take the frame
 	ErrNoAck     = aps.ErrNoAck     // the device did not acknowledge
 )
+
+// Energy is what was measured on a channel: the peak in dBm.
+type Energy struct {
+	Channel uint8
+	DBm     int8
+}
 
 // Device is what the trust centre knows of one device that has joined.
 type Device struct {

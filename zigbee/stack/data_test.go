@@ -361,7 +361,7 @@ func TestDescribesItself(t *testing.T) {
 	if err != nil || short.Device != lampAddress || short.Addr != a {
 		t.Errorf("short address: %+v, %v", short, err)
 	}
-	unknown, err := zdo.ParseStatusRsp(tc.ask(t, a, 0x0038, []byte{9, 0}))
+	unknown, err := zdo.ParseStatusRsp(tc.ask(t, a, 0x0015, []byte{9, 0}))
 	if err != nil || unknown.Seq != 9 || unknown.Status != zdo.NotSupported {
 		t.Errorf("unknown request: %+v, %v", unknown, err)
 	}

@@ -92,7 +92,10 @@ func (n *Node) advanceJoin() {
 // heardBeacon notes a network that may be joined (05-3474-22, 3.6.1.5.1.1).
 func (n *Node) heardBeacon(ind mac.Indication) {
 	b, err := nwk.ParseBeacon(ind.Beacon.Payload)
-	if err != nil || n.join.step != scanning || !ind.Beacon.Permit || !b.RouterCapacity || ind.Src.Mode != mac.ShortAddress {
+	if err == nil && n.noted(ind, b) {
+		return
+	}
+	if err != nil || n.join.step != scanning || !ind.Beacon.Permit || !n.hasRoom(b) || ind.Src.Mode != mac.ShortAddress {
 		return
 	}
 	c := candidate{
@@ -136,7 +139,7 @@ func (n *Node) scanned() {
 	c := n.join.candidates[best]
 	n.join.candidates = []candidate{c}
 	n.join.step = associating
-	n.mac.Associate(n.now, c.channel, c.parent, n.cfg.Descriptor.Capability|zigbee.RouterCapability)
+	n.mac.Associate(n.now, c.channel, c.parent, n.capability())
 }
 
 func (n *Node) avoids(p zigbee.ExtendedPANID) bool {
@@ -161,12 +164,16 @@ func (n *Node) associated(o mac.Output) {
 	n.nwk.SetNetwork(nwk.Network{
 		PAN: c.parent.PAN, Extended: c.extended, Short: o.Short, UpdateID: c.updateID, Depth: c.depth + 1,
 	})
+	if n.cfg.Role == EndDevice {
+		n.nwk.SetParent(c.parent.Short)
+	}
 	n.tc = 0
 	if err := n.aps.SetKey(aps.AnyDevice, aps.Joining, n.cfg.InstallCode.LinkKey()); err != nil {
 		n.joinFailed("there is no room for the key")
 		return
 	}
 	n.join.step, n.join.at = awaitKey, n.now.Add(keyTimeout)
+	n.schedulePoll()
 }
 
 // networkKey takes the network key, and with it the trust centre's word for who it
@@ -194,13 +201,14 @@ func (n *Node) networkKey(in nwk.Indication, a aps.Indication) {
 	n.setBeacon()
 	n.changed()
 	n.announce()
+	n.negotiate()
 	n.join.step, n.join.tries = requesting, 0
 	n.exchange()
 }
 
 // announce tells everybody this node's addresses (05-3474-22, 2.4.3.1.11).
 func (n *Node) announce() {
-	m := zdo.Announce{Addr: n.nwk.Network().Short, Device: n.cfg.EUI64, Capability: n.cfg.Descriptor.Capability | zigbee.RouterCapability}
+	m := zdo.Announce{Addr: n.nwk.Network().Short, Device: n.cfg.EUI64, Capability: n.capability()}
 	m.Seq = n.nextZDO()
 	n.sendZDO(zigbee.BroadcastRxOn, zdo.DeviceAnnce, m.Append(nil))
 }
@@ -309,7 +317,9 @@ func (n *Node) abandon() {
 	n.mac.Configure(n.mac.Channel(), zigbee.BroadcastPAN, zigbee.Broadcast)
 	n.tc = 0
 	n.bindings = nil
-	if n.cfg.Role == Router && !n.cfg.InstallCode.IsZero() {
+	n.rejoin, n.change, n.timeout = rejoin{}, change{}, negotiation{}
+	n.poll.at, n.poll.failed, n.poll.fast = time.Time{}, 0, time.Time{}
+	if n.cfg.Role != Coordinator && !n.cfg.InstallCode.IsZero() {
 		pause := max(n.join.pause, minBackOff)
 		n.search(pause + time.Duration(n.random(uint64(pause/2))))
 	} else {

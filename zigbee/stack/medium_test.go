@@ -101,6 +101,7 @@ func code(t testing.TB, i int) zigbee.InstallCode {
 func (m *medium) coordinator() *station {
 	s := m.add("tc", m.config(Coordinator, tcAddress, zigbee.InstallCode{}))
 	s.Start(m.now)
+	m.run(10*time.Second, s.isUp)
 	return s
 }
 
@@ -194,7 +195,7 @@ func (m *medium) carry(from *station, h mac.Header, frame []byte) TxStatus {
 		}
 		if h.Ack && m.rng.Float64() >= m.loss {
 			status.Sent = true
-			status.FramePending = slices.Contains(s.Filter().Pending, h.Src.EUI64)
+			status.FramePending = s.holdsFor(h.Src)
 		}
 		s.Receive(m.now, frame, 200)
 		s.drain()
@@ -202,10 +203,21 @@ func (m *medium) carry(from *station, h mac.Header, frame []byte) TxStatus {
 	return status
 }
 
+// holdsFor is a radio's list of those for whom a frame waits.
+func (s *station) holdsFor(a mac.Address) bool {
+	f := s.Filter()
+	if a.Mode == mac.ShortAddress {
+		return slices.Contains(f.PendingShort, a.Short)
+	}
+	return slices.Contains(f.Pending, a.EUI64)
+}
+
 // hears is a radio's address filter.
 func (s *station) hears(h mac.Header) bool {
 	f := s.Filter()
 	switch {
+	case !f.Listening:
+		return false
 	case h.Type == mac.TypeBeacon:
 		return f.PANID == zigbee.BroadcastPAN || f.PANID == h.Src.PAN
 	case h.Dst.PAN != f.PANID && h.Dst.PAN != zigbee.BroadcastPAN:

@@ -20,10 +20,17 @@ type Node struct {
 	aps *aps.Layer
 
 	phase   phase
-	tc      zigbee.EUI64             // the trust centre; 0 when not known
-	join    join                     // router
-	devices map[zigbee.EUI64]*device // trust centre
-	permit  time.Time                // trust centre: devices may associate until then
+	tc      zigbee.EUI64 // the trust centre; 0 when not known
+	join    join         // router, end device
+	poll    polling      // end device
+	timeout negotiation  // end device
+	rejoin  rejoin       // router, end device
+	change  change       // of channel or network identifier
+	quiet   time.Time    // no identifier conflict is acted on until then
+
+	formation formation                // coordinator
+	devices   map[zigbee.EUI64]*device // trust centre
+	permit    time.Time                // trust centre: devices may associate until then
 
 	bindings []Binding
 	handle   Handle // of the last request
@@ -35,6 +42,7 @@ type Node struct {
 
 	events       []Event
 	radioChanged bool
+	listening    bool // as the owner last saw it
 	save         saving
 
 	counters Counters
@@ -48,6 +56,8 @@ const (
 	searching       // router: for a network, up to its network key
 	joined          // router: has the network key, and exchanges its link key
 	up
+	rejoining // has lost its network, and looks for it with its keys
+	forming   // coordinator: looks for a quiet channel
 )
 
 // origin says which layer a frame for the radio came from.
@@ -72,6 +82,8 @@ func New(cfg Config) (*Node, error) {
 		aps: aps.New(cfg.EUI64, cfg.Random),
 	}
 	n.zdoSeq = uint8(n.random(1 << 8))
+	n.poll.long, n.poll.short = cfg.Polling()
+	n.mac.SetSleepy(cfg.Role == EndDevice)
 	if cfg.Role == Coordinator {
 		n.devices = map[zigbee.EUI64]*device{}
 		n.tc = cfg.EUI64
@@ -92,7 +104,7 @@ func (n *Node) Start(now time.Time) {
 	case n.phase == up || n.phase == joined:
 		n.resume()
 	case n.cfg.Role == Coordinator:
-		n.form()
+		n.startForming()
 	default:
 		n.search(0)
 	}
@@ -111,9 +123,15 @@ func (n *Node) Receive(now time.Time, frame []byte, lqi uint8) {
 	if ind, ok := n.mac.Receive(now, copied, lqi); ok {
 		switch ind.Kind {
 		case mac.IndicateBeacon:
-			n.heardBeacon(ind)
+			if n.phase == forming {
+				n.heardNeighbour(ind)
+			} else {
+				n.heardBeacon(ind)
+			}
 		case mac.IndicateAssociate:
 			n.associate(ind)
+		case mac.IndicatePoll:
+			n.polledBy(ind.Src)
 		case mac.IndicateData:
 			n.receiveData(ind)
 		}
@@ -122,8 +140,7 @@ func (n *Node) Receive(now time.Time, frame []byte, lqi uint8) {
 }
 
 func (n *Node) receiveData(ind mac.Indication) {
-	if ind.Src.Mode != mac.ShortAddress || ind.Dst.Mode != mac.ShortAddress || n.phase == stopped ||
-		n.phase == searching && n.join.step != awaitKey {
+	if ind.Src.Mode != mac.ShortAddress || ind.Dst.Mode != mac.ShortAddress || !n.onNetwork() && (n.phase != searching || n.join.step != awaitKey) {
 		return
 	}
 	in, ok := n.nwk.Receive(n.now, ind.Src.Short, ind.Payload, ind.LQI)
@@ -142,6 +159,11 @@ func (n *Node) receiveData(ind mac.Indication) {
 	}
 }
 
+// onNetwork reports whether the node is where its network is, as far as it knows.
+func (n *Node) onNetwork() bool {
+	return n.phase == joined || n.phase == up || n.phase == rejoining && n.rejoin.step == awaitAnswer
+}
+
 // NextFrame returns the next frame for the radio. There is none while another has
 // not been answered with [Node.FrameDone].
 func (n *Node) NextFrame() (Frame, bool) {
@@ -152,7 +174,7 @@ func (n *Node) NextFrame() (Frame, bool) {
 		n.onAir = fromMAC
 		return Frame{Data: f}, true
 	}
-	if n.phase == stopped || n.phase == searching {
+	if !n.onNetwork() {
 		return Frame{}, false
 	}
 	hop, npdu, ok := n.nwk.Next()
@@ -160,7 +182,11 @@ func (n *Node) NextFrame() (Frame, bool) {
 		return Frame{}, false
 	}
 	n.onAir = fromNWK
-	return Frame{Data: n.mac.AppendData(n.tx[:0], hop, npdu)}, true
+	f := n.mac.AppendData(n.tx[:0], hop, npdu)
+	if n.nwk.MoreFor(hop) {
+		mac.MarkPending(f)
+	}
+	return Frame{Data: f}, true
 }
 
 // FrameDone says how the transmission of the last frame ended.
@@ -178,6 +204,8 @@ func (n *Node) FrameDone(now time.Time, s TxStatus) {
 		n.mac.Done(now, s.Sent, s.FramePending)
 	case fromNWK:
 		n.nwk.Done(now, s.Sent)
+		n.radioChanged = n.radioChanged || n.nwk.HasChildren()
+		n.spoke()
 	}
 	n.pump()
 }
@@ -203,7 +231,7 @@ func (n *Node) emit(e Event) { n.events = append(n.events, e) }
 // when it waits for nothing.
 func (n *Node) Deadline() (time.Time, bool) {
 	d, ok := n.mac.Deadline()
-	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline} {
+	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.formDeadline} {
 		if t, is := f(); is && (!ok || t.Before(d)) {
 			d, ok = t, true
 		}
@@ -219,12 +247,22 @@ func (n *Node) Advance(now time.Time) {
 	n.aps.Advance(now)
 	n.advanceJoin()
 	n.advanceTrust()
+	n.advancePoll()
+	n.advanceTimeout()
+	n.advanceMaintain()
+	n.advanceForm()
 	n.pump()
 }
 
 // pump carries what the layers have to say to one another until none has more.
 func (n *Node) pump() {
 	for n.pumpMAC() || n.pumpNWK() || n.pumpAPS() {
+	}
+	if n.nwk.Hold(n.now) {
+		n.radioChanged = true
+	}
+	if l := n.mac.Listening(); l != n.listening {
+		n.listening, n.radioChanged = l, true
 	}
 	n.checkSave()
 }
@@ -238,11 +276,13 @@ func (n *Node) pumpMAC() bool {
 	case mac.AddressChanged:
 		n.radioChanged = true
 	case mac.ScanDone:
-		n.scanned()
+		n.scanDone()
 	case mac.AssociateDone:
 		n.associated(o)
 	case mac.ResponseDone:
 		n.responseDone(o.EUI64, o.OK)
+	case mac.PollDone:
+		n.pollDone(o.OK, o.Pending)
 	}
 	return true
 }
@@ -263,6 +303,8 @@ func (n *Node) pumpNWK() bool {
 		n.nodeLeft(o.EUI64)
 	case nwk.ToldToLeave:
 		n.Leave(n.now)
+	default:
+		n.maintain(o)
 	}
 	return true
 }
@@ -270,6 +312,7 @@ func (n *Node) pumpNWK() bool {
 func (n *Node) pumpAPS() bool {
 	if d, ok := n.aps.NextDone(); ok {
 		n.requests--
+		n.spoke()
 		n.emit(DataConfirm{Handle: Handle(d.Handle), Err: d.Err})
 		return true
 	}
@@ -286,8 +329,8 @@ func (n *Node) pumpAPS() bool {
 // Filter returns what the radio must be set to.
 func (n *Node) Filter() Filter {
 	return Filter{
-		Channel: n.mac.Channel(), PANID: n.mac.PAN(), Short: n.mac.ShortAddr(), EUI64: n.cfg.EUI64,
-		Pending: n.mac.AppendPending(nil),
+		Listening: n.mac.Listening(), Channel: n.mac.Channel(), PANID: n.mac.PAN(), Short: n.mac.ShortAddr(), EUI64: n.cfg.EUI64,
+		Pending: n.mac.AppendPending(nil), PendingShort: n.nwk.AppendPending(nil),
 	}
 }
 

@@ -37,11 +37,11 @@ func (n *Node) changed() { n.save.revision++ }
 
 // checkSave asks for the state to be saved when it must be.
 func (n *Node) checkSave() {
-	if n.save.asked || n.phase == stopped && n.save.revision == n.save.saved {
+	if n.save.asked || (n.phase == stopped || n.phase == forming) && n.save.revision == n.save.saved {
 		return
 	}
 	low := n.nwk.Left() < reserve/2 || n.aps.Left() < reserve/2
-	if low && (n.phase == up || n.phase == joined) || n.save.revision != n.save.saved {
+	if low && (n.phase == up || n.phase == joined || n.phase == rejoining) || n.save.revision != n.save.saved {
 		n.save.asked = true
 		n.counters.Saves++
 		n.emit(SaveState{})
@@ -96,7 +96,10 @@ func (n *Node) State() State {
 		nwkCounter: n.nwk.Counter() + reserve, apsCounter: n.aps.Counter() + reserve,
 		peers: n.nwk.Peers(), keys: n.aps.Keys(), bindings: slices.Clone(n.bindings),
 	}
-	if s.phase == searching || s.phase == stopped {
+	if s.phase == rejoining {
+		s.phase = up
+	}
+	if s.phase == searching || s.phase == stopped || s.phase == forming {
 		s.phase, s.network, s.channel, s.tc = stopped, nwk.Network{}, 0, 0
 		s.keys = slices.DeleteFunc(s.keys, func(k aps.KeyInfo) bool { return k.Device == aps.AnyDevice })
 	}
@@ -178,6 +181,10 @@ func (n *Node) resume() {
 		if d.short != zigbee.Unassigned && !d.authorised {
 			d.joining, d.deadline = replying, n.now.Add(joinTimeout)
 		}
+	}
+	if n.phase == up && n.cfg.Role == EndDevice {
+		n.lookAgain(0)
+		return
 	}
 	if n.phase == up {
 		n.goUp()
@@ -299,9 +306,9 @@ func ParseState(b []byte) (State, error) {
 
 // valid refuses what no node writes.
 func (s *State) valid() bool {
-	inNetwork := s.phase == up || s.phase == joined && s.role == Router
+	inNetwork := s.phase == up || s.phase == joined && s.role != Coordinator
 	channel := s.channel >= zigbee.MinChannel && s.channel <= zigbee.MaxChannel
-	return (s.role == Coordinator || s.role == Router) &&
+	return s.role >= Coordinator && s.role <= EndDevice &&
 		(inNetwork && channel && !s.key.IsZero() || s.phase == stopped && s.key.IsZero()) &&
 		slices.IsSortedFunc(s.devices, func(a, b device) int { return cmp.Compare(a.eui64, b.eui64) })
 }

@@ -41,22 +41,6 @@ const (
 	replying       // it has been heard with the network key
 )
 
-// form makes a new network: a channel from the mask, and identifiers and key at
-// random (05-3474-22, 3.2.2.3; BDB 3.0.1, 8.1).
-func (n *Node) form() {
-	channel := n.cfg.Channels.Nth(int(n.random(uint64(n.cfg.Channels.Len()))))
-	net := nwk.Network{
-		PAN:      zigbee.PANID(1 + n.random(0xfffe)),
-		Extended: zigbee.ExtendedPANID(1 + n.random(1<<32-1) + n.random(1<<32-1)<<32),
-		Short:    zigbee.Coordinator,
-	}
-	n.nwk.SetNetwork(net)
-	n.nwk.SetKey(0, zigbee.NewNetworkKey(n.randomKey()))
-	n.mac.Configure(channel, net.PAN, net.Short)
-	n.changed()
-	n.goUp()
-}
-
 // goUp begins to take part in the network.
 func (n *Node) goUp() {
 	n.phase = up
@@ -70,10 +54,13 @@ func (n *Node) goUp() {
 func (n *Node) open() bool { return n.phase == up && n.permit.After(n.now) }
 
 func (n *Node) setBeacon() {
+	if n.cfg.Role == EndDevice {
+		return
+	}
 	net := n.nwk.Network()
 	var b [nwk.BeaconSize]byte
 	payload := nwk.AppendBeacon(b[:0], nwk.Beacon{
-		RouterCapacity: n.cfg.Role == Coordinator, EndDeviceCapacity: n.cfg.Role == Coordinator,
+		RouterCapacity: true, EndDeviceCapacity: n.nwk.RoomForChild(),
 		Depth: net.Depth, Extended: net.Extended, UpdateID: net.UpdateID,
 	})
 	n.mac.AnswerBeacons(mac.Beacon{PANCoordinator: n.cfg.Role == Coordinator, Permit: n.open(), Payload: payload})
@@ -171,6 +158,11 @@ func (n *Node) associate(ind mac.Indication) {
 		d.short = n.newAddress()
 	}
 	d.asked = ind.Capability
+	if !n.adopt(e, d.short, ind.Capability) {
+		n.refuse(e, "there is no room for a further child")
+		n.mac.Respond(n.now, e, zigbee.Broadcast, mac.PANAtCapacity)
+		return
+	}
 	if n.mac.Respond(n.now, e, d.short, mac.AssociationSuccessful) {
 		d.joining, d.deadline = invited, n.now.Add(joinTimeout)
 	}
@@ -240,6 +232,7 @@ func (n *Node) endJoin(d *device, reason string) {
 	if heard {
 		n.nwk.SendLeave(n.now, 0, d.short, nwk.LeaveRequest)
 	}
+	n.disown(d.eui64)
 	n.aps.DropKey(d.eui64, aps.Provisional)
 	d.short = zigbee.Unassigned
 	n.forgetUnused(d)
@@ -261,7 +254,7 @@ func (n *Node) trustDeadline() (time.Time, bool) {
 }
 
 func (n *Node) advanceTrust() {
-	if !n.permit.IsZero() && !n.open() {
+	if !n.permit.IsZero() && !n.permit.After(n.now) {
 		n.permit = time.Time{}
 		if n.phase == up {
 			n.setBeacon()
@@ -390,6 +383,7 @@ func (n *Node) drop(d *device) {
 // nodeLeft notes that a device said that it leaves. What it may do stays: it may
 // come back with its install code as long as it is allowed.
 func (n *Node) nodeLeft(e zigbee.EUI64) {
+	n.disown(e)
 	d := n.devices[e]
 	if d == nil || !d.authorised {
 		return

@@ -100,6 +100,8 @@ func (n *Node) answerZDO(d DataIndication, c zdo.Cluster, p []byte) []byte {
 		return n.answerBind(c, p)
 	case zdo.MgmtLeave:
 		return n.answerLeave(d, p)
+	case zdo.MgmtNWKUpdate:
+		return n.answerNWKUpdate(d, p)
 	}
 	if broadcast {
 		return nil
@@ -248,7 +250,7 @@ func (n *Node) answerLeave(d DataIndication, p []byte) []byte {
 	switch {
 	case m.Device != 0 && m.Device != n.cfg.EUI64:
 		rsp.Status = zdo.DeviceNotFound
-	case n.cfg.Role == Router && d.SrcEUI64 == n.tc:
+	case n.cfg.Role != Coordinator && d.SrcEUI64 == n.tc:
 		n.Leave(n.now)
 		return nil
 	}

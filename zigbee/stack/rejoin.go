@@ -1,0 +1,182 @@
+package stack
+
+import (
+	"time"
+
+	"sconce/zigbee"
+	"sconce/zigbee/mac"
+	"sconce/zigbee/nwk"
+)
+
+// The times and limits of rejoining. A node that lost its network looks for it on
+// its channel, then on all, with pauses that double (BDB 3.0.1, 8.4: a node backs off).
+const (
+	rejoinTimeout    = 2 * time.Second // for an answer; a busy parent and polls included
+	firstRejoinPause = time.Second
+	maxRejoinPause   = 30 * time.Minute
+)
+
+// rejoinStep is what a node that rejoins waits for.
+type rejoinStep uint8
+
+const (
+	pausing rejoinStep = iota
+	looking
+	awaitAnswer
+)
+
+// rejoin is how far a node is on its way back to its network (05-3474-22,
+// 3.6.1.4.2). It is always secured with the network key.
+type rejoin struct {
+	step       rejoinStep
+	at         time.Time // when the step is over; zero when something else ends it
+	attempts   int
+	pause      time.Duration
+	channel    uint8 // where the network was
+	candidates []candidate
+}
+
+// loseParent begins the search for the network that the node belongs to.
+func (n *Node) loseParent() {
+	if n.phase != up || n.cfg.Role == Coordinator {
+		return
+	}
+	if len(n.events) < MaxEvents {
+		n.emit(ParentLost{})
+	}
+	n.lookAgain(0)
+}
+
+// lookAgain looks for the network after a pause.
+func (n *Node) lookAgain(after time.Duration) {
+	n.phase = rejoining
+	n.mac.StopBeacons()
+	n.rejoin = rejoin{channel: n.mac.Channel(), at: n.now.Add(after)}
+	n.change, n.timeout = change{}, negotiation{}
+	n.poll.failed = 0
+	n.schedulePoll()
+}
+
+func (n *Node) advanceRejoin() {
+	if n.rejoin.at.IsZero() || n.rejoin.at.After(n.now) {
+		return
+	}
+	n.rejoin.at = time.Time{}
+	switch n.rejoin.step {
+	case pausing:
+		channels := n.cfg.Channels | zigbee.Channels(n.rejoin.channel)
+		if n.rejoin.attempts == 0 {
+			channels = zigbee.Channels(n.rejoin.channel)
+		}
+		n.rejoin.attempts++
+		n.rejoin.step, n.rejoin.candidates = looking, nil
+		n.mac.Scan(n.now, channels, mac.ScanDuration(scanExponent))
+	case awaitAnswer:
+		n.tryParent()
+	}
+}
+
+// hasRoom reports whether the sender of a beacon takes nodes of this kind.
+func (n *Node) hasRoom(b nwk.Beacon) bool {
+	if n.cfg.Role == EndDevice {
+		return b.EndDeviceCapacity
+	}
+	return b.RouterCapacity
+}
+
+// capability is what this node says of itself when it joins.
+func (n *Node) capability() zigbee.Capability {
+	if n.cfg.Role == EndDevice {
+		return n.cfg.Descriptor.Capability&^(zigbee.FullFunction|zigbee.RxOnWhenIdle) | zigbee.SleepyCapability
+	}
+	return n.cfg.Descriptor.Capability | zigbee.RouterCapability
+}
+
+// heardHome notes a beacon of the network that this node belongs to. Permission to
+// join is not asked for: the node is a member.
+func (n *Node) heardHome(ind mac.Indication, b nwk.Beacon) {
+	if b.Extended != n.nwk.Network().Extended || !n.hasRoom(b) || ind.Src.Mode != mac.ShortAddress || ind.Src.Short == n.nwk.Network().Short {
+		return
+	}
+	c := candidate{
+		parent: ind.Src, channel: ind.Channel, lqi: ind.LQI,
+		extended: b.Extended, depth: b.Depth, updateID: b.UpdateID,
+	}
+	list := n.rejoin.candidates
+	at := 0
+	for at < len(list) && !betterHome(c, list[at]) {
+		at++
+	}
+	list = append(list, candidate{})
+	copy(list[at+1:], list[at:])
+	list[at] = c
+	n.rejoin.candidates = list[:min(len(list), maxCandidates)]
+}
+
+// betterHome orders parents: those that know of the newest change of the network,
+// then those that are heard best.
+func betterHome(a, b candidate) bool {
+	if a.updateID != b.updateID {
+		return nwk.Newer(a.updateID, b.updateID)
+	}
+	return a.lqi > b.lqi
+}
+
+// tryParent asks the next parent that was heard, or waits for the next search.
+func (n *Node) tryParent() {
+	net := n.nwk.Network()
+	if len(n.rejoin.candidates) == 0 {
+		n.rejoin.step = pausing
+		n.rejoin.pause = min(max(2*n.rejoin.pause, firstRejoinPause), maxRejoinPause)
+		n.rejoin.at = n.now.Add(n.rejoin.pause + time.Duration(n.random(uint64(n.rejoin.pause/2))))
+		n.mac.Configure(n.rejoin.channel, net.PAN, net.Short)
+		n.schedulePoll()
+		return
+	}
+	c := n.rejoin.candidates[0]
+	n.rejoin.candidates = n.rejoin.candidates[1:]
+	net.PAN, net.UpdateID, net.Depth = c.parent.PAN, c.updateID, c.depth+1
+	n.nwk.SetNetwork(net)
+	n.mac.Configure(c.channel, net.PAN, net.Short)
+	if n.cfg.Role == EndDevice {
+		n.nwk.SetParent(c.parent.Short)
+	}
+	n.rejoin.step, n.rejoin.at = awaitAnswer, n.now.Add(rejoinTimeout)
+	n.nwk.SendRejoin(n.now, c.parent.Short, n.capability()) // when full, the next try asks
+	n.schedulePoll()
+}
+
+// rejoinAnswered ends the search, or asks somebody else.
+func (n *Node) rejoinAnswered(o nwk.Output) {
+	if n.phase != rejoining || n.rejoin.step != awaitAnswer || n.cfg.Role == EndDevice && o.From != n.nwk.Parent() {
+		n.counters.Policy++
+		return
+	}
+	if !o.OK || o.Short >= 0xfff8 || o.Short == zigbee.Coordinator {
+		n.tryParent()
+		return
+	}
+	net := n.nwk.Network()
+	net.Short = o.Short
+	n.nwk.SetNetwork(net)
+	n.mac.Configure(n.mac.Channel(), net.PAN, net.Short)
+	n.rejoin = rejoin{}
+	n.changed()
+	n.goUp()
+	n.announce()
+	n.negotiate()
+	n.spoke()
+}
+
+// rejoinAsked takes a node of this network in that has lost its parent. The request
+// was secured with the network key and is no replay, so the node keeps its address.
+func (n *Node) rejoinAsked(o nwk.Output) {
+	if n.phase != up {
+		return
+	}
+	a := nwk.RejoinAnswer{Short: o.Short}
+	if !n.adopt(o.EUI64, o.Short, o.Capability) {
+		a.Status = uint8(mac.PANAtCapacity)
+	}
+	n.nwk.AnswerRejoin(n.now, o.Short, a) // when full, the node asks somebody else
+}
