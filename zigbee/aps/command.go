@@ -16,6 +16,7 @@ const (
 	RemoveDevice CommandID = 0x07
 	RequestKey   CommandID = 0x08
 	SwitchKey    CommandID = 0x09
+	Tunnel       CommandID = 0x0e
 	VerifyKey    CommandID = 0x0f
 	ConfirmKey   CommandID = 0x10
 )
@@ -36,11 +37,12 @@ type Command struct {
 	NetworkKey  zigbee.NetworkKey    // TransportKey of a StandardNetworkKey
 	LinkKey     zigbee.LinkKey       // TransportKey of a TrustCentreLinkKey
 	KeySequence uint8                // TransportKey of a StandardNetworkKey, SwitchKey
-	Dst         zigbee.EUI64         // TransportKey, ConfirmKey: for whom; RemoveDevice: whom
+	Dst         zigbee.EUI64         // TransportKey, ConfirmKey, Tunnel: for whom; RemoveDevice: whom
 	Src         zigbee.EUI64         // TransportKey, VerifyKey: from whom; UpdateDevice: of whom
 	Short       zigbee.ShortAddr     // UpdateDevice
 	Status      uint8                // UpdateDevice, ConfirmKey: 0 for success
 	Hash        [zigbee.KeySize]byte // VerifyKey
+	Inner       []byte               // Tunnel: the whole frame for Dst; it lies in the parsed bytes
 }
 
 // AppendCommand appends c to b.
@@ -68,6 +70,9 @@ func AppendCommand(b []byte, c Command) []byte {
 		b = append(b, uint8(c.KeyType))
 	case SwitchKey:
 		b = append(b, c.KeySequence)
+	case Tunnel:
+		b = binary.LittleEndian.AppendUint64(b, uint64(c.Dst))
+		b = append(b, c.Inner...)
 	case VerifyKey:
 		b = append(b, uint8(c.KeyType))
 		b = binary.LittleEndian.AppendUint64(b, uint64(c.Src))
@@ -80,7 +85,7 @@ func AppendCommand(b []byte, c Command) []byte {
 }
 
 // commandSize returns the size of a command with the identifier and what follows
-// it, and 0 for one that this package does not know.
+// it, of a tunnel the least size, and 0 for one that this package does not know.
 func commandSize(id CommandID, next uint8) int {
 	linkKey := KeyType(next) == TrustCentreLinkKey
 	switch {
@@ -94,6 +99,8 @@ func commandSize(id CommandID, next uint8) int {
 		return 1 + 8
 	case id == RequestKey && linkKey, id == SwitchKey:
 		return 1 + 1
+	case id == Tunnel:
+		return 1 + 8 + 1
 	case id == VerifyKey && linkKey:
 		return 1 + 1 + 8 + 16
 	case id == ConfirmKey:
@@ -103,7 +110,7 @@ func commandSize(id CommandID, next uint8) int {
 }
 
 // ParseCommand reads a command. R23's trailing TLVs are read over (canonical form:
-// without them). It returns [ErrUnsupported] for commands and key types that this
+// without them), but belong to the inner frame of a tunnel. It returns [ErrUnsupported] for commands and key types that this
 // package does not know.
 func ParseCommand(b []byte) (Command, error) {
 	if len(b) < 2 {
@@ -135,6 +142,8 @@ func ParseCommand(b []byte) (Command, error) {
 		c.KeyType = KeyType(b[1])
 	case SwitchKey:
 		c.KeySequence = b[1]
+	case Tunnel:
+		c.Dst, c.Inner = eui64(1), b[9:]
 	case VerifyKey:
 		c.KeyType, c.Src, c.Hash = KeyType(b[1]), eui64(2), [16]byte(b[10:26])
 	case ConfirmKey:

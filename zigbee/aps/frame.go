@@ -2,7 +2,7 @@
 // frames and commands, acknowledged delivery, duplicate rejection, link keys and
 // groups. It follows Zigbee PRO R22 (05-3474-22), clauses 2.2 and 4.4.
 //
-// Fragmentation, binding and tunnelled commands are not here: a frame with an
+// Fragmentation and binding are not here: a frame with an
 // extended header is counted and dropped.
 //
 // It is pure: no network, files, clock, goroutines or package-level state.

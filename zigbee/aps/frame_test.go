@@ -74,6 +74,7 @@ var commands = map[string]string{ // from 4.4.10
 	"remove device":          "07 8877665544332211",
 	"request key":            "08 04",
 	"switch key":             "09 07",
+	"tunnel":                 "0e 8877665544332211 21",
 	"verify key":             "0f 04 8877665544332211 000102030405060708090a0b0c0d0e0f",
 	"confirm key":            "10 00 04 8877665544332211",
 }
@@ -99,7 +100,7 @@ func TestCommands(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for s, want := range map[string]error{
-		"": ErrMalformed, "05": ErrMalformed, "0503": ErrUnsupported, "0802": ErrUnsupported, "0f01": ErrUnsupported, "0e01": ErrUnsupported,
+		"": ErrMalformed, "05": ErrMalformed, "0503": ErrUnsupported, "0802": ErrUnsupported, "0f01": ErrUnsupported, "0e01": ErrMalformed, "0e8877665544332211": ErrMalformed,
 	} {
 		if _, err := ParseCommand(unhex(t, s)); !errors.Is(err, want) {
 			t.Errorf("%s: %v", s, err)

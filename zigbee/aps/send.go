@@ -23,6 +23,9 @@ type Request struct {
 	Dst      zigbee.ShortAddr
 	Payload  []byte // copied
 	Security Security
+	// Tunnel sends a secured command inside a tunnel command (4.4.10.6): Dst is
+	// the parent of the device with this address, which passes it on. 0 for none.
+	Tunnel zigbee.EUI64
 	// Plain leaves out network security, for a network key on its way to a device
 	// that has none.
 	Plain bool
@@ -110,6 +113,15 @@ func (l *Layer) Send(r Request) error {
 	return nil
 }
 
+// SendTunnel queues a command for a device that has no network key yet, by way of
+// its parent with the short address via.
+func (l *Layer) SendTunnel(via zigbee.ShortAddr, device zigbee.EUI64, c Command, s Security) error {
+	var b [64]byte
+	return l.Send(Request{
+		Header: Header{Type: TypeCommand}, Dst: via, Payload: AppendCommand(b[:0], c), Security: s, Tunnel: device,
+	})
+}
+
 // SendCommand queues a command.
 func (l *Layer) SendCommand(handle uint32, dst zigbee.ShortAddr, c Command, s Security, ack, plain bool) error {
 	var b [64]byte
@@ -133,7 +145,13 @@ func (l *Layer) Next() (Outgoing, bool) {
 		return Outgoing{}, false
 	}
 	s := &l.slots[best]
-	frame := AppendHeader(l.tx[:0], s.req.Header)
+	frame := l.tx[:0]
+	if s.req.Tunnel != 0 {
+		frame = AppendHeader(frame, Header{Type: TypeCommand, Counter: s.req.Header.Counter})
+		frame = AppendCommand(frame, Command{ID: Tunnel, Dst: s.req.Tunnel})
+	}
+	start := len(frame)
+	frame = AppendHeader(frame, s.req.Header)
 	if sec := s.req.Security; sec.Use != 0 {
 		if l.counter >= l.covered {
 			return Outgoing{}, false
@@ -148,7 +166,7 @@ func (l *Layer) Next() (Outgoing, bool) {
 		}
 		aux := zigbee.Aux{Key: sec.Key, Counter: l.counter, HasSource: true, Source: l.eui64}
 		l.counter++
-		frame = k.envelopeFor(sec.Key).Secure(frame, 0, aux, l.eui64, s.req.Payload)
+		frame = k.envelopeFor(sec.Key).Secure(frame, start, aux, l.eui64, s.req.Payload)
 	} else {
 		frame = append(frame, s.req.Payload...)
 	}

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"slices"
 	"time"
 
 	"sconce/zigbee"
@@ -21,8 +22,9 @@ const (
 	minBackOff = time.Second
 	maxBackOff = time.Minute
 
-	maxCandidates = 8 // networks heard in one scan; further ones must be heard better than the worst
-	maxAvoided    = 8 // networks that turned this node away; the oldest is forgotten
+	maxCandidates = 8   // networks heard in one scan; further ones must be heard better than the worst
+	maxAvoided    = 8   // networks that turned this node away, and parents; the oldest is forgotten
+	goodLQI       = 130 // a link of cost 3 or less, which a parent should have (05-3474-22, 3.6.1.4.1)
 )
 
 // leaveHandle marks this node's own leave command among the handles of frames.
@@ -51,6 +53,7 @@ type join struct {
 	pause      time.Duration
 	candidates []candidate
 	avoided    []zigbee.ExtendedPANID
+	failed     []mac.Address // parents that did not bring this node into a network
 }
 
 // candidate is a node whose network may be joined through it.
@@ -117,29 +120,38 @@ func (n *Node) heardBeacon(ind mac.Indication) {
 	}
 }
 
-// scanned picks the open network that is heard best, one that has not turned this
-// node away if there is one.
+// scanned picks a node to join through (05-3474-22, 3.6.1.4.1).
 func (n *Node) scanned() {
-	best := -1
-	for avoid := range 2 {
-		for i, c := range n.join.candidates {
-			if avoid == 0 && n.avoids(c.extended) || best >= 0 && c.lqi <= n.join.candidates[best].lqi {
-				continue
-			}
-			best = i
-		}
-		if best >= 0 {
-			break
-		}
-	}
-	if best < 0 {
+	if len(n.join.candidates) == 0 {
 		n.joinFailed("no open network was heard")
 		return
 	}
-	c := n.join.candidates[best]
+	c := slices.MinFunc(n.join.candidates, func(a, b candidate) int {
+		x, y := n.rank(a), n.rank(b)
+		return slices.Compare(x[:], y[:])
+	})
 	n.join.candidates = []candidate{c}
 	n.join.step = associating
 	n.mac.Associate(n.now, c.channel, c.parent, n.capability())
+}
+
+// rank says how good a candidate is, by falling weight; less is better: a network
+// and a parent that have not turned this node away, a good link, few hops, the
+// best link.
+func (n *Node) rank(c candidate) [5]int {
+	var r [5]int
+	if n.avoids(c.extended) {
+		r[0] = 1
+	}
+	if slices.Contains(n.join.failed, c.parent) {
+		r[1] = 1
+	}
+	if c.lqi < goodLQI {
+		r[2], r[3] = 1, -int(c.lqi)
+		return r
+	}
+	r[3], r[4] = int(c.depth), -int(c.lqi)
+	return r
 }
 
 func (n *Node) avoids(p zigbee.ExtendedPANID) bool {
@@ -282,7 +294,12 @@ func (n *Node) joinFailed(reason string) {
 		n.avoid(n.nwk.Network().Extended)
 	}
 	if len(n.join.candidates) > 0 {
-		n.avoid(n.join.candidates[0].extended)
+		c := n.join.candidates[0]
+		n.avoid(c.extended)
+		if len(n.join.failed) == maxAvoided {
+			n.join.failed = n.join.failed[1:]
+		}
+		n.join.failed = append(n.join.failed, c.parent)
 	}
 	if len(n.events) < MaxEvents {
 		n.emit(JoinFailed{Reason: reason})
@@ -316,6 +333,7 @@ func (n *Node) abandon() {
 	}
 	n.mac.Configure(n.mac.Channel(), zigbee.BroadcastPAN, zigbee.Broadcast)
 	n.tc = 0
+	n.permit, n.newcomers = time.Time{}, nil
 	n.bindings = nil
 	n.rejoin, n.change, n.timeout = rejoin{}, change{}, negotiation{}
 	n.poll.at, n.poll.failed, n.poll.fast = time.Time{}, 0, time.Time{}

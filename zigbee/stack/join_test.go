@@ -310,6 +310,7 @@ func TestRemove(t *testing.T) {
 func TestLeaveFromALamp(t *testing.T) {
 	m := newMedium(t, 1)
 	_, lamps := joinAll(m, 2)
+	m.run(5*time.Second, nil)
 	victim, ok := lamps[1].Lookup(lampAddress)
 	if !ok {
 		t.Fatal("the lamps do not know each other")

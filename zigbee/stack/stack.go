@@ -30,7 +30,10 @@ type Node struct {
 
 	formation formation                // coordinator
 	devices   map[zigbee.EUI64]*device // trust centre
-	permit    time.Time                // trust centre: devices may associate until then
+	permit    time.Time                // devices may associate until then
+
+	openNext  time.Time  // trust centre: when the routers are told again that joining is permitted
+	newcomers []newcomer // router: devices that join through it
 
 	bindings []Binding
 	handle   Handle // of the last request

@@ -217,6 +217,7 @@ func TestLeavingForgetsTheKey(t *testing.T) {
 	tc, lamps := joinAll(m, 1)
 	_, key, _ := tc.nwk.Key()
 	tc.PermitJoin(m.now, 0)
+	m.run(5*time.Second, nil)
 	sent := len(m.sent)
 	if err := tc.send(DataRequest{Dst: zigbee.BroadcastRxOn, SrcEndpoint: 1, DstEndpoint: 1, Profile: 0x0104, Payload: []byte{1}}); err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ type device struct {
 	asked      zigbee.Capability // in its association request, which anybody can forge
 	authorised bool
 	code       zigbee.LinkKey // made from its install code; zero when it may not join
+	parent     zigbee.EUI64   // the router through which it joins; 0 for this node itself
 	joining    stage
 	deadline   time.Time // of the stage; zero when it is not joining
 }
@@ -117,8 +118,8 @@ func (n *Node) forgetUnused(d *device) {
 	}
 }
 
-// PermitJoin lets allowed devices associate with this node for d; 0 ends it. A
-// router never lets devices associate: it does nothing there.
+// PermitJoin lets allowed devices join the network for d, through this node and
+// through every router; 0 ends it. Trust centre only: a router opens at its word.
 func (n *Node) PermitJoin(now time.Time, d time.Duration) {
 	n.now = now
 	if n.cfg.Role != Coordinator {
@@ -127,24 +128,23 @@ func (n *Node) PermitJoin(now time.Time, d time.Duration) {
 	n.permit = now.Add(d)
 	if n.phase == up {
 		n.setBeacon()
+		n.openAll()
+		n.pump()
 	}
 }
 
 // associate answers an association request (802.15.4-2006, 7.5.3.1).
 func (n *Node) associate(ind mac.Indication) {
 	e := ind.Src.EUI64
-	if n.cfg.Role != Coordinator || n.phase != up {
+	switch {
+	case n.phase != up:
+		return
+	case n.cfg.Role != Coordinator:
+		n.introduce(ind)
 		return
 	}
 	d := n.devices[e]
-	reason := ""
-	switch {
-	case !n.open():
-		reason = "joining is not permitted now"
-	case d == nil || d.code.IsZero():
-		reason = "the device is not expected"
-	}
-	if reason != "" {
+	if reason := n.unwelcome(d); reason != "" {
 		n.refuse(e, reason)
 		n.mac.Respond(n.now, e, zigbee.Broadcast, mac.PANAccessDenied)
 		return
@@ -157,7 +157,7 @@ func (n *Node) associate(ind mac.Indication) {
 	if d.short == zigbee.Unassigned {
 		d.short = n.newAddress()
 	}
-	d.asked = ind.Capability
+	d.asked, d.parent = ind.Capability, 0
 	if !n.adopt(e, d.short, ind.Capability) {
 		n.refuse(e, "there is no room for a further child")
 		n.mac.Respond(n.now, e, zigbee.Broadcast, mac.PANAtCapacity)
@@ -166,6 +166,72 @@ func (n *Node) associate(ind mac.Indication) {
 	if n.mac.Respond(n.now, e, d.short, mac.AssociationSuccessful) {
 		d.joining, d.deadline = invited, n.now.Add(joinTimeout)
 	}
+}
+
+// unwelcome says why a device may not join now, and nothing when it may.
+func (n *Node) unwelcome(d *device) string {
+	switch {
+	case !n.open():
+		return "joining is not permitted now"
+	case d == nil || d.code.IsZero():
+		return "the device is not expected"
+	}
+	return ""
+}
+
+// updateDevice decides on a device that a router introduces (05-3474-22, 4.4.4.2 and
+// 4.6.3.2.2), in its own name and under its own link key.
+func (n *Node) updateDevice(in nwk.Indication, a aps.Indication) {
+	router := n.devices[a.Source]
+	c := a.Command
+	if n.cfg.Role != Coordinator || !in.Secured || a.Use != aps.Established || a.Key != zigbee.KeyData ||
+		router == nil || !router.authorised || c.Src == a.Source || c.Src == n.cfg.EUI64 {
+		n.counters.Policy++
+		return
+	}
+	if c.Status != updateJoin {
+		return // what a device that has the network key does, it says itself
+	}
+	d := n.devices[c.Src]
+	reason := n.unwelcome(d)
+	switch {
+	case reason != "":
+	case n.taken(c.Short, c.Src):
+		reason = "the router gave it the address of another device"
+	case n.aps.SetKey(c.Src, aps.Joining, d.code) != nil:
+		reason = "there is no room for its key"
+	}
+	if reason != "" {
+		n.refuse(c.Src, reason)
+		n.removeThrough(router, c.Src)
+		return
+	}
+	if d.short == zigbee.Unassigned {
+		d.short = c.Short
+	}
+	d.parent, d.asked = router.eui64, zigbee.RouterCapability
+	n.sendNetworkKey(d)
+}
+
+// taken reports whether an address cannot be that of a device.
+func (n *Node) taken(a zigbee.ShortAddr, by zigbee.EUI64) bool {
+	if a == zigbee.Coordinator || a >= 0xfff8 {
+		return true
+	}
+	for _, d := range n.devices {
+		if d.short == a && d.eui64 != by {
+			return true
+		}
+	}
+	e, known := n.nwk.EUI64Of(a)
+	return known && e != by
+}
+
+// removeThrough tells a router that a device that comes through it is not wanted
+// (05-3474-22, 4.4.5.1).
+func (n *Node) removeThrough(router *device, e zigbee.EUI64) {
+	s := aps.Security{Use: aps.Established, Key: zigbee.KeyData, Peer: router.eui64}
+	_ = n.aps.SendCommand(0, router.short, aps.Command{ID: aps.RemoveDevice, Dst: e}, s, false, false) // when full, the router forgets it by itself
 }
 
 func (n *Node) refuse(e zigbee.EUI64, reason string) {
@@ -195,7 +261,12 @@ draw:
 
 // responseDone sends the network key to a device that has fetched its address
 // (05-3474-22, 4.6.3.2.1), protected by a key made from its install code alone.
+// A router asks the trust centre for that.
 func (n *Node) responseDone(e zigbee.EUI64, ok bool) {
+	if c := n.newcomer(e); c != nil && ok {
+		n.introduced(c)
+		return
+	}
 	d := n.devices[e]
 	if d == nil || d.joining != invited {
 		return
@@ -204,6 +275,13 @@ func (n *Node) responseDone(e zigbee.EUI64, ok bool) {
 		n.endJoin(d, "it did not fetch its address")
 		return
 	}
+	n.sendNetworkKey(d)
+}
+
+// sendNetworkKey sends a device the network key (05-3474-22, 4.4.3.1): itself, or
+// in a tunnel through its parent (4.6.3.7.1).
+func (n *Node) sendNetworkKey(d *device) {
+	e := d.eui64
 	d.joining, d.deadline = keySent, n.now.Add(joinTimeout)
 	seq, key, _ := n.nwk.Key()
 	c := aps.Command{
@@ -211,7 +289,13 @@ func (n *Node) responseDone(e zigbee.EUI64, ok bool) {
 		NetworkKey: key, KeySequence: seq, Dst: e, Src: n.cfg.EUI64,
 	}
 	s := aps.Security{Use: aps.Joining, Key: zigbee.KeyTransport, Peer: e}
-	if n.aps.SendCommand(0, d.short, c, s, false, true) != nil {
+	var err error
+	if router := n.devices[d.parent]; router != nil {
+		err = n.aps.SendTunnel(router.short, e, c, s)
+	} else {
+		err = n.aps.SendCommand(0, d.short, c, s, false, true)
+	}
+	if err != nil {
 		n.endJoin(d, "too much is going on to send it the network key")
 	}
 }
@@ -247,6 +331,8 @@ func (n *Node) trustDeadline() (time.Time, bool) {
 		}
 	}
 	earlier(n.permit)
+	earlier(n.openNext)
+	earlier(n.newcomersDeadline())
 	for _, d := range n.devices {
 		earlier(d.deadline)
 	}
@@ -260,6 +346,10 @@ func (n *Node) advanceTrust() {
 			n.setBeacon()
 		}
 	}
+	if !n.openNext.IsZero() && !n.openNext.After(n.now) {
+		n.openAll()
+	}
+	n.advanceNewcomers()
 	var late []*device
 	for _, d := range n.devices {
 		if !d.deadline.IsZero() && !d.deadline.After(n.now) {
@@ -286,6 +376,7 @@ func (n *Node) requestKey(src zigbee.ShortAddr, a aps.Indication) {
 		return
 	}
 	n.heardFrom(d.eui64)
+	n.nwk.Learn(d.eui64, src) // its own link key says whose address that is
 	key, again := n.aps.Key(d.eui64, aps.Provisional)
 	if !again {
 		key = zigbee.NewLinkKey(n.randomKey())
@@ -349,6 +440,9 @@ func (n *Node) confirmSaved() {
 		default:
 			n.confirm(d)
 			n.emit(DeviceAuthorised{EUI64: d.eui64, Short: d.short})
+			if n.open() { // it missed that the network was opened
+				n.sendPermit(d.short, min(n.permit.Sub(n.now), permitPeriod))
+			}
 		}
 	}
 	n.save.confirm = waiting
@@ -363,11 +457,24 @@ func (n *Node) Remove(now time.Time, e zigbee.EUI64) error {
 		return fmt.Errorf("zigbee: device %s is not known", e)
 	}
 	if d.short != zigbee.Unassigned && n.phase == up {
-		n.nwk.SendLeave(now, 0, d.short, nwk.LeaveRequest)
+		n.sendAway(d)
 	}
 	n.drop(d)
 	n.pump()
 	return nil
+}
+
+// sendAway tells a device to leave in all the ways there are: from next to it, from
+// afar (under its link key), and through its parent.
+func (n *Node) sendAway(d *device) {
+	n.nwk.SendLeave(n.now, 0, d.short, nwk.LeaveRequest)
+	if d.authorised {
+		n.removeThrough(d, d.eui64)
+	}
+	if router := n.devices[d.parent]; router != nil {
+		n.removeThrough(router, d.eui64)
+	}
+	n.pump() // while its key is there
 }
 
 func (n *Node) drop(d *device) {

@@ -20,6 +20,12 @@ func (n *Node) command(in nwk.Indication, a aps.Indication) {
 		n.confirmKey(in, a)
 	case a.Command.ID == aps.RequestKey && in.Secured:
 		n.requestKey(in.Src, a)
+	case a.Command.ID == aps.UpdateDevice:
+		n.updateDevice(in, a)
+	case a.Command.ID == aps.Tunnel:
+		n.passOn(in, a)
+	case a.Command.ID == aps.RemoveDevice:
+		n.removeDevice(in, a)
 	case a.Command.ID == aps.VerifyKey && in.Secured:
 		n.verifyKey(in.Src, in.SrcEUI64, a.Command)
 	default:
@@ -46,6 +52,7 @@ func (n *Node) sendZDO(dst zigbee.ShortAddr, c zdo.Cluster, payload []byte) {
 func (n *Node) receiveZDO(d DataIndication, payload []byte) {
 	c := zdo.Cluster(d.Cluster)
 	switch {
+	case c == zdo.MgmtPermitJoining|zdo.Response: // this node itself asked
 	case c.IsResponse():
 		n.indicate(d, payload)
 	case c == zdo.DeviceAnnce:
@@ -67,6 +74,9 @@ func (n *Node) announced(d DataIndication, payload []byte) {
 	n.nwk.Learn(m.Device, m.Addr)
 	n.aps.Restarted(m.Addr)
 	n.heardFrom(m.Device)
+	if k := n.devices[m.Device]; k != nil && k.joining != settled {
+		k.asked = m.Capability
+	}
 	if k := n.devices[m.Device]; k != nil && k.authorised && (k.short != m.Addr || k.capability != m.Capability) {
 		k.short, k.capability = m.Addr, m.Capability
 		n.changed()
@@ -102,6 +112,8 @@ func (n *Node) answerZDO(d DataIndication, c zdo.Cluster, p []byte) []byte {
 		return n.answerLeave(d, p)
 	case zdo.MgmtNWKUpdate:
 		return n.answerNWKUpdate(d, p)
+	case zdo.MgmtPermitJoining:
+		return n.answerPermit(d, p)
 	}
 	if broadcast {
 		return nil
