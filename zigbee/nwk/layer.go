@@ -55,6 +55,7 @@ const (
 	ParentAnswered                         // the parent answers to an end device timeout request
 	ConflictReported                       // a node hears networks with the identifiers of this one
 	Updated                                // the network gets another identifier
+	KeySwitched                            // the prepared network key is the active one now
 )
 
 // Output is something that the layer above must know and that is no received data.
@@ -85,10 +86,11 @@ type Layer struct {
 	eui64  zigbee.EUI64
 	random func([]byte)
 
-	net    Network
-	keys   [2]key
-	active int
-	former [zigbee.KeySize]byte // fingerprint of the active one of the network that was left
+	net      Network
+	keys     [2]key
+	active   int
+	prepared bool                 // the other one waits to become active
+	former   [zigbee.KeySize]byte // fingerprint of the active one of the network that was left
 
 	counter uint32 // the next outgoing frame counter
 	held    bool   // a frame waits for covered to rise
@@ -137,6 +139,7 @@ func (l *Layer) SetKey(seq uint8, k zigbee.NetworkKey) {
 	}
 	again := l.former == fingerprint(seq, k)
 	l.keys[l.active] = key{envelope: zigbee.NewEnvelope(k), key: k, seq: seq}
+	l.prepared = false
 	for _, n := range l.nodes {
 		if !again {
 			n.next[l.active] = 0
@@ -185,7 +188,7 @@ func (l *Layer) Leave() {
 		l.finish(&l.queue[i], false)
 	}
 	l.former = l.Fingerprint()
-	l.net, l.keys = Network{}, [2]key{}
+	l.net, l.keys, l.prepared = Network{}, [2]key{}, false
 	for _, n := range l.nodes {
 		n.short, n.router, n.cost = zigbee.Unassigned, time.Time{}, 0
 	}

@@ -98,6 +98,7 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 		return nil, nil
 	}
 	n.next[slot] = aux.Counter + 1
+	l.follow(slot)
 	if h.Src == from {
 		// The network header is authentic, the MAC header is not.
 		l.Learn(aux.Source, from)

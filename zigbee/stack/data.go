@@ -51,7 +51,7 @@ func (n *Node) Data(now time.Time, r DataRequest) (Handle, error) {
 		return 0, ErrQueueFull
 	}
 	n.handle++
-	if n.handle == 0 {
+	if n.handle == ownHandle {
 		n.handle = 1
 	}
 	req.Handle = uint32(n.handle)

@@ -40,6 +40,7 @@ type station struct {
 	manual bool // the test saves states, not the owner
 	events []Event
 	saves  int
+	kept   State // the last one that was saved
 }
 
 func newMedium(t testing.TB, seed uint64) *medium {
@@ -239,7 +240,8 @@ func (s *station) drain() {
 		if _, save := e.(SaveState); save {
 			s.saves++
 			if !s.manual {
-				s.Saved(s.State())
+				s.kept = s.State()
+				s.Saved(s.kept)
 			}
 			continue
 		}

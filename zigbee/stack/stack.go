@@ -34,6 +34,8 @@ type Node struct {
 
 	openNext  time.Time  // trust centre: when the routers are told again that joining is permitted
 	newcomers []newcomer // router: devices that join through it
+	rotation  rotation   // trust centre: of the network key
+	formerKey time.Time  // when the network key before the active one is forgotten
 
 	bindings []Binding
 	handle   Handle // of the last request
@@ -234,7 +236,7 @@ func (n *Node) emit(e Event) { n.events = append(n.events, e) }
 // when it waits for nothing.
 func (n *Node) Deadline() (time.Time, bool) {
 	d, ok := n.mac.Deadline()
-	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.formDeadline} {
+	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.formDeadline, n.rotationDeadline} {
 		if t, is := f(); is && (!ok || t.Before(d)) {
 			d, ok = t, true
 		}
@@ -254,6 +256,7 @@ func (n *Node) Advance(now time.Time) {
 	n.advanceTimeout()
 	n.advanceMaintain()
 	n.advanceForm()
+	n.advanceRotation()
 	n.pump()
 }
 
@@ -306,6 +309,8 @@ func (n *Node) pumpNWK() bool {
 		n.nodeLeft(o.EUI64)
 	case nwk.ToldToLeave:
 		n.Leave(n.now)
+	case nwk.KeySwitched:
+		n.keySwitched()
 	default:
 		n.maintain(o)
 	}
@@ -314,6 +319,10 @@ func (n *Node) pumpNWK() bool {
 
 func (n *Node) pumpAPS() bool {
 	if d, ok := n.aps.NextDone(); ok {
+		if d.Handle&ownHandle != 0 {
+			n.transportDone(d)
+			return true
+		}
 		n.requests--
 		n.spoke()
 		n.emit(DataConfirm{Handle: Handle(d.Handle), Err: d.Err})

@@ -62,6 +62,8 @@ type State struct {
 	tc          zigbee.EUI64
 	keySeq      uint8
 	key         zigbee.NetworkKey
+	nextSeq     uint8
+	nextKey     zigbee.NetworkKey    // prepared; zero for none
 	fingerprint [zigbee.KeySize]byte // of the key that the peers' counters belong to
 	nwkCounter  uint32
 	apsCounter  uint32
@@ -104,6 +106,7 @@ func (n *Node) State() State {
 		s.keys = slices.DeleteFunc(s.keys, func(k aps.KeyInfo) bool { return k.Device == aps.AnyDevice })
 	}
 	s.keySeq, s.key, _ = n.nwk.Key()
+	s.nextSeq, s.nextKey, _ = n.nwk.PreparedKey()
 	s.fingerprint = n.nwk.Fingerprint()
 	for _, e := range n.cfg.Endpoints {
 		for _, g := range n.aps.Groups(e.Endpoint) {
@@ -125,6 +128,7 @@ func (n *Node) Saved(s State) {
 	n.save.asked = false
 	n.confirmSaved()
 	n.stored()
+	n.distribute()
 	n.pump()
 }
 
@@ -168,6 +172,9 @@ func (n *Node) restore(s *State) error {
 	for _, p := range s.peers {
 		n.nwk.RestorePeer(p)
 	}
+	if !s.nextKey.IsZero() && !n.nwk.PrepareKey(s.nextSeq, s.nextKey) {
+		return errState
+	}
 	n.bindings = slices.Clone(s.bindings)
 	n.mac.Configure(s.channel, s.network.PAN, s.network.Short)
 	return nil
@@ -177,6 +184,7 @@ func (n *Node) restore(s *State) error {
 // state is saved.
 func (n *Node) resume() {
 	n.changed()
+	n.resumeRotation()
 	for _, d := range n.devices {
 		if d.short != zigbee.Unassigned && !d.authorised {
 			d.joining, d.deadline = replying, n.now.Add(joinTimeout)
@@ -203,7 +211,7 @@ func (n *Node) resume() {
 	n.exchange()
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 var errState = errors.New("zigbee state: not one, of another version, or damaged")
 
@@ -219,6 +227,8 @@ func (s State) Append(b []byte) []byte {
 	b = le.AppendUint64(b, uint64(s.tc))
 	k := s.key.Bytes()
 	b = append(append(b, s.keySeq), k[:]...)
+	k = s.nextKey.Bytes()
+	b = append(append(b, s.nextSeq), k[:]...)
 	b = append(b, s.fingerprint[:]...)
 	b = le.AppendUint32(b, s.nwkCounter)
 	b = le.AppendUint32(b, s.apsCounter)
@@ -251,15 +261,24 @@ func (s State) Append(b []byte) []byte {
 	return b
 }
 
+// Flags of a device in a state.
+const (
+	deviceAuthorised uint8 = 1 << iota
+	deviceHasNextKey
+)
+
 func (d *device) append(b []byte) []byte {
 	k := d.code.Bytes()
 	b = binary.LittleEndian.AppendUint64(b, uint64(d.eui64))
 	b = binary.LittleEndian.AppendUint16(b, uint16(d.short))
-	authorised := uint8(0)
+	var flags uint8
 	if d.authorised {
-		authorised = 1
+		flags |= deviceAuthorised
 	}
-	return append(append(b, uint8(d.capability), authorised), k[:]...)
+	if d.transport.has {
+		flags |= deviceHasNextKey
+	}
+	return append(append(b, uint8(d.capability), flags), k[:]...)
 }
 
 // ParseState reads what [State.Append] wrote, exactly.
@@ -275,6 +294,7 @@ func ParseState(b []byte) (State, error) {
 	}
 	s.tc = r.eui64()
 	s.keySeq, s.key = r.u8(), zigbee.NewNetworkKey(r.key())
+	s.nextSeq, s.nextKey = r.u8(), zigbee.NewNetworkKey(r.key())
 	s.fingerprint = r.key()
 	s.nwkCounter, s.apsCounter = r.u32(), r.u32()
 	for range r.count(nwk.MaxNodes) {
@@ -293,8 +313,9 @@ func ParseState(b []byte) (State, error) {
 	}
 	for range r.count(MaxDevices) {
 		d := device{eui64: r.eui64(), short: zigbee.ShortAddr(r.u16()), capability: zigbee.Capability(r.u8())}
-		authorised := r.u8()
-		d.authorised, r.bad = authorised == 1, r.bad || authorised > 1
+		flags := r.u8()
+		d.authorised, d.transport.has = flags&deviceAuthorised != 0, flags&deviceHasNextKey != 0
+		r.bad = r.bad || flags > deviceAuthorised|deviceHasNextKey
 		d.code = zigbee.NewLinkKey(r.key())
 		s.devices = append(s.devices, d)
 	}
@@ -308,6 +329,9 @@ func ParseState(b []byte) (State, error) {
 func (s *State) valid() bool {
 	inNetwork := s.phase == up || s.phase == joined && s.role != Coordinator
 	channel := s.channel >= zigbee.MinChannel && s.channel <= zigbee.MaxChannel
+	if !s.nextKey.IsZero() && (!inNetwork || s.nextSeq == s.keySeq || s.nextKey.Equal(s.key)) || s.nextKey.IsZero() && s.nextSeq != 0 {
+		return false
+	}
 	return s.role >= Coordinator && s.role <= EndDevice &&
 		(inNetwork && channel && !s.key.IsZero() || s.phase == stopped && s.key.IsZero()) &&
 		slices.IsSortedFunc(s.devices, func(a, b device) int { return cmp.Compare(a.eui64, b.eui64) })

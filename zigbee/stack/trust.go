@@ -28,6 +28,7 @@ type device struct {
 	authorised bool
 	code       zigbee.LinkKey // made from its install code; zero when it may not join
 	parent     zigbee.EUI64   // the router through which it joins; 0 for this node itself
+	transport  transport      // of the next network key
 	joining    stage
 	deadline   time.Time // of the stage; zero when it is not joining
 }
@@ -284,6 +285,9 @@ func (n *Node) sendNetworkKey(d *device) {
 	e := d.eui64
 	d.joining, d.deadline = keySent, n.now.Add(joinTimeout)
 	seq, key, _ := n.nwk.Key()
+	if n.rotation.step == switching { // the active one is of no use any more when the device has it
+		seq, key, _ = n.nwk.PreparedKey()
+	}
 	c := aps.Command{
 		ID: aps.TransportKey, KeyType: aps.StandardNetworkKey,
 		NetworkKey: key, KeySequence: seq, Dst: e, Src: n.cfg.EUI64,
@@ -479,7 +483,7 @@ func (n *Node) sendAway(d *device) {
 
 func (n *Node) drop(d *device) {
 	was := d.authorised
-	d.short, d.authorised, d.code, d.joining, d.deadline = zigbee.Unassigned, false, zigbee.LinkKey{}, settled, time.Time{}
+	*d = device{eui64: d.eui64, short: zigbee.Unassigned}
 	n.forgetUnused(d)
 	n.changed()
 	if was {

@@ -12,6 +12,8 @@ import (
 // command carries out a received APS command.
 func (n *Node) command(in nwk.Indication, a aps.Indication) {
 	switch {
+	case a.Command.ID == aps.TransportKey && a.Command.KeyType == aps.StandardNetworkKey && in.Secured:
+		n.nextNetworkKey(in, a)
 	case a.Command.ID == aps.TransportKey && a.Command.KeyType == aps.StandardNetworkKey:
 		n.networkKey(in, a)
 	case a.Command.ID == aps.TransportKey:
@@ -20,6 +22,8 @@ func (n *Node) command(in nwk.Indication, a aps.Indication) {
 		n.confirmKey(in, a)
 	case a.Command.ID == aps.RequestKey && in.Secured:
 		n.requestKey(in.Src, a)
+	case a.Command.ID == aps.SwitchKey:
+		n.switchKey(in, a)
 	case a.Command.ID == aps.UpdateDevice:
 		n.updateDevice(in, a)
 	case a.Command.ID == aps.Tunnel:
