@@ -25,6 +25,16 @@ func (n *node) isRouter(now time.Time) bool {
 	return !n.router.IsZero() && now.Sub(n.router) <= routerAge
 }
 
+// HearsRouter reports whether a router of the network has been heard of late.
+func (l *Layer) HearsRouter(now time.Time) bool {
+	for _, n := range l.nodes {
+		if n.isRouter(now) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *Layer) byEUI64(e zigbee.EUI64) *node {
 	for _, n := range l.nodes {
 		if n.eui64 == e {

@@ -336,7 +336,7 @@ func (n *Node) abandon() {
 	n.permit, n.newcomers = time.Time{}, nil
 	n.rotation, n.formerKey = rotation{}, time.Time{}
 	n.bindings = nil
-	n.rejoin, n.change, n.timeout = rejoin{}, change{}, negotiation{}
+	n.rejoin, n.change, n.timeout, n.watch = rejoin{}, change{}, negotiation{}, watch{}
 	n.poll.at, n.poll.failed, n.poll.fast = time.Time{}, 0, time.Time{}
 	if n.cfg.Role != Coordinator && !n.cfg.InstallCode.IsZero() {
 		pause := max(n.join.pause, minBackOff)

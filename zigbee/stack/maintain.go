@@ -16,6 +16,10 @@ const (
 	// nwkNetworkBroadcastDeliveryTime, so that all have heard of it (05-3474-22, 3.6.1.13).
 	changeDelay = 9 * time.Second
 
+	// A coordinator announces a change this often: a broadcast is not acknowledged.
+	announcements = 3
+	announcePause = 3 * time.Second
+
 	// conflictPause is how long a coordinator does not change the identifier again:
 	// anybody can forge a beacon.
 	conflictPause = 10 * time.Minute
@@ -27,6 +31,8 @@ const (
 // change is a change of channel or identifier that this node follows soon.
 type change struct {
 	at       time.Time // zero: none
+	again    time.Time // coordinator: when it is announced again; zero: no more
+	told     int       // coordinator: announcements so far
 	channel  uint8
 	pan      zigbee.PANID
 	updateID uint8
@@ -83,14 +89,20 @@ func (n *Node) scanDone() {
 
 func (n *Node) maintainDeadline() (time.Time, bool) {
 	d := n.rejoin.at
-	if d.IsZero() || !n.change.at.IsZero() && n.change.at.Before(d) {
-		d = n.change.at
+	for _, t := range [...]time.Time{n.change.at, n.change.again, n.watch.at} {
+		if d.IsZero() || !t.IsZero() && t.Before(d) {
+			d = t
+		}
 	}
 	return d, !d.IsZero()
 }
 
 func (n *Node) advanceMaintain() {
 	n.advanceRejoin()
+	n.advanceWatch()
+	if !n.change.again.IsZero() && !n.change.again.After(n.now) {
+		n.announceChange()
+	}
 	if !n.change.at.IsZero() && !n.change.at.After(n.now) {
 		n.carryOut()
 	}
@@ -98,7 +110,7 @@ func (n *Node) advanceMaintain() {
 
 // follow notes a change, which is carried out when all have heard of it.
 func (n *Node) follow(c change) {
-	if n.phase != up || !nwk.Newer(c.updateID, n.nwk.Network().UpdateID) {
+	if n.phase != up || !nwk.Newer(c.updateID, n.nwk.Network().UpdateID) || !n.change.at.IsZero() && n.change.updateID == c.updateID {
 		return
 	}
 	c.at = n.now.Add(changeDelay)
@@ -126,7 +138,7 @@ func (n *Node) carryOut() {
 var errNotManager = errors.New("zigbee: only the coordinator of a network changes it")
 
 // ChangeChannel moves the network to another channel: everybody is told, and
-// moves [changeDelay] later; who did not hear finds it by rejoin. Coordinator only. It fails
+// moves 15 s later; who did not hear finds it by rejoin. Coordinator only. It fails
 // while another change is under way.
 func (n *Node) ChangeChannel(now time.Time, channel uint8) error {
 	n.now = now
@@ -138,15 +150,36 @@ func (n *Node) ChangeChannel(now time.Time, channel uint8) error {
 	case channel < zigbee.MinChannel || channel > zigbee.MaxChannel || channel == n.mac.Channel():
 		return fmt.Errorf("zigbee: a move to channel %d; expected another than %d, from 11 to 26", channel, n.mac.Channel())
 	case !n.change.at.IsZero():
-		return errors.New("zigbee: the network is changing; try again in 10 seconds")
+		return errors.New("zigbee: the network is changing; try again in 20 seconds")
 	}
-	id := n.nwk.Network().UpdateID + 1
-	m := zdo.MgmtNWKUpdateReq{Channels: zigbee.Channels(channel), Duration: zdo.ChangeChannel, UpdateID: id}
-	m.Seq = n.nextZDO()
-	n.sendZDO(zigbee.Broadcast, zdo.MgmtNWKUpdate, m.Append(nil))
-	n.follow(change{channel: channel, pan: n.nwk.Network().PAN, updateID: id})
+	n.lead(change{channel: channel, pan: n.nwk.Network().PAN})
 	n.pump()
 	return nil
+}
+
+// lead announces a change, and follows it when all have had time to hear of it.
+func (n *Node) lead(c change) {
+	c.updateID = n.nwk.Network().UpdateID + 1
+	n.change = c
+	n.change.at = n.now.Add((announcements-1)*announcePause + changeDelay)
+	n.announceChange()
+}
+
+func (n *Node) announceChange() {
+	c := &n.change
+	c.told++
+	c.again = time.Time{}
+	if c.told < announcements {
+		c.again = n.now.Add(announcePause)
+	}
+	net := n.nwk.Network()
+	if c.pan != net.PAN {
+		n.nwk.SendUpdate(n.now, nwk.Update{Extended: net.Extended, UpdateID: c.updateID, PAN: c.pan}) // when full, the next tells
+		return
+	}
+	m := zdo.MgmtNWKUpdateReq{Channels: zigbee.Channels(c.channel), Duration: zdo.ChangeChannel, UpdateID: c.updateID}
+	m.Seq = n.nextZDO()
+	n.sendZDO(zigbee.Broadcast, zdo.MgmtNWKUpdate, m.Append(nil))
 }
 
 // answerNWKUpdate follows the coordinator to another channel (05-3474-22, 2.4.3.3.10).
@@ -179,7 +212,7 @@ func (n *Node) ChangePAN(now time.Time) error {
 	case n.phase != up:
 		return ErrNotUp
 	case !n.change.at.IsZero():
-		return errors.New("zigbee: the network is changing; try again in 10 seconds")
+		return errors.New("zigbee: the network is changing; try again in 20 seconds")
 	}
 	n.changePAN()
 	n.pump()
@@ -192,10 +225,7 @@ func (n *Node) changePAN() {
 	for pan == net.PAN {
 		pan = n.newPAN()
 	}
-	u := nwk.Update{Extended: net.Extended, UpdateID: net.UpdateID + 1, PAN: pan}
-	if n.nwk.SendUpdate(n.now, u) {
-		n.follow(change{channel: n.mac.Channel(), pan: pan, updateID: u.UpdateID})
-	}
+	n.lead(change{channel: n.mac.Channel(), pan: pan})
 }
 
 func (n *Node) newPAN() zigbee.PANID { return zigbee.PANID(1 + n.random(0xfffe)) }

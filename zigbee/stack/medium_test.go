@@ -23,6 +23,7 @@ type medium struct {
 	nodes []*station
 	sent  []sniffed
 	drop  func(from *station, frame []byte) bool // more loss, as a test wants it
+	walls map[[2]*station]bool                   // who does not hear one another
 }
 
 // sniffed is a frame that was on the air, without its frame check sequence.
@@ -186,12 +187,20 @@ func (m *medium) transmit() bool {
 	return false
 }
 
+// wall puts a wall between two nodes, or takes it away.
+func (m *medium) wall(a, b *station, there bool) {
+	if m.walls == nil {
+		m.walls = map[[2]*station]bool{}
+	}
+	m.walls[[2]*station{a, b}], m.walls[[2]*station{b, a}] = there, there
+}
+
 func (m *medium) carry(from *station, h mac.Header, frame []byte) TxStatus {
 	status := TxStatus{Sent: !h.Ack}
 	channel := from.Filter().Channel
 	for _, s := range m.nodes {
 		if s == from || s.dead || s.Filter().Channel != channel || !s.hears(h) ||
-			m.rng.Float64() < m.loss || m.drop != nil && m.drop(from, frame) {
+			m.rng.Float64() < m.loss || m.walls[[2]*station{from, s}] || m.drop != nil && m.drop(from, frame) {
 			continue
 		}
 		if h.Ack && m.rng.Float64() >= m.loss {

@@ -60,10 +60,14 @@ func (n *Node) SetPolling(now time.Time, long, short time.Duration) error {
 // Elsewhere it does nothing.
 func (n *Node) Poll(now time.Time) {
 	n.now = now
-	if n.polls() {
+	switch {
+	case n.cfg.Role != EndDevice:
+		return
+	case n.polls():
 		n.poll.at = now
+	case n.phase == rejoining && n.rejoin.step == pausing:
+		n.rejoin.at = now
 	}
-	n.pump()
 }
 
 // PollFast makes an end device poll at the short interval for d, and 0 ends that.
@@ -72,7 +76,6 @@ func (n *Node) PollFast(now time.Time, d time.Duration) {
 	n.now = now
 	n.poll.fast = now.Add(d)
 	n.schedulePoll()
-	n.pump()
 }
 
 // polls reports whether the node has a parent to ask.

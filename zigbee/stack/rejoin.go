@@ -180,3 +180,45 @@ func (n *Node) rejoinAsked(o nwk.Output) {
 	}
 	n.nwk.AnswerRejoin(n.now, o.Short, a) // when full, the node asks somebody else
 }
+
+// A router that hears no other for this many watches in a row has lost its network.
+const (
+	watchPause = 30 * time.Second
+	lonely     = 4
+)
+
+// watch is how a router finds that its network is not where it is.
+type watch struct {
+	at    time.Time
+	alone int // watches in a row
+}
+
+func (n *Node) startWatch() {
+	n.watch = watch{}
+	if n.cfg.Role == Router {
+		n.watch.at = n.now.Add(watchPause + time.Duration(n.random(uint64(watchPause))))
+	}
+}
+
+func (n *Node) advanceWatch() {
+	if n.watch.at.IsZero() || n.watch.at.After(n.now) {
+		return
+	}
+	n.watch.at = n.now.Add(watchPause)
+	n.watch.alone++
+	if n.nwk.HearsRouter(n.now) {
+		n.watch.alone = 0
+	}
+	if n.phase == up && n.watch.alone >= lonely {
+		n.watch = watch{}
+		n.loseParent()
+	}
+}
+
+// heardRouter ends the search of a router whose network was silent, not gone.
+func (n *Node) heardRouter() {
+	if n.phase == rejoining && n.rejoin.step == pausing && n.cfg.Role == Router && n.nwk.HearsRouter(n.now) {
+		n.rejoin = rejoin{}
+		n.goUp()
+	}
+}

@@ -27,6 +27,7 @@ type Node struct {
 	rejoin  rejoin       // router, end device
 	change  change       // of channel or network identifier
 	quiet   time.Time    // no identifier conflict is acted on until then
+	watch   watch        // router
 
 	formation formation                // coordinator
 	devices   map[zigbee.EUI64]*device // trust centre
@@ -149,6 +150,7 @@ func (n *Node) receiveData(ind mac.Indication) {
 		return
 	}
 	in, ok := n.nwk.Receive(n.now, ind.Src.Short, ind.Payload, ind.LQI)
+	n.heardRouter()
 	if !ok {
 		return
 	}
@@ -166,7 +168,8 @@ func (n *Node) receiveData(ind mac.Indication) {
 
 // onNetwork reports whether the node is where its network is, as far as it knows.
 func (n *Node) onNetwork() bool {
-	return n.phase == joined || n.phase == up || n.phase == rejoining && n.rejoin.step == awaitAnswer
+	return n.phase == joined || n.phase == up ||
+		n.phase == rejoining && (n.rejoin.step == awaitAnswer || n.rejoin.step == pausing && n.cfg.Role == Router)
 }
 
 // NextFrame returns the next frame for the radio. There is none while another has

@@ -12,6 +12,7 @@ import (
 	"sconce/zigbee/aps"
 	"sconce/zigbee/mac"
 	"sconce/zigbee/nwk"
+	"sconce/zigbee/zdo"
 )
 
 // joinTimeout is how long a device may take from its association until it has
@@ -47,6 +48,7 @@ const (
 func (n *Node) goUp() {
 	n.phase = up
 	n.nwk.Start(n.now)
+	n.startWatch()
 	n.setBeacon()
 	net := n.nwk.Network()
 	n.emit(NetworkUp{PANID: net.PAN, ExtendedPANID: net.Extended, Channel: n.mac.Channel(), Short: net.Short})
@@ -450,6 +452,21 @@ func (n *Node) confirmSaved() {
 		}
 	}
 	n.save.confirm = waiting
+}
+
+// Rejoin makes a device leave the network and come back at once, with its keys
+// (05-3474-22, 3.6.1.10): an end device looks for its best parent. Trust centre only.
+func (n *Node) Rejoin(now time.Time, e zigbee.EUI64) error {
+	n.now = now
+	d := n.devices[e]
+	if d == nil || !d.authorised || n.phase != up {
+		return fmt.Errorf("zigbee: device %s is not in the network", e)
+	}
+	m := zdo.MgmtLeaveReq{Device: e, Rejoin: true}
+	m.Seq = n.nextZDO()
+	n.sendZDO(d.short, zdo.MgmtLeave, m.Append(nil))
+	n.pump()
+	return nil
 }
 
 // Remove makes a device leave the network and forgets it. A device that does not

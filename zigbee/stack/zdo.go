@@ -266,6 +266,9 @@ func (n *Node) answerLeave(d DataIndication, p []byte) []byte {
 	switch {
 	case m.Device != 0 && m.Device != n.cfg.EUI64:
 		rsp.Status = zdo.DeviceNotFound
+	case n.cfg.Role != Coordinator && d.SrcEUI64 == n.tc && m.Rejoin:
+		n.loseParent()
+		return nil
 	case n.cfg.Role != Coordinator && d.SrcEUI64 == n.tc:
 		n.Leave(n.now)
 		return nil

@@ -1,0 +1,196 @@
+package stack
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"sconce/zigbee"
+	"sconce/zigbee/mac"
+	"sconce/zigbee/nwk"
+)
+
+// joinSensorAndLamps makes a network of a coordinator, two lamps and a sensor.
+func joinSensorAndLamps(m *medium) (tc, sensor *station, lamps []*station) {
+	m.t.Helper()
+	tc, lamps = joinAll(m, 2)
+	allowSensors(m, tc, 1)
+	sensor = m.sensor(0)
+	for _, l := range lamps {
+		m.wall(l, sensor, true)
+	}
+	m.run(10*time.Minute, sensor.isUp)
+	for _, l := range lamps {
+		m.wall(l, sensor, false)
+	}
+	m.run(30*time.Second, nil)
+	if c := tc.nwk.Children(); len(c) != 1 || len(lamps[0].nwk.Children())+len(lamps[1].nwk.Children()) != 0 {
+		m.t.Fatalf("children %+v", c)
+	}
+	return tc, sensor, lamps
+}
+
+// parentOf returns the station whose child a sensor is.
+func parentOf(m *medium, sensor *station) *station {
+	m.t.Helper()
+	var parent *station
+	for _, s := range m.nodes {
+		for _, c := range s.nwk.Children() {
+			if c.EUI64 != sensor.cfg.EUI64 {
+				continue
+			}
+			if parent != nil {
+				m.t.Errorf("%s and %s are its parents", parent.name, s.name)
+			}
+			parent = s
+		}
+	}
+	return parent
+}
+
+// A sensor whose parent dies comes back through another, with its address, and
+// hears of what is said to it.
+func TestParentDies(t *testing.T) {
+	for _, loss := range []float64{0, 0.2} {
+		m := newMedium(t, 3)
+		tc, sensor, lamps := joinSensorAndLamps(m)
+		m.loss = loss
+		before := sensor.nwk.Network()
+		m.wall(tc, sensor, true)
+		sensor.events = nil
+		died := m.now
+		m.run(5*time.Minute, func() bool { return len(eventsOf[NetworkUp](sensor)) > 0 })
+		if d := m.now.Sub(died); d > DefaultPollLong+10*time.Second {
+			t.Errorf("it took %v to find another parent", d)
+		}
+		if len(eventsOf[ParentLost](sensor)) != 1 || sensor.nwk.Network().Short != before.Short {
+			t.Errorf("%+v became %+v", before, sensor.nwk.Network())
+		}
+		m.run(20*time.Second, nil)
+		parent := parentOf(m, sensor)
+		if parent != lamps[0] && parent != lamps[1] {
+			t.Fatalf("its parent is %v", parent)
+		}
+		sensor.events = nil
+		r := DataRequest{Dst: before.Short, SrcEndpoint: 1, DstEndpoint: 1, Profile: 0x0104, Cluster: 6, Payload: []byte{1}}
+		if err := parent.send(r); err != nil || len(eventsOf[DataIndication](sensor)) != 1 {
+			t.Errorf("data through the new parent: %v", err)
+		}
+		m.checkCounters()
+	}
+}
+
+// A parent that starts again does not know its child any more, and takes it back.
+func TestParentRestarts(t *testing.T) {
+	m := newMedium(t, 3)
+	tc, sensor := joinSensor(m)
+	state := tc.State()
+	tc.restart(&state)
+	m.run(time.Minute, func() bool { return parentOf(m, sensor) == tc && sensor.isUp() })
+	m.run(20*time.Second, nil)
+	if err := tc.send(DataRequest{Dst: sensor.nwk.Network().Short, SrcEndpoint: 1, DstEndpoint: 1, Profile: 0x0104, Cluster: 6, Payload: []byte{1}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSensorRestarts(t *testing.T) {
+	m := newMedium(t, 3)
+	tc, sensor := joinSensor(m)
+	short := sensor.nwk.Network().Short
+	state := sensor.State()
+	m.run(time.Minute, nil)
+	sensor.events = nil
+	sensor.restart(&state)
+	m.run(5*time.Second, func() bool { return len(eventsOf[NetworkUp](sensor)) > 0 })
+	if parentOf(m, sensor) != tc || sensor.nwk.Network().Short != short {
+		t.Error("it did not come back as it was")
+	}
+	m.checkCounters()
+}
+
+func TestLeaveAndRejoin(t *testing.T) {
+	m := newMedium(t, 3)
+	tc, sensor := joinSensor(m)
+	sensor.events = nil
+	if err := tc.Rejoin(m.now, sensorAddress); err != nil {
+		t.Fatal(err)
+	}
+	m.run(20*time.Second, func() bool { return len(eventsOf[NetworkUp](sensor)) > 0 })
+	if parentOf(m, sensor) != tc || len(eventsOf[Left](sensor)) > 0 || len(tc.Devices()) != 1 {
+		t.Error("it did not come back")
+	}
+	if err := tc.Rejoin(m.now, sensorAddress+1); err == nil {
+		t.Error("a stranger is told to rejoin")
+	}
+	if err := tc.Remove(m.now, sensorAddress); err != nil {
+		t.Fatal(err)
+	}
+	m.run(20*time.Second, func() bool { return len(eventsOf[Left](sensor)) > 0 })
+}
+
+// rejoinFrames returns the rejoin requests that were on the air.
+func rejoinFrames(m *medium, sensor *station) [][]byte {
+	var list [][]byte
+	for _, f := range m.sent {
+		h, payload, err := mac.Parse(f.frame)
+		if err != nil || h.Type != mac.TypeData {
+			continue
+		}
+		n, _, err := nwk.ParseHeader(payload)
+		if err == nil && n.Type == nwk.TypeCommand && n.SrcEUI64 == sensor.cfg.EUI64 && n.Radius == 1 && len(payload) == 16+8+14+2+4 {
+			list = append(list, slices.Clone(f.frame))
+		}
+	}
+	return list
+}
+
+// What was recorded of a rejoin moves nobody, and neither does a rejoin without security.
+func TestRejoinIsSecured(t *testing.T) {
+	m := newMedium(t, 3)
+	tc, sensor := joinSensor(m)
+	m.sent = nil
+	if err := tc.Rejoin(m.now, sensorAddress); err != nil {
+		t.Fatal(err)
+	}
+	m.run(30*time.Second, nil)
+	frames := rejoinFrames(m, sensor)
+	if len(frames) == 0 || !sensor.isUp() {
+		t.Fatal("no rejoin was seen")
+	}
+	tc.nwk.RemoveChild(sensorAddress)
+	sensor.dead = true
+	before := tc.Counters().NWK
+	for i := range frames {
+		f := slices.Clone(frames[i])
+		f[2] += 100 // another MAC sequence number
+		tc.Receive(m.now, f, 200)
+	}
+	if c := tc.Counters().NWK; c.Replayed-before.Replayed != uint64(len(frames)) || len(tc.nwk.Children()) > 0 {
+		t.Errorf("replayed rejoin: %+v", c)
+	}
+	short := sensor.nwk.Network().Short
+	b := mac.AppendHeader(nil, mac.Header{
+		Type: mac.TypeData, Compress: true, Seq: 77, Dst: mac.Short(tc.mac.PAN(), 0), Src: mac.Short(tc.mac.PAN(), short),
+	})
+	b = nwk.AppendHeader(b, nwk.Header{Type: nwk.TypeCommand, Src: short, Radius: 1, SrcEUI64: sensorAddress, DstEUI64: tcAddress})
+	before = tc.Counters().NWK
+	m.sent = nil
+	tc.Receive(m.now, nwk.AppendRejoinRequest(b, zigbee.SleepyCapability), 200)
+	m.run(5*time.Second, nil)
+	if c := tc.Counters().NWK; c.Unsecured != before.Unsecured+1 || len(tc.nwk.Children()) > 0 {
+		t.Errorf("unsecured rejoin: %+v", c)
+	}
+}
+
+// A rejoin answer that nobody asked for moves nobody.
+func TestUnaskedRejoinAnswer(t *testing.T) {
+	m := newMedium(t, 3)
+	tc, lamps := joinAll(m, 1)
+	short := lamps[0].nwk.Network().Short
+	before := lamps[0].Counters().Policy
+	tc.nwk.AnswerRejoin(m.now, short, nwk.RejoinAnswer{Short: 0x7777})
+	m.run(time.Second, nil)
+	if lamps[0].nwk.Network().Short != short || lamps[0].Counters().Policy != before+1 {
+		t.Error("the address was taken")
+	}
+}
