@@ -78,3 +78,20 @@ func TestSleepyDevice(t *testing.T) {
 		m.checkCounters()
 	}
 }
+
+// A sensor that hears a lamp alone joins through it, asleep, with the key in a tunnel.
+func TestSensorJoinsThroughALamp(t *testing.T) {
+	for _, loss := range []float64{0, 0.2} {
+		m := newMedium(t, 4)
+		tc, lamps := joinAll(m, 1)
+		allowSensors(m, tc, 1)
+		sensor := m.sensor(0)
+		sensor.cfg.Descriptor.Capability = zigbee.SleepyCapability
+		m.wall(tc, sensor, true)
+		m.loss = loss
+		m.run(10*time.Minute, func() bool { _, _, has := sensor.nwk.Key(); return has })
+		if parentOf(m, sensor) != lamps[0] || sensor.nwk.Parent() != lamps[0].nwk.Network().Short {
+			t.Error("whose child is it?")
+		}
+	}
+}
