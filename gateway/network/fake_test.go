@@ -41,6 +41,7 @@ type world struct {
 	refuse  bool // takes no request
 	open    time.Duration
 	removed []zigbee.EUI64
+	rotated int // how often the network key was changed
 	sent    []stack.DataRequest
 	told    []wire.Up
 }
@@ -304,6 +305,8 @@ func (w *world) Remove(now time.Time, e zigbee.EUI64) error {
 	w.events.at(now.Add(oneWay), func(now time.Time) { w.net.Event(now, stack.DeviceLeft{EUI64: e}) })
 	return nil
 }
+
+func (w *world) RotateNetworkKey(time.Time) error { w.rotated++; return nil }
 
 func (w *world) Devices() (list []stack.Device) {
 	for _, e := range w.members {

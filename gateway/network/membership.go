@@ -19,10 +19,15 @@ const (
 	joinRenewal = 2 * time.Minute
 	// removalRetry is how long a device is given to leave before it is told again.
 	removalRetry = 30 * time.Second
+	// comeback is how long a device that has become unreachable may join anew: it may
+	// have been reset without a word. Its own install code lets it in and nothing
+	// else; without power it comes back by itself.
+	comeback = time.Hour
 )
 
-// joining is the gateway's policy as a trust centre: the network is open only
-// while a desired device has not joined, and only to the addresses and install
+// joining is the gateway's policy as a trust centre: the network is open, through
+// all its routers, only while a desired device has not joined or has just been
+// lost, and only to the addresses and install
 // codes of the desired state.
 type joining struct {
 	allowed map[zigbee.EUI64]bool
@@ -46,11 +51,13 @@ func (n *Network) syncMembers(now time.Time) {
 			n.joined(now, d)
 		}
 	}
+	var unwanted []zigbee.EUI64
 	for _, e := range slices.Sorted(maps.Keys(present)) {
 		if _, wanted := n.devices[e]; !wanted && n.version > 0 && e != n.cfg.Self {
-			n.expel(now, e)
+			unwanted = append(unwanted, e)
 		}
 	}
+	n.expel(now, unwanted...)
 	n.syncJoining(now)
 }
 
@@ -61,7 +68,7 @@ func (n *Network) syncJoining(now time.Time) {
 	}
 	waiting := false
 	for _, d := range n.sorted() {
-		if d.joined || d.setup.badCode != nil {
+		if !d.awaited(now) || d.setup.badCode != nil {
 			continue
 		}
 		waiting = true
@@ -75,7 +82,7 @@ func (n *Network) syncJoining(now time.Time) {
 		n.joining.allowed[d.eui] = true
 	}
 	for _, e := range slices.Sorted(maps.Keys(n.joining.allowed)) {
-		if d, wanted := n.devices[e]; !wanted || d.joined {
+		if d, wanted := n.devices[e]; !wanted || !d.awaited(now) {
 			n.cfg.Node.Disallow(e)
 			delete(n.joining.allowed, e)
 		}
@@ -95,10 +102,32 @@ func (n *Network) open(now time.Time) {
 	n.joining.renewal = n.timers.at(now.Add(joinRenewal), n.open)
 }
 
-// expel tells a device that is not desired to leave, until it has.
-func (n *Network) expel(now time.Time, e zigbee.EUI64) {
-	if err := n.cfg.Node.Remove(now, e); err != nil {
-		n.cfg.Log.Warn("a device could not be told to leave", "device", e, "err", err)
+// awaited reports whether a device may join now: it has not, or it was lost a short
+// while ago.
+func (d *device) awaited(now time.Time) bool {
+	return !d.joined || !d.presence.lost.IsZero() && now.Sub(d.presence.lost) < comeback
+}
+
+// lost lets a device join anew for a while.
+func (n *Network) lost(now time.Time, d *device) {
+	d.presence.lost = now
+	n.timers.at(now.Add(comeback), n.syncJoining)
+	n.syncJoining(now)
+}
+
+// expel tells devices that are not desired to leave, until they have, and changes
+// the network key for all others: one that does not obey reads nothing any more.
+func (n *Network) expel(now time.Time, list ...zigbee.EUI64) {
+	if len(list) == 0 {
+		return
+	}
+	for _, e := range list {
+		if err := n.cfg.Node.Remove(now, e); err != nil {
+			n.cfg.Log.Warn("a device could not be told to leave", "device", e, "err", err)
+		}
+	}
+	if err := n.cfg.Node.RotateNetworkKey(now); err != nil {
+		n.cfg.Log.Error("the network key could not be changed", "err", err)
 	}
 	if n.joining.recheck == nil {
 		n.joining.recheck = n.timers.at(now.Add(removalRetry), func(now time.Time) {

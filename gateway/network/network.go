@@ -34,6 +34,7 @@ type Node interface {
 	Disallow(e zigbee.EUI64)
 	PermitJoin(now time.Time, d time.Duration)
 	Remove(now time.Time, e zigbee.EUI64) error
+	RotateNetworkKey(now time.Time) error
 	Devices() []stack.Device
 	Lookup(e zigbee.EUI64) (zigbee.ShortAddr, bool)
 	EUI64Of(a zigbee.ShortAddr) (zigbee.EUI64, bool)

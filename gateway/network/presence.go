@@ -27,6 +27,7 @@ type presence struct {
 	told      time.Time // the value of heard that the cloud knows
 	missed    int       // requests in a row without an answer
 	reachable bool
+	lost      time.Time     // when it became unreachable; zero when it is not
 	pause     time.Duration // before the next probe of an unreachable device
 	probe     *timer
 	probing   bool
@@ -43,7 +44,8 @@ func (n *Network) heard(now time.Time, d *device) {
 	p := &d.presence
 	p.heard, p.missed, p.pause = now, 0, 0
 	if !p.reachable {
-		p.reachable = true
+		p.reachable, p.lost = true, time.Time{}
+		n.syncJoining(now)
 		n.out.touch(d)
 		d.setup.read = nil // it may have changed while nobody heard it
 		n.watch(now, d)
@@ -64,6 +66,7 @@ func (n *Network) missed(now time.Time, d *device) {
 		p.reachable = false
 		n.out.touch(d)
 		n.cfg.Log.Info("a device is unreachable", "device", d.eui, "last_heard", p.heard)
+		n.lost(now, d)
 	}
 	if !p.probing {
 		n.timers.stop(p.probe)

@@ -161,6 +161,9 @@ func TestALightThatIsNotDesiredLeaves(t *testing.T) {
 	if !slices.Equal(w.removed, []zigbee.EUI64{gone}) {
 		t.Errorf("removed %v, want %v", w.removed, gone)
 	}
+	if w.rotated != 1 {
+		t.Errorf("the network key was changed %d times after a light was taken out", w.rotated)
+	}
 	if len(w.net.Snapshot().Records) != 1 {
 		t.Error("its record is kept")
 	}
@@ -170,6 +173,40 @@ func TestALightThatIsNotDesiredLeaves(t *testing.T) {
 	w.run(time.Hour)
 	if len(w.removed) != 1 {
 		t.Errorf("told to leave %d times", len(w.removed))
+	}
+	if w.rotated != 1 {
+		t.Errorf("the network key was changed %d times", w.rotated)
+	}
+}
+
+// A light that was reset without a word is let in again with its install code, for a
+// while, and the network is open no longer than that.
+func TestALightThatIsLostMayJoinAgainForAWhile(t *testing.T) {
+	w := ready(t, 2, 5)
+	l := w.light(1)
+	if w.open != 0 || len(w.allowed) != 0 {
+		t.Fatal("the network is open")
+	}
+	l.deaf = true
+	w.run(quietAfter + 15*time.Second)
+	if w.open == 0 || len(w.allowed) != 1 || !w.allowed[l.eui] {
+		t.Errorf("open %v, allowed %v after a light was lost", w.open, w.allowed)
+	}
+	w.run(comeback)
+	if w.open != 0 || len(w.allowed) != 0 {
+		t.Errorf("open %v, allowed %v long after a light was lost", w.open, w.allowed)
+	}
+	l.powerUp()
+	w.run(10 * time.Second)
+	l.deaf = true
+	w.run(quietAfter + 15*time.Second)
+	if w.open == 0 || !w.allowed[l.eui] {
+		t.Error("a light that is lost again may not join again")
+	}
+	l.powerUp()
+	w.run(10 * time.Second)
+	if w.open != 0 || len(w.allowed) != 0 {
+		t.Errorf("open %v, allowed %v with everybody there", w.open, w.allowed)
 	}
 }
 
