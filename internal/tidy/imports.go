@@ -46,6 +46,7 @@ var layers = []layer{
 	{"sconce/zigbee/aps", true, []string{"sconce/zigbee", "sconce/ccm"}},
 	{"sconce/zigbee/zdo", true, []string{"sconce/zigbee", "sconce/ccm"}},
 	{"sconce/zigbee/zcl", true, []string{"sconce/zigbee", "sconce/ccm"}},
+	{"sconce/zigbee/gp", true, []string{"sconce/zigbee", "sconce/ccm"}},
 	{"sconce/zigbee/stack", true, []string{"sconce/zigbee/...", "sconce/ccm"}},
 	{"sconce/radio/...", false, []string{"sconce/radio/..."}},
 	{"sconce/device", true, []string{root, "sconce/zigbee/..."}},
