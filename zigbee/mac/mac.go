@@ -55,6 +55,7 @@ const (
 type Indication struct {
 	Kind       Kind
 	Src, Dst   Address
+	Seq        uint8
 	Payload    []byte            // of data; lies in the received frame
 	LQI        uint8             // of this reception
 	Beacon     Beacon            // IndicateBeacon
@@ -167,7 +168,7 @@ func (m *MAC) Receive(now time.Time, frame []byte, lqi uint8) (Indication, bool)
 		m.counters.Malformed++
 		return Indication{}, false
 	}
-	ind := Indication{Src: h.Src, Dst: h.Dst, LQI: lqi}
+	ind := Indication{Src: h.Src, Dst: h.Dst, Seq: h.Seq, LQI: lqi}
 	switch h.Type {
 	case TypeBeacon:
 		return m.receiveBeacon(ind, payload)

@@ -22,6 +22,7 @@ import (
 
 	"sconce/zigbee"
 	"sconce/zigbee/aps"
+	"sconce/zigbee/gp"
 	"sconce/zigbee/mac"
 	"sconce/zigbee/nwk"
 	"sconce/zigbee/zdo"
@@ -299,6 +300,8 @@ var (
 	ErrNoLinkKey = aps.ErrNoLinkKey // no established link key is shared with the device
 	ErrNoRoute   = aps.ErrNoRoute   // the next hop did not take the frame
 	ErrNoAck     = aps.ErrNoAck     // the device did not acknowledge
+
+	errNoSink = errors.New("only a coordinator pairs switches")
 )
 
 // Energy is what was measured on a channel: the peak in dBm.
@@ -339,4 +342,8 @@ type Counters struct {
 	MAC mac.Counters
 	NWK nwk.Counters
 	APS aps.Counters
+
+	GreenPower          gp.Counters
+	GreenPowerMalformed uint64 // frames and commands that could not be parsed
+	GreenPowerUnsent    uint64 // commands that found no room, or no way
 }

@@ -66,6 +66,10 @@ func (n *Node) Data(now time.Time, r DataRequest) (Handle, error) {
 // deliver hands a received payload to its endpoints.
 func (n *Node) deliver(in nwk.Indication, a aps.Indication) {
 	h := a.Header
+	if n.isGreenPower(h) {
+		n.receiveGreenPower(in, a)
+		return
+	}
 	d := DataIndication{
 		At: n.now, Src: in.Src, SrcEUI64: in.SrcEUI64, SrcEndpoint: h.SrcEndpoint, Dst: in.Dst,
 		DstEndpoint: h.DstEndpoint, Profile: h.Profile, Cluster: h.Cluster,

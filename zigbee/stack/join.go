@@ -367,6 +367,7 @@ func (n *Node) leaveSent() {
 	wasUp := n.phase == up
 	n.join.step = resting
 	n.abandon()
+	n.gp = newGreenPower(&n.cfg) // switches belong to the network
 	n.changed()
 	if wasUp {
 		n.emit(Left{})

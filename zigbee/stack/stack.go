@@ -51,6 +51,7 @@ type Node struct {
 	listening    bool // as the owner last saw it
 	save         saving
 
+	gp       greenPower
 	counters Counters
 }
 
@@ -90,6 +91,7 @@ func New(cfg Config) (*Node, error) {
 	n.zdoSeq = uint8(n.random(1 << 8))
 	n.poll.long, n.poll.short = cfg.Polling()
 	n.mac.SetSleepy(cfg.Role == EndDevice)
+	n.gp = newGreenPower(&cfg)
 	if cfg.Role == Coordinator {
 		n.devices = map[zigbee.EUI64]*device{}
 		n.tc = cfg.EUI64
@@ -146,6 +148,9 @@ func (n *Node) Receive(now time.Time, frame []byte, lqi uint8) {
 }
 
 func (n *Node) receiveData(ind mac.Indication) {
+	if n.receiveGPDF(ind) {
+		return
+	}
 	if ind.Src.Mode != mac.ShortAddress || ind.Dst.Mode != mac.ShortAddress || !n.onNetwork() && (n.phase != searching || n.join.step != awaitKey) {
 		return
 	}
@@ -239,7 +244,7 @@ func (n *Node) emit(e Event) { n.events = append(n.events, e) }
 // when it waits for nothing.
 func (n *Node) Deadline() (time.Time, bool) {
 	d, ok := n.mac.Deadline()
-	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.formDeadline, n.rotationDeadline} {
+	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.formDeadline, n.rotationDeadline, n.gp.deadline} {
 		if t, is := f(); is && (!ok || t.Before(d)) {
 			d, ok = t, true
 		}
@@ -260,12 +265,13 @@ func (n *Node) Advance(now time.Time) {
 	n.advanceMaintain()
 	n.advanceForm()
 	n.advanceRotation()
+	n.gp.advance(now)
 	n.pump()
 }
 
 // pump carries what the layers have to say to one another until none has more.
 func (n *Node) pump() {
-	for n.pumpMAC() || n.pumpNWK() || n.pumpAPS() {
+	for n.pumpMAC() || n.pumpNWK() || n.pumpAPS() || n.pumpGreenPower() {
 	}
 	if n.nwk.Hold(n.now) {
 		n.radioChanged = true
@@ -359,6 +365,7 @@ func (n *Node) EUI64Of(a zigbee.ShortAddr) (zigbee.EUI64, bool) { return n.nwk.E
 func (n *Node) Counters() Counters {
 	c := n.counters
 	c.MAC, c.NWK, c.APS = n.mac.Counters(), n.nwk.Counters(), n.aps.Counters()
+	c.GreenPower = n.gp.counters()
 	return c
 }
 

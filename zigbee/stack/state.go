@@ -11,6 +11,7 @@ import (
 
 	"sconce/zigbee"
 	"sconce/zigbee/aps"
+	"sconce/zigbee/gp"
 	"sconce/zigbee/nwk"
 )
 
@@ -72,6 +73,7 @@ type State struct {
 	groups      []membership
 	bindings    []Binding
 	devices     []device
+	green       gp.State
 }
 
 type membership struct {
@@ -97,6 +99,7 @@ func (n *Node) State() State {
 		revision: n.save.revision, role: n.cfg.Role, phase: n.phase, channel: n.mac.Channel(), network: n.nwk.Network(), tc: n.tc,
 		nwkCounter: n.nwk.Counter() + reserve, apsCounter: n.aps.Counter() + reserve,
 		peers: n.nwk.Peers(), keys: n.aps.Keys(), bindings: slices.Clone(n.bindings),
+		green: n.gp.state(),
 	}
 	if s.phase == rejoining {
 		s.phase = up
@@ -140,6 +143,7 @@ func (n *Node) restore(s *State) error {
 		return errOtherRole
 	}
 	n.phase = s.phase
+	n.gp.restore(s.green)
 	n.nwk.Resume(s.nwkCounter)
 	n.aps.Resume(s.apsCounter)
 	for _, k := range s.keys {
@@ -211,7 +215,7 @@ func (n *Node) resume() {
 	n.exchange()
 }
 
-const stateVersion = 2
+const stateVersion = 3
 
 var errState = errors.New("zigbee state: not one, of another version, or damaged")
 
@@ -258,7 +262,8 @@ func (s State) Append(b []byte) []byte {
 	for i := range s.devices {
 		b = s.devices[i].append(b)
 	}
-	return b
+	green := s.green.Append(nil)
+	return append(le.AppendUint16(b, uint16(len(green))), green...)
 }
 
 // Flags of a device in a state.
@@ -319,7 +324,8 @@ func ParseState(b []byte) (State, error) {
 		d.code = zigbee.NewLinkKey(r.key())
 		s.devices = append(s.devices, d)
 	}
-	if r.bad || len(r.rest) > 0 || !s.valid() {
+	var err error
+	if s.green, err = gp.ParseState(r.take(int(r.u16()))); err != nil || r.bad || len(r.rest) > 0 || !s.valid() {
 		return State{}, errState
 	}
 	return s, nil
