@@ -235,7 +235,7 @@ func (l *light) time(tenths uint16) time.Duration {
 
 // ignores reports whether a command without on/off has no effect, as the light
 // is off or on its way there (07-5123-08, 3.10.2.2.8).
-func (l *light) ignores(withOnOff bool, o zcl.LevelOptions) bool {
+func (l *light) ignores(withOnOff bool, o zcl.Options) bool {
 	return !withOnOff && (!l.on || l.fade.off) && o.Apply(l.options)&zcl.ExecuteIfOff == 0
 }
 

@@ -113,7 +113,7 @@ func TestAnything(t *testing.T) {
 
 func apply(t *rapid.T, l *light, now time.Time) {
 	with, down := rapid.Bool().Draw(t, "with on/off"), rapid.Bool().Draw(t, "down")
-	options := zcl.LevelOptions{Mask: 1, Override: rapid.Uint8Range(0, 1).Draw(t, "execute if off")}
+	options := zcl.Options{Mask: 1, Override: rapid.Uint8Range(0, 1).Draw(t, "execute if off")}
 	switch rapid.IntRange(0, 7).Draw(t, "command") {
 	case 0:
 		l.switchOn(now)
@@ -186,7 +186,7 @@ func TestLight(t *testing.T) {
 
 		{"when off, a level without on/off is ignored", dark(100), func(l *light) { l.moveToLevel(start, zcl.MoveToLevel{Level: 200}) }, 0, false, 100},
 		{"unless it says otherwise", dark(100), func(l *light) {
-			l.moveToLevel(start, zcl.MoveToLevel{Level: 200, Options: zcl.LevelOptions{Mask: 1, Override: 1}})
+			l.moveToLevel(start, zcl.MoveToLevel{Level: 200, Options: zcl.Options{Mask: 1, Override: 1}})
 		}, 0, false, 200},
 		{"or the options do", dark(100), func(l *light) { l.options = 1; l.moveToLevel(start, zcl.MoveToLevel{Level: 200}) }, 0, false, 200},
 		{"while going off, a level without on/off does not keep it on", lit(100), func(l *light) {

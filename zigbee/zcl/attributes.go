@@ -90,7 +90,7 @@ func (x *exchange) mayWrite(a Attribute) Status {
 		return InvalidDataType
 	case info.Access&Writable == 0:
 		return ReadOnly
-	case info.Max != 0 && a.Value.Uint() > info.Max && a.Value.Valid():
+	case !info.MayHold(a.Value):
 		return InvalidValue
 	}
 	return Success

@@ -16,6 +16,15 @@ func (id CommandID) String() string {
 	return fmt.Sprintf("command 0x%02x of cluster 0x%04x", id.Command, id.Cluster)
 }
 
+// toServer names a command from a client, and toClient one from the server.
+func toServer(cluster uint16, command uint8) CommandID {
+	return CommandID{Cluster: cluster, Command: command}
+}
+
+func toClient(cluster uint16, command uint8) CommandID {
+	return CommandID{Cluster: cluster, FromServer: true, Command: command}
+}
+
 // A Command is a command of a cluster with its fields. All are values that can
 // be switched on by type.
 type Command interface {

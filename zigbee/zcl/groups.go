@@ -1,5 +1,27 @@
 package zcl
 
+// AttrGroupNames is the attribute of the Groups cluster: NameSupport.
+const AttrGroupNames uint16 = 0x0000
+
+var groupsCluster = ClusterInfo{
+	ID: ClusterGroups, Name: "Groups", Clause: "3.6", Revision: 3,
+	Attributes: []AttributeInfo{
+		{ID: AttrGroupNames, Name: "NameSupport", Type: TypeMap8, Clause: "3.6.2.2.1"},
+	},
+	Commands: []CommandInfo{
+		{Command: 0x00, Name: "AddGroup", Clause: "3.6.2.3.2", parse: func(r *reader) Command { return r.addGroup() }},
+		{Command: 0x01, Name: "ViewGroup", Clause: "3.6.2.3.3", parse: func(r *reader) Command { return ViewGroup{r.u16()} }},
+		{Command: 0x02, Name: "GetGroupMembership", Clause: "3.6.2.3.4", parse: func(r *reader) Command { return GetGroupMembership{r.groups()} }},
+		{Command: 0x03, Name: "RemoveGroup", Clause: "3.6.2.3.5", parse: func(r *reader) Command { return RemoveGroup{r.u16()} }},
+		{Command: 0x04, Name: "RemoveAllGroups", Clause: "3.6.2.3.6", parse: empty(RemoveAllGroups{})},
+		{Command: 0x05, Name: "AddGroupIfIdentifying", Clause: "3.6.2.3.7", parse: func(r *reader) Command { return AddGroupIfIdentifying(r.addGroup()) }},
+		{Command: 0x00, FromServer: true, Name: "AddGroupResponse", Clause: "3.6.2.4.1", parse: func(r *reader) Command { return AddGroupResponse{Status(r.u8()), r.u16()} }},
+		{Command: 0x01, FromServer: true, Name: "ViewGroupResponse", Clause: "3.6.2.4.2", parse: func(r *reader) Command { return ViewGroupResponse{Status(r.u8()), r.u16(), r.groupName()} }},
+		{Command: 0x02, FromServer: true, Name: "GetGroupMembershipResponse", Clause: "3.6.2.4.3", parse: func(r *reader) Command { return GroupMembership{r.u8(), r.groups()} }},
+		{Command: 0x03, FromServer: true, Name: "RemoveGroupResponse", Clause: "3.6.2.4.4", parse: func(r *reader) Command { return RemoveGroupResponse{Status(r.u8()), r.u16()} }},
+	},
+}
+
 // CapacityUnknown in a [GroupMembership] says that at least one more group may
 // be added, and not how many.
 const CapacityUnknown uint8 = 0xfe
@@ -61,43 +83,35 @@ type (
 	}
 )
 
-func groupsCommand(command uint8) CommandID {
-	return CommandID{Cluster: ClusterGroups, Command: command}
-}
-
-func groupsResponse(command uint8) CommandID {
-	return CommandID{Cluster: ClusterGroups, FromServer: true, Command: command}
-}
+// ID implements [Command].
+func (AddGroup) ID() CommandID { return toServer(ClusterGroups, 0x00) }
 
 // ID implements [Command].
-func (AddGroup) ID() CommandID { return groupsCommand(0x00) }
+func (ViewGroup) ID() CommandID { return toServer(ClusterGroups, 0x01) }
 
 // ID implements [Command].
-func (ViewGroup) ID() CommandID { return groupsCommand(0x01) }
+func (GetGroupMembership) ID() CommandID { return toServer(ClusterGroups, 0x02) }
 
 // ID implements [Command].
-func (GetGroupMembership) ID() CommandID { return groupsCommand(0x02) }
+func (RemoveGroup) ID() CommandID { return toServer(ClusterGroups, 0x03) }
 
 // ID implements [Command].
-func (RemoveGroup) ID() CommandID { return groupsCommand(0x03) }
+func (RemoveAllGroups) ID() CommandID { return toServer(ClusterGroups, 0x04) }
 
 // ID implements [Command].
-func (RemoveAllGroups) ID() CommandID { return groupsCommand(0x04) }
+func (AddGroupIfIdentifying) ID() CommandID { return toServer(ClusterGroups, 0x05) }
 
 // ID implements [Command].
-func (AddGroupIfIdentifying) ID() CommandID { return groupsCommand(0x05) }
+func (AddGroupResponse) ID() CommandID { return toClient(ClusterGroups, 0x00) }
 
 // ID implements [Command].
-func (AddGroupResponse) ID() CommandID { return groupsResponse(0x00) }
+func (ViewGroupResponse) ID() CommandID { return toClient(ClusterGroups, 0x01) }
 
 // ID implements [Command].
-func (ViewGroupResponse) ID() CommandID { return groupsResponse(0x01) }
+func (GroupMembership) ID() CommandID { return toClient(ClusterGroups, 0x02) }
 
 // ID implements [Command].
-func (GroupMembership) ID() CommandID { return groupsResponse(0x02) }
-
-// ID implements [Command].
-func (RemoveGroupResponse) ID() CommandID { return groupsResponse(0x03) }
+func (RemoveGroupResponse) ID() CommandID { return toClient(ClusterGroups, 0x03) }
 
 // Append implements [Command].
 func (c AddGroup) Append(b []byte) []byte {

@@ -1,5 +1,47 @@
 package zcl
 
+// Attributes of the Level Control cluster.
+const (
+	AttrCurrentLevel        uint16 = 0x0000
+	AttrRemainingTime       uint16 = 0x0001
+	AttrMinLevel            uint16 = 0x0002
+	AttrMaxLevel            uint16 = 0x0003
+	AttrLevelOptions        uint16 = 0x000f
+	AttrOnOffTransitionTime uint16 = 0x0010
+	AttrOnLevel             uint16 = 0x0011
+	AttrOnTransitionTime    uint16 = 0x0012
+	AttrOffTransitionTime   uint16 = 0x0013
+	AttrDefaultMoveRate     uint16 = 0x0014
+	AttrStartUpLevel        uint16 = 0x4000
+)
+
+var levelCluster = ClusterInfo{
+	ID: ClusterLevel, Name: "Level Control", Clause: "3.10", Revision: 3,
+	Attributes: []AttributeInfo{
+		{ID: AttrCurrentLevel, Name: "CurrentLevel", Type: TypeUint8, Access: Reportable, Report: &Intervals{Min: 0, Max: 300, Change: 1}, Clause: "3.10.2.2.1"},
+		{ID: AttrRemainingTime, Name: "RemainingTime", Type: TypeUint16, Unit: "0.1 s", Clause: "3.10.2.2.2"},
+		{ID: AttrMinLevel, Name: "MinLevel", Type: TypeUint8, Clause: "3.10.2.2.3"},
+		{ID: AttrMaxLevel, Name: "MaxLevel", Type: TypeUint8, Clause: "3.10.2.2.4"},
+		{ID: AttrLevelOptions, Name: "Options", Type: TypeMap8, Access: Writable, Max: 0x03, Clause: "3.10.2.2.8"},
+		{ID: AttrOnOffTransitionTime, Name: "OnOffTransitionTime", Type: TypeUint16, Access: Writable, Max: 0xfffe, Unit: "0.1 s", Clause: "3.10.2.2.9"},
+		{ID: AttrOnLevel, Name: "OnLevel", Type: TypeUint8, Access: Writable | Nullable, Min: 1, Max: 254, Clause: "3.10.2.2.10"},
+		{ID: AttrOnTransitionTime, Name: "OnTransitionTime", Type: TypeUint16, Access: Writable | Nullable, Max: 0xfffe, Unit: "0.1 s", Clause: "3.10.2.2.11"},
+		{ID: AttrOffTransitionTime, Name: "OffTransitionTime", Type: TypeUint16, Access: Writable | Nullable, Max: 0xfffe, Unit: "0.1 s", Clause: "3.10.2.2.12"},
+		{ID: AttrDefaultMoveRate, Name: "DefaultMoveRate", Type: TypeUint8, Access: Writable | Nullable, Min: 1, Max: 254, Unit: "1/s", Clause: "3.10.2.2.13"},
+		{ID: AttrStartUpLevel, Name: "StartUpCurrentLevel", Type: TypeUint8, Access: Writable | Nullable, Max: 254, Clause: "3.10.2.2.14"},
+	},
+	Commands: []CommandInfo{
+		{Command: 0x00, Name: "MoveToLevel", Clause: "3.10.2.3.1", parse: parseMoveToLevel(false)},
+		{Command: 0x01, Name: "Move", Clause: "3.10.2.3.2", parse: parseMove(false)},
+		{Command: 0x02, Name: "Step", Clause: "3.10.2.3.3", parse: parseStep(false)},
+		{Command: 0x03, Name: "Stop", Clause: "3.10.2.3.4", parse: parseStop(false)},
+		{Command: 0x04, Name: "MoveToLevelWithOnOff", Clause: "3.10.2.3.5", parse: parseMoveToLevel(true)},
+		{Command: 0x05, Name: "MoveWithOnOff", Clause: "3.10.2.3.5", parse: parseMove(true)},
+		{Command: 0x06, Name: "StepWithOnOff", Clause: "3.10.2.3.5", parse: parseStep(true)},
+		{Command: 0x07, Name: "StopWithOnOff", Clause: "3.10.2.3.5", parse: parseStop(true)},
+	},
+}
+
 // Values of fields of the Level Control cluster.
 const (
 	// MaxLevel is full output (07-5123-08, 3.10.2.2). 0xff is not a level.
@@ -10,30 +52,32 @@ const (
 	DefaultRate uint8 = 0xff
 )
 
-// LevelOptions overrides bits of the Options attribute for one command
-// (07-5123-08, 3.10.2.2.8): where Mask has a bit, Override's is used.
-type LevelOptions struct {
+// Options overrides bits of the Options attribute of Level Control or Colour
+// Control for one command (07-5123-08, 3.10.2.2.8 and 5.2.2.2.1.10): where Mask has a bit, Override's is used.
+type Options struct {
 	Mask     uint8
 	Override uint8
 }
 
-// ExecuteIfOff is the bit of the Options attribute that lets a command without
-// on/off act on a light that is off.
-const ExecuteIfOff uint8 = 1 << 0
+// Bits of the Options attributes.
+const (
+	ExecuteIfOff uint8 = 1 << 0 // a command without on/off acts on a light that is off
+	CoupleColor  uint8 = 1 << 1 // of Level Control: the colour temperature follows the level
+)
 
 // Apply returns the options attribute as this command sees it.
-func (o LevelOptions) Apply(attribute uint8) uint8 {
+func (o Options) Apply(attribute uint8) uint8 {
 	return attribute&^o.Mask | o.Override&o.Mask
 }
 
-func (o LevelOptions) append(b []byte) []byte { return append(b, o.Mask, o.Override) }
+func (o Options) append(b []byte) []byte { return append(b, o.Mask, o.Override) }
 
-// levelOptions reads the options; commands of before revision 6 end without.
-func (r *reader) levelOptions() LevelOptions {
+// options reads the options; commands of before revision 6 end without.
+func (r *reader) options() Options {
 	if len(r.rest) == 0 {
-		return LevelOptions{}
+		return Options{}
 	}
-	return LevelOptions{Mask: r.u8(), Override: r.u8()}
+	return Options{Mask: r.u8(), Override: r.u8()}
 }
 
 // The commands of the Level Control cluster (07-5123-08, 3.10.2.3). WithOnOff
@@ -44,7 +88,7 @@ type (
 	MoveToLevel struct {
 		Level      uint8  // 0 to [MaxLevel]
 		Transition uint16 // tenths of a second, or [AsFastAsPossible]
-		Options    LevelOptions
+		Options    Options
 		WithOnOff  bool
 	}
 
@@ -52,7 +96,7 @@ type (
 	Move struct {
 		Down      bool
 		Rate      uint8 // units a second, or [DefaultRate]
-		Options   LevelOptions
+		Options   Options
 		WithOnOff bool
 	}
 
@@ -61,13 +105,13 @@ type (
 		Down       bool
 		Size       uint8
 		Transition uint16 // tenths of a second, or [AsFastAsPossible]
-		Options    LevelOptions
+		Options    Options
 		WithOnOff  bool
 	}
 
 	// Stop stays at the level that a transition has reached.
 	Stop struct {
-		Options   LevelOptions
+		Options   Options
 		WithOnOff bool
 	}
 )
@@ -119,13 +163,13 @@ func (r *reader) down() bool { return r.direction() }
 
 func parseMoveToLevel(with bool) func(*reader) Command {
 	return func(r *reader) Command {
-		return MoveToLevel{Level: r.u8(), Transition: r.u16(), Options: r.levelOptions(), WithOnOff: with}
+		return MoveToLevel{Level: r.u8(), Transition: r.u16(), Options: r.options(), WithOnOff: with}
 	}
 }
 
 func parseMove(with bool) func(*reader) Command {
 	return func(r *reader) Command {
-		return Move{Down: r.down(), Rate: r.u8(), Options: r.levelOptions(), WithOnOff: with}
+		return Move{Down: r.down(), Rate: r.u8(), Options: r.options(), WithOnOff: with}
 	}
 }
 
@@ -133,11 +177,11 @@ func parseStep(with bool) func(*reader) Command {
 	return func(r *reader) Command {
 		return Step{
 			Down: r.down(), Size: r.u8(), Transition: r.u16(),
-			Options: r.levelOptions(), WithOnOff: with,
+			Options: r.options(), WithOnOff: with,
 		}
 	}
 }
 
 func parseStop(with bool) func(*reader) Command {
-	return func(r *reader) Command { return Stop{Options: r.levelOptions(), WithOnOff: with} }
+	return func(r *reader) Command { return Stop{Options: r.options(), WithOnOff: with} }
 }

@@ -189,7 +189,7 @@ func (x *exchange) dispatch(e *Endpoint) Status {
 	switch {
 	case !e.has(x.m.Cluster) || x.h.FromServer:
 		return UnsupportedCluster
-	case x.h.Manufacturer != 0:
+	case x.h.Manufacturer != makerOf(x.m.Cluster):
 		return UnsupCommand
 	case x.h.Specific:
 		return x.command()
@@ -207,6 +207,11 @@ func (x *exchange) dispatch(e *Endpoint) Status {
 		return x.discover()
 	}
 	return UnsupCommand
+}
+
+func makerOf(cluster uint16) uint16 {
+	c, _ := FindCluster(cluster)
+	return c.Maker
 }
 
 func (e *Endpoint) has(cluster uint16) bool {

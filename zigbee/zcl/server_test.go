@@ -124,6 +124,9 @@ func TestAnswers(t *testing.T) {
 		{"write another type", ClusterLevel, "1005021100" + "21c800", "180504" + "8d1100"},
 		{"write what is read only", ClusterLevel, "1005020000" + "2001", "180504" + "880000"},
 		{"write out of range", ClusterOnOff, "1005020340" + "3003", "180504" + "870340"},
+		{"write the non-value where there is one", ClusterLevel, "1005021100" + "20ff", "18050400"},
+		{"write the non-value where there is none", ClusterLevel, "1005021000" + "21ffff", "180504" + "871000"},
+		{"write less than the least", ClusterLevel, "1005021100" + "2000", "180504" + "871100"},
 		{"write one of two", ClusterLevel, "1005021100" + "20c8" + "0000" + "2001", "180504" + "880000"},
 		{"write an unknown type", ClusterLevel, "1005021100" + "3500", "18050b0280"},
 		{"write half a value", ClusterLevel, "1005021000" + "2105", "18050b0280"},
@@ -187,6 +190,24 @@ func TestStatusOfApplication(t *testing.T) {
 	s.Receive(start, unicast(ClusterOnOff, unhex(t, "110501")))
 	if got := payloads(s); !reflect.DeepEqual(got, []string{"18050b0187"}) {
 		t.Errorf("an error with default responses disabled: %q, want it told", got)
+	}
+}
+
+// A maker's cluster is spoken to with the maker's code, and with no other.
+func TestMakersCluster(t *testing.T) {
+	s, err := NewServer(newLamp(), 64, []Endpoint{{ID: 1, Profile: ProfileHomeAutomation, Clusters: []uint16{ClusterBehaviour}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for frame, want := range map[string]string{
+		"14f1ff0500fdff": "1cf1ff0501" + "fdff00210100",
+		"100500fdff":     "18050b0081",
+		"140b100500fdff": "1c0b10050b0081",
+	} {
+		s.Receive(start, unicast(ClusterBehaviour, unhex(t, frame)))
+		if got := payloads(s); len(got) != 1 || got[0] != want {
+			t.Errorf("%s was answered with %q, want %q", frame, got, want)
+		}
 	}
 }
 

@@ -5,71 +5,30 @@ import "errors"
 // ErrUnknownCommand is returned for a command that the table does not have.
 var ErrUnknownCommand = errors.New("zcl: unknown command")
 
-// The clusters of a light.
+// The clusters of the table.
 const (
-	ClusterBasic      uint16 = 0x0000
-	ClusterIdentify   uint16 = 0x0003
-	ClusterGroups     uint16 = 0x0004
-	ClusterOnOff      uint16 = 0x0006
-	ClusterLevel      uint16 = 0x0008
-	ClusterElectrical uint16 = 0x0b04
-)
-
-// Attributes of the Basic cluster.
-const (
-	AttrZCLVersion   uint16 = 0x0000
-	AttrAppVersion   uint16 = 0x0001
-	AttrStackVersion uint16 = 0x0002
-	AttrHWVersion    uint16 = 0x0003
-	AttrManufacturer uint16 = 0x0004
-	AttrModel        uint16 = 0x0005
-	AttrDateCode     uint16 = 0x0006
-	AttrPowerSource  uint16 = 0x0007
-	AttrSerialNumber uint16 = 0x000d
-	AttrSWBuild      uint16 = 0x4000
+	ClusterBasic       uint16 = 0x0000
+	ClusterPower       uint16 = 0x0001
+	ClusterTemperature uint16 = 0x0002
+	ClusterIdentify    uint16 = 0x0003
+	ClusterGroups      uint16 = 0x0004
+	ClusterScenes      uint16 = 0x0005
+	ClusterOnOff       uint16 = 0x0006
+	ClusterLevel       uint16 = 0x0008
+	ClusterTime        uint16 = 0x000a
+	ClusterOTA         uint16 = 0x0019
+	ClusterPollControl uint16 = 0x0020
+	ClusterColor       uint16 = 0x0300
+	ClusterIlluminance uint16 = 0x0400
+	ClusterOccupancy   uint16 = 0x0406
+	ClusterMetering    uint16 = 0x0702
+	ClusterElectrical  uint16 = 0x0b04
+	ClusterDiagnostics uint16 = 0x0b05
+	ClusterBehaviour   uint16 = 0xfc53
 )
 
 // AttrClusterRevision is an attribute of every cluster (07-5123-08, 2.3.5.1).
 const AttrClusterRevision uint16 = 0xfffd
-
-// PowerSourceMains is single-phase mains in [AttrPowerSource] (07-5123-08, table
-// 3-8).
-const PowerSourceMains uint8 = 0x01
-
-// AttrIdentifyTime is the attribute of the Identify cluster.
-const AttrIdentifyTime uint16 = 0x0000
-
-// AttrGroupNames is the attribute of the Groups cluster: NameSupport.
-const AttrGroupNames uint16 = 0x0000
-
-// Attributes of the On/Off cluster.
-const (
-	AttrOnOff        uint16 = 0x0000
-	AttrStartUpOnOff uint16 = 0x4003
-)
-
-// Attributes of the Level Control cluster.
-const (
-	AttrCurrentLevel        uint16 = 0x0000
-	AttrRemainingTime       uint16 = 0x0001
-	AttrMinLevel            uint16 = 0x0002
-	AttrMaxLevel            uint16 = 0x0003
-	AttrLevelOptions        uint16 = 0x000f
-	AttrOnOffTransitionTime uint16 = 0x0010
-	AttrOnLevel             uint16 = 0x0011
-	AttrOnTransitionTime    uint16 = 0x0012
-	AttrOffTransitionTime   uint16 = 0x0013
-	AttrDefaultMoveRate     uint16 = 0x0014
-	AttrStartUpLevel        uint16 = 0x4000
-)
-
-// Attributes of the Electrical Measurement cluster.
-const (
-	AttrMeasurementType   uint16 = 0x0000
-	AttrActivePower       uint16 = 0x050b
-	AttrACPowerMultiplier uint16 = 0x0604
-	AttrACPowerDivisor    uint16 = 0x0605
-)
 
 // Access is what others may do with an attribute (07-5123-08, 2.3.4).
 type Access uint8
@@ -78,6 +37,8 @@ type Access uint8
 const (
 	Writable   Access = 1 << iota // by a client
 	Reportable                    // on change or periodically
+	Nullable                      // the non-value of the type may be written, beyond the range
+	OfClient                      // the client of the cluster has it, not the server
 )
 
 // AttributeInfo is what the library says of an attribute.
@@ -86,9 +47,19 @@ type AttributeInfo struct {
 	Name   string
 	Type   Type
 	Access Access
+	Min    uint64     // smallest value that may be written
 	Max    uint64     // largest value that may be written; 0: all of the type
+	Unit   string     // of the values, for people; "" for a plain number
 	Report *Intervals // what a gateway asks for; only of reportable ones
 	Clause string     // of 07-5123-08
+}
+
+// MayHold reports whether a client may write v, which is of the attribute's type.
+func (a AttributeInfo) MayHold(v Value) bool {
+	if !v.Valid() && a.Access&Nullable != 0 {
+		return true
+	}
+	return v.Uint() >= a.Min && (a.Max == 0 || v.Uint() <= a.Max)
 }
 
 // Intervals says when an attribute is reported if nobody asks for other times.
@@ -113,9 +84,26 @@ type ClusterInfo struct {
 	Name       string
 	Clause     string          // of 07-5123-08
 	Revision   uint16          // the value of [AttrClusterRevision]
+	Maker      uint16          // manufacturer code of its frames; 0 for a standard cluster
 	Attributes []AttributeInfo // in the order of their identifiers
 	Commands   []CommandInfo
 }
+
+// clusterRevision is the one attribute that all clusters have.
+var clusterRevision = AttributeInfo{
+	ID: AttrClusterRevision, Name: "ClusterRevision", Type: TypeUint16, Clause: "2.3.5.1",
+}
+
+// clusters is the table, in the order of the identifiers. It is never changed;
+// the rows stand beside the commands of each cluster.
+var clusters = []ClusterInfo{
+	basicCluster, powerCluster, temperatureCluster, identifyCluster, groupsCluster, scenesCluster, onOffCluster,
+	levelCluster, timeCluster, otaCluster, pollCluster, colorCluster, illuminanceCluster, occupancyCluster,
+	meteringCluster, electricalCluster, diagnosticsCluster, behaviourCluster,
+}
+
+// empty parses a command without fields.
+func empty(c Command) func(*reader) Command { return func(*reader) Command { return c } }
 
 // Clusters returns the table of all clusters. It must not be changed.
 func Clusters() []ClusterInfo { return clusters }

@@ -1,5 +1,10 @@
 package zcl
 
+import (
+	"fmt"
+	"strconv"
+)
+
 // A Type is the data type of an attribute or field (07-5123-08, 2.6.2, table
 // 2-10).
 type Type uint8
@@ -47,6 +52,38 @@ const (
 	TypeKey128   Type = 0xf1
 	TypeUnknown  Type = 0xff
 )
+
+// String returns the short name of the type (07-5123-08, table 2-10).
+func (t Type) String() string {
+	wide := func(name string) string { return name + strconv.Itoa(8*(int(t&7)+1)) }
+	switch {
+	case t >= TypeData8 && t <= TypeData64:
+		return wide("data")
+	case t >= TypeMap8 && t <= TypeMap64:
+		return wide("map")
+	case t >= TypeUint8 && t <= TypeUint64:
+		return wide("uint")
+	case t >= TypeInt8 && t <= TypeInt64:
+		return wide("int")
+	}
+	switch t {
+	case TypeBool:
+		return "bool"
+	case TypeEnum8:
+		return "enum8"
+	case TypeEnum16:
+		return "enum16"
+	case TypeOctets:
+		return "octstr"
+	case TypeText:
+		return "string"
+	case TypeUTC:
+		return "UTC"
+	case TypeEUI64:
+		return "EUI64"
+	}
+	return fmt.Sprintf("type 0x%02x", uint8(t))
+}
 
 // size returns the size in bytes of a value of a type of fixed size, and false
 // for all other types.

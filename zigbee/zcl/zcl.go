@@ -1,7 +1,7 @@
 // Package zcl is the Zigbee cluster library: frames, typed values, the commands
-// that all clusters share, the clusters of a light, and a server engine that
-// answers for them and reports their attributes. It follows ZCL revision 8
-// (07-5123-08), chapters 2 and 3, and 4.9 for electrical measurement.
+// that all clusters share, the clusters of lights, sensors and switches, and a server
+// engine that answers for them and reports their attributes. It follows ZCL
+// revision 8 (07-5123-08), chapters 2 to 5, 10.4 for metering and 11 for upgrades.
 //
 // The table of clusters in this package is the one place where clusters,
 // attributes and commands are named: it drives the decoding of commands, the
@@ -24,7 +24,10 @@ const ProfileHomeAutomation uint16 = 0x0104
 // Identifiers of lighting devices (15-0014-05, the Zigbee lighting and occupancy
 // devices).
 const (
-	DeviceDimmableLight uint16 = 0x0101
+	DeviceDimmableLight         uint16 = 0x0101
+	DeviceDimmerSwitch          uint16 = 0x0104
+	DeviceOccupancySensor       uint16 = 0x0107
+	DeviceColorTemperatureLight uint16 = 0x010c
 )
 
 // ErrMalformed is returned for a frame or payload that is too short, or that
@@ -54,6 +57,11 @@ const (
 	InvalidDataType      Status = 0x8d
 	WriteOnly            Status = 0x8f // deprecated
 	Timeout              Status = 0x94
+	Abort                Status = 0x95 // OTA: the image is given up
+	InvalidImage         Status = 0x96
+	WaitForData          Status = 0x97
+	NoImageAvailable     Status = 0x98
+	RequireMoreImage     Status = 0x99
 	UnsupportedCluster   Status = 0xc3
 )
 
@@ -91,6 +99,16 @@ func (s Status) String() string {
 		return "write only"
 	case Timeout:
 		return "timeout"
+	case Abort:
+		return "abort"
+	case InvalidImage:
+		return "invalid image"
+	case WaitForData:
+		return "wait for data"
+	case NoImageAvailable:
+		return "no image available"
+	case RequireMoreImage:
+		return "require more image"
 	case UnsupportedCluster:
 		return "unsupported cluster"
 	default:
@@ -125,6 +143,10 @@ func (r *reader) uint(n int) uint64 {
 
 func (r *reader) u8() uint8   { return uint8(r.uint(1)) }
 func (r *reader) u16() uint16 { return uint16(r.uint(2)) }
+func (r *reader) u32() uint32 { return uint32(r.uint(4)) }
+
+// flag reads a truth value: what is not 0 is true.
+func (r *reader) flag() bool { return r.u8() != 0 }
 
 // end returns [ErrMalformed] when the payload was too short.
 func (r *reader) end() error {
@@ -154,3 +176,5 @@ func records[T any](p []byte, read func(*reader) T) iter.Seq2[T, error] {
 }
 
 func appendU16(b []byte, v uint16) []byte { return binary.LittleEndian.AppendUint16(b, v) }
+func appendU32(b []byte, v uint32) []byte { return binary.LittleEndian.AppendUint32(b, v) }
+func appendU64(b []byte, v uint64) []byte { return binary.LittleEndian.AppendUint64(b, v) }
