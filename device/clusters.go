@@ -1,6 +1,7 @@
 package device
 
 import (
+	"math"
 	"time"
 
 	"sconce/zigbee/zcl"
@@ -9,9 +10,13 @@ import (
 // The attributes of a luminaire that never change.
 const (
 	zclVersion    uint8  = 8
-	powerDivisor  uint16 = 10 // ActivePower is in 0.1 W
-	activePowerAC uint32 = 1  // MeasurementType: active measurement (AC)
-	noGroupNames  uint8  = 0  // NameSupport
+	powerDivisor  uint16 = 10        // ActivePower is in 0.1 W
+	activePowerAC uint32 = 1         // MeasurementType: active measurement (AC)
+	noNames       uint8  = 0         // NameSupport of groups and scenes
+	energyDivisor uint64 = 3_600_000 // CurrentSummationDelivered is in watt-seconds
+	unitKWh       uint8  = 0         // UnitofMeasure: kWh, binary
+	electricMeter uint8  = 0         // MeteringDeviceType
+	energyDigits  uint8  = 0xfa      // SummationFormatting: no leading zeros, 15 digits, 2 of them behind the point
 )
 
 // application is what a luminaire shows to its ZCL server.
@@ -20,45 +25,99 @@ type application struct{ *Luminaire }
 // Attribute implements [zcl.Application].
 func (l application) Attribute(now time.Time, _ uint8, cluster, attribute uint16) (zcl.Reading, bool) {
 	var v zcl.Value
+	moving := false
 	switch cluster {
-	case zcl.ClusterBasic:
-		v = l.basic(attribute)
-	case zcl.ClusterIdentify:
-		v = zcl.Uint16(l.identify.remaining(now))
+	case zcl.ClusterTemperature:
+		v = l.temperature(attribute)
 	case zcl.ClusterGroups:
-		v = zcl.Map8(noGroupNames)
+		v = zcl.Map8(noNames)
+	case zcl.ClusterScenes:
+		v = l.sceneAttribute(attribute)
 	case zcl.ClusterOnOff:
-		v = l.onOff(attribute)
+		v = l.onOff(now, attribute)
 	case zcl.ClusterLevel:
-		v = l.level(now, attribute)
+		v, moving = l.level(now, attribute), attribute == zcl.AttrCurrentLevel && l.light.moving()
+	case zcl.ClusterColor:
+		v, moving = l.color(now, attribute), attribute == zcl.AttrColorTemperature && l.tone.moving()
+	case zcl.ClusterMetering:
+		v = l.metering(now, attribute)
 	case zcl.ClusterElectrical:
-		v = l.electrical(now, attribute)
+		v, moving = l.electrical(now, attribute), l.light.moving()
+	case zcl.ClusterDiagnostics:
+		v = l.diagnostics(attribute)
+	default:
+		v = l.common(now, cluster, attribute, zcl.PowerSourceMains)
 	}
-	moving := l.light.moving() &&
-		(cluster == zcl.ClusterLevel && attribute == zcl.AttrCurrentLevel || cluster == zcl.ClusterElectrical)
 	return zcl.Reading{Value: v, Moving: moving}, v != zcl.Value{}
 }
 
-func (l *Luminaire) basic(attribute uint16) zcl.Value {
+// common returns the attributes that all devices have.
+func (d *body) common(now time.Time, cluster, attribute uint16, source uint8) zcl.Value {
+	switch cluster {
+	case zcl.ClusterBasic:
+		return d.basic(attribute, source)
+	case zcl.ClusterIdentify:
+		return zcl.Uint16(d.identify.remaining(now))
+	}
+	return zcl.Value{}
+}
+
+func (d *body) basic(attribute uint16, source uint8) zcl.Value {
 	switch attribute {
 	case zcl.AttrZCLVersion:
 		return zcl.Uint8(zclVersion)
 	case zcl.AttrManufacturer:
 		return zcl.Text(ManufacturerName)
 	case zcl.AttrModel:
-		return zcl.Text(l.cfg.Model)
+		return zcl.Text(d.cfg.Model)
 	case zcl.AttrPowerSource:
-		return zcl.Enum8(zcl.PowerSourceMains)
+		return zcl.Enum8(source)
 	case zcl.AttrSerialNumber:
-		return zcl.Text(l.cfg.Serial)
+		return zcl.Text(d.cfg.Serial)
 	case zcl.AttrSWBuild:
-		return zcl.Text(l.cfg.Firmware)
+		return zcl.Text(d.cfg.Firmware)
 	}
 	return zcl.Value{}
 }
 
-func (l *Luminaire) onOff(attribute uint16) zcl.Value {
+func (l *Luminaire) temperature(attribute uint16) zcl.Value {
+	whole := func(over float64) zcl.Value { return zcl.Int16(int16(math.Round(ambient + over))) }
 	switch attribute {
+	case zcl.AttrCurrentTemperature:
+		return whole(l.meter.over)
+	case zcl.AttrMinTemperature:
+		return whole(l.meter.coldest)
+	case zcl.AttrMaxTemperature:
+		return whole(l.meter.hottest)
+	}
+	return zcl.Value{}
+}
+
+func (l *Luminaire) sceneAttribute(attribute uint16) zcl.Value {
+	switch attribute {
+	case zcl.AttrSceneCount:
+		return zcl.Uint8(uint8(len(l.scenes.list)))
+	case zcl.AttrCurrentScene:
+		return zcl.Uint8(l.scenes.current.Scene)
+	case zcl.AttrCurrentGroup:
+		return zcl.Uint16(l.scenes.current.Group)
+	case zcl.AttrSceneValid:
+		return zcl.Bool(l.scenes.valid && l.scenes.look == l.settledLook())
+	case zcl.AttrSceneNames:
+		return zcl.Map8(noNames)
+	}
+	return zcl.Value{}
+}
+
+func (l *Luminaire) onOff(now time.Time, attribute uint16) zcl.Value {
+	onTime, waitTime := l.light.timed.at(now)
+	switch attribute {
+	case zcl.AttrGlobalScene:
+		return zcl.Bool(!l.global.kept)
+	case zcl.AttrOnTime:
+		return zcl.Uint16(onTime)
+	case zcl.AttrOffWaitTime:
+		return zcl.Uint16(waitTime)
 	case zcl.AttrOnOff:
 		return zcl.Bool(l.light.on)
 	case zcl.AttrStartUpOnOff:
@@ -95,6 +154,70 @@ func (l *Luminaire) level(now time.Time, attribute uint16) zcl.Value {
 	return zcl.Value{}
 }
 
+func (l *Luminaire) color(now time.Time, attribute uint16) zcl.Value {
+	if !l.tone.white.tunable() {
+		return zcl.Value{}
+	}
+	switch attribute {
+	case zcl.AttrColorRemainingTime:
+		return zcl.Uint16(l.tone.remaining(now))
+	case zcl.AttrColorTemperature:
+		return zcl.Uint16(l.tone.at(now))
+	case zcl.AttrColorMode, zcl.AttrEnhancedColorMode:
+		return zcl.Enum8(zcl.ColorModeTemperature)
+	case zcl.AttrColorOptions:
+		return zcl.Map8(l.tone.options)
+	case zcl.AttrNumberOfPrimaries:
+		return zcl.Uint8(0)
+	case zcl.AttrColorCapabilities:
+		return zcl.NewValue(zcl.TypeMap16, uint64(zcl.ColorTemperatureCapable))
+	case zcl.AttrColorTemperatureMin, zcl.AttrCoupledTemperature:
+		return zcl.Uint16(l.tone.white.Coolest)
+	case zcl.AttrColorTemperatureMax:
+		return zcl.Uint16(l.tone.white.Warmest)
+	case zcl.AttrStartUpTemperature:
+		return zcl.Uint16(l.tone.startUp)
+	}
+	return zcl.Value{}
+}
+
+func (l *Luminaire) metering(now time.Time, attribute uint16) zcl.Value {
+	switch attribute {
+	case zcl.AttrEnergyDelivered:
+		return zcl.NewValue(zcl.TypeUint48, l.Energy(now))
+	case zcl.AttrMeteringStatus:
+		return zcl.Map8(0)
+	case zcl.AttrMeteringUnit:
+		return zcl.Enum8(unitKWh)
+	case zcl.AttrMeteringMultiplier:
+		return zcl.NewValue(zcl.TypeUint24, 1)
+	case zcl.AttrMeteringDivisor:
+		return zcl.NewValue(zcl.TypeUint24, energyDivisor)
+	case zcl.AttrMeteringFormat:
+		return zcl.Map8(energyDigits)
+	case zcl.AttrMeteringDevice:
+		return zcl.Map8(electricMeter)
+	}
+	return zcl.Value{}
+}
+
+func (l *Luminaire) diagnostics(attribute uint16) zcl.Value {
+	c := l.node.Counters()
+	switch attribute {
+	case zcl.AttrResets:
+		return zcl.Uint16(l.resets)
+	case zcl.AttrMemoryWrites:
+		return zcl.Uint16(uint16(c.Saves))
+	case zcl.AttrNWKDecryptFailure:
+		return zcl.Uint16(uint16(c.NWK.Forged + c.NWK.UnknownKey))
+	case zcl.AttrNoPacketBuffer:
+		return zcl.Uint16(uint16(c.EventsDropped))
+	case zcl.AttrLastLQI:
+		return zcl.Uint8(l.lqi)
+	}
+	return zcl.Value{}
+}
+
 func (l *Luminaire) electrical(now time.Time, attribute uint16) zcl.Value {
 	switch attribute {
 	case zcl.AttrMeasurementType:
@@ -113,57 +236,129 @@ func (l *Luminaire) electrical(now time.Time, attribute uint16) zcl.Value {
 // Write implements [zcl.Application].
 func (l application) Write(now time.Time, _ uint8, cluster uint16, a zcl.Attribute) {
 	small, wide := uint8(a.Value.Uint()), uint16(a.Value.Uint())
-	s := &l.light.settings
 	switch cluster {
 	case zcl.ClusterIdentify:
 		l.identify.set(now, wide)
 	case zcl.ClusterOnOff:
-		s.startUpOnOff = small
+		l.writeOnOff(now, a)
 	case zcl.ClusterLevel:
-		switch a.ID {
-		case zcl.AttrLevelOptions:
-			s.options = small
-		case zcl.AttrOnOffTransitionTime:
-			s.onOffTime = wide
-		case zcl.AttrOnLevel:
-			s.onLevel = small
-		case zcl.AttrOnTransitionTime:
-			s.onTime = wide
-		case zcl.AttrOffTransitionTime:
-			s.offTime = wide
-		case zcl.AttrDefaultMoveRate:
-			s.moveRate = small
-		case zcl.AttrStartUpLevel:
-			s.startUpLevel = small
+		l.light.write(a)
+	case zcl.ClusterColor:
+		if a.ID == zcl.AttrColorOptions {
+			l.tone.options = small
+		} else {
+			l.tone.startUp = wide
 		}
+	}
+}
+
+func (l *Luminaire) writeOnOff(now time.Time, a zcl.Attribute) {
+	on, wait := l.light.timed.at(now)
+	switch a.ID {
+	case zcl.AttrStartUpOnOff:
+		l.light.startUpOnOff = uint8(a.Value.Uint())
+	case zcl.AttrOnTime:
+		l.light.timed.set(now, uint16(a.Value.Uint()), wait)
+	case zcl.AttrOffWaitTime:
+		l.light.timed.set(now, on, uint16(a.Value.Uint()))
+	}
+}
+
+func (s *settings) write(a zcl.Attribute) {
+	small, wide := uint8(a.Value.Uint()), uint16(a.Value.Uint())
+	switch a.ID {
+	case zcl.AttrLevelOptions:
+		s.options = small
+	case zcl.AttrOnOffTransitionTime:
+		s.onOffTime = wide
+	case zcl.AttrOnLevel:
+		s.onLevel = small
+	case zcl.AttrOnTransitionTime:
+		s.onTime = wide
+	case zcl.AttrOffTransitionTime:
+		s.offTime = wide
+	case zcl.AttrDefaultMoveRate:
+		s.moveRate = small
+	case zcl.AttrStartUpLevel:
+		s.startUpLevel = small
 	}
 }
 
 // Command implements [zcl.Application].
 func (l application) Command(now time.Time, m zcl.Message, c zcl.Command) (zcl.Command, zcl.Status) {
+	switch c.ID().Cluster {
+	case zcl.ClusterIdentify:
+		return l.identifyCommand(now, c)
+	case zcl.ClusterGroups:
+		return l.groups(now, m, c)
+	case zcl.ClusterScenes:
+		return l.sceneCommand(now, m, c)
+	case zcl.ClusterOnOff:
+		return nil, l.onOffCommand(now, c)
+	case zcl.ClusterLevel:
+		return nil, l.levelCommand(now, c)
+	case zcl.ClusterColor:
+		return nil, l.tone.command(now, l.light.on && !l.light.fade.off, c)
+	}
+	return nil, zcl.UnsupCommand
+}
+
+func (d *body) identifyCommand(now time.Time, c zcl.Command) (zcl.Command, zcl.Status) {
+	switch c := c.(type) {
+	case zcl.Identify:
+		d.identify.set(now, c.Time)
+	case zcl.TriggerEffect:
+		return nil, d.identify.trigger(now, c)
+	case zcl.IdentifyQuery:
+		if remaining := d.identify.remaining(now); remaining > 0 {
+			return zcl.IdentifyQueryResponse{Remaining: remaining}, zcl.Success
+		}
+	}
+	return nil, zcl.Success
+}
+
+func (l *Luminaire) onOffCommand(now time.Time, c zcl.Command) zcl.Status {
 	switch c := c.(type) {
 	case zcl.On:
 		l.light.switchOn(now)
+		l.global.kept = false
 	case zcl.Off:
 		l.light.switchOff(now)
 	case zcl.Toggle:
 		l.light.toggle(now)
+	case zcl.OffWithEffect:
+		l.offWithEffect(now, c)
+	case zcl.OnWithRecallGlobalScene:
+		l.recallGlobal(now)
+	case zcl.OnWithTimedOff:
+		l.light.onWithTimedOff(now, c)
+	}
+	return zcl.Success
+}
+
+// levelCommand carries out a command of Level Control. When the colour temperature
+// is coupled to the level, it follows.
+func (l *Luminaire) levelCommand(now time.Time, c zcl.Command) zcl.Status {
+	var status zcl.Status
+	var options zcl.Options
+	before := l.light
+	switch c := c.(type) {
 	case zcl.MoveToLevel:
-		return nil, l.light.moveToLevel(now, c)
+		status, options = l.light.moveToLevel(now, c), c.Options
 	case zcl.Move:
-		return nil, l.light.move(now, c)
+		status, options = l.light.move(now, c), c.Options
 	case zcl.Step:
-		return nil, l.light.step(now, c)
+		status, options = l.light.step(now, c), c.Options
 	case zcl.Stop:
 		l.light.stop(now, c)
-	case zcl.Identify:
-		l.identify.set(now, c.Time)
-	case zcl.IdentifyQuery:
-		if l.identify.activeAt(now) {
-			return zcl.IdentifyQueryResponse{Remaining: l.identify.remaining(now)}, zcl.Success
-		}
-	default:
-		return l.groups(now, m, c)
+		options = c.Options
 	}
-	return nil, zcl.Success
+	if l.light != before && options.Apply(l.light.options)&zcl.CoupleColor != 0 {
+		to, length := l.light.level, time.Duration(0)
+		if f := l.light.fade; f.active() {
+			to, length = f.to, f.length
+		}
+		l.tone.follow(now, to, length)
+	}
+	return status
 }

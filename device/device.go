@@ -9,11 +9,14 @@
 // owner drives the lamp with what [Luminaire.Light] says.
 package device
 
-import "sconce/zigbee"
+import (
+	"sconce/zigbee"
+	"sconce/zigbee/zcl"
+)
 
 // ManufacturerCode is what the devices give as their maker's code: one that the
 // Connectivity Standards Alliance keeps for tests, as Sconce has none of its own.
-const ManufacturerCode uint16 = 0xfff1
+const ManufacturerCode = zcl.MakerSconce
 
 // ManufacturerName is what the devices give as their maker's name.
 const ManufacturerName = "Sconce"

@@ -26,16 +26,18 @@ func (l *Luminaire) groups(now time.Time, m zcl.Message, c zcl.Command) (zcl.Com
 			status = l.addGroup(c.Group)
 		}
 	case zcl.RemoveGroup:
-		if !l.node.RemoveGroup(LightEndpoint, c.Group) {
+		if !l.node.RemoveGroup(Endpoint, c.Group) {
 			status = zcl.NotFound
 		}
+		l.scenes.remove(&l.revision, func(id zcl.SceneID) bool { return id.Group == c.Group })
 		answer = zcl.RemoveGroupResponse{Status: status, Group: c.Group}
 	case zcl.RemoveAllGroups:
-		for _, g := range l.node.Groups(LightEndpoint) {
-			l.node.RemoveGroup(LightEndpoint, g)
+		for _, g := range l.node.Groups(Endpoint) {
+			l.node.RemoveGroup(Endpoint, g)
 		}
+		l.scenes.remove(&l.revision, func(id zcl.SceneID) bool { return id.Group != 0 })
 	case zcl.ViewGroup:
-		if !slices.Contains(l.node.Groups(LightEndpoint), c.Group) {
+		if !slices.Contains(l.node.Groups(Endpoint), c.Group) {
 			status = zcl.NotFound
 		}
 		answer = zcl.ViewGroupResponse{Status: status, Group: c.Group}
@@ -54,7 +56,7 @@ func (l *Luminaire) addGroup(group uint16) zcl.Status {
 	switch {
 	case group == 0 || group > maxGroupID:
 		return zcl.InvalidValue
-	case l.node.AddGroup(LightEndpoint, group) != nil:
+	case l.node.AddGroup(Endpoint, group) != nil:
 		return zcl.InsufficientSpace
 	}
 	return zcl.Success
@@ -63,7 +65,7 @@ func (l *Luminaire) addGroup(group uint16) zcl.Status {
 // membership returns which of the groups asked for the light is in; asked for
 // none, all.
 func (l *Luminaire) membership(asked []uint16) zcl.GroupMembership {
-	in := l.node.Groups(LightEndpoint)
+	in := l.node.Groups(Endpoint)
 	if len(asked) > 0 {
 		in = slices.DeleteFunc(slices.Clone(in), func(g uint16) bool { return !slices.Contains(asked, g) })
 	}

@@ -52,7 +52,8 @@ type memory struct {
 // passes through (07-5123-08, 3.8 and 3.10). The zero value is not usable.
 type light struct {
 	memory
-	fade fade
+	fade  fade
+	timed timed
 }
 
 // A fade is a level on its way, linear in time. The zero value is none.
@@ -61,8 +62,9 @@ type fade struct {
 	start    time.Time
 	length   time.Duration
 
-	off     bool // it ends with the light off
-	restore bool // and then with the level from before
+	off     bool          // it ends with the light off
+	restore bool          // and then with the level from before
+	then    time.Duration // with off: first to the level, then in this time to off
 }
 
 // newLight returns the light of a luminaire as it leaves the factory: on, so
@@ -133,15 +135,30 @@ func (l *light) remaining(now time.Time) uint16 {
 	if !l.fade.active() {
 		return 0
 	}
-	const tenth = 100 * time.Millisecond
-	return uint16((max(l.fade.end().Sub(now), 0) + tenth - 1) / tenth)
+	return uint16((max(l.fade.end().Sub(now), 0) + l.fade.then + tenth - 1) / tenth)
 }
 
-// advance ends a fade that is over.
+// next returns when the light changes its course by itself.
+func (l *light) next() (time.Time, bool) {
+	at, ok := l.timed.deadline()
+	if l.fade.active() && (!ok || !l.fade.end().After(at)) {
+		at, ok = l.fade.end(), true
+	}
+	return at, ok
+}
+
+// advance ends what is over, in its order.
 func (l *light) advance(now time.Time) {
-	if l.fade.active() && !now.Before(l.fade.end()) {
-		l.memory = l.settled()
-		l.fade = fade{}
+	for at, ok := l.next(); ok && !now.Before(at); at, ok = l.next() {
+		switch f := l.fade; {
+		case !f.active() || f.end().After(at):
+			l.timedOut(at)
+		case f.then > 0:
+			l.fade = fade{from: f.to, to: minLevel, start: f.end(), length: f.then, off: true, restore: f.restore}
+		default:
+			l.memory = l.settled()
+			l.fade = fade{}
+		}
 	}
 }
 
@@ -154,7 +171,7 @@ func (l *light) settled() memory {
 	case l.fade.off && l.fade.restore:
 		m.on, m.level = false, m.resume
 	case l.fade.off:
-		m.on, m.level = false, l.fade.to
+		m.on, m.level = false, minLevel
 	default:
 		m.level, m.resume = l.fade.to, l.fade.to
 	}
@@ -196,6 +213,7 @@ func (l *light) base(now time.Time, withOnOff bool) uint8 {
 // switchOn does what On does (07-5123-08, 3.8.2.3.2 and 3.10.2.1.1).
 func (l *light) switchOn(now time.Time) {
 	l.advance(now)
+	l.timed.lit(now)
 	if l.on && !l.fade.off {
 		return
 	}
@@ -208,7 +226,9 @@ func (l *light) switchOn(now time.Time) {
 
 // switchOff does what Off does (07-5123-08, 3.8.2.3.1 and 3.10.2.1.1).
 func (l *light) switchOff(now time.Time) {
-	if l.advance(now); l.on {
+	l.advance(now)
+	l.timed.darkened(now)
+	if l.on {
 		l.lower(now, l.time(l.offTime), l.onLevel == unset)
 	}
 }
@@ -230,7 +250,7 @@ func (l *light) time(tenths uint16) time.Duration {
 	if tenths == zcl.AsFastAsPossible {
 		tenths = 0
 	}
-	return time.Duration(tenths) * 100 * time.Millisecond
+	return time.Duration(tenths) * tenth
 }
 
 // ignores reports whether a command without on/off has no effect, as the light

@@ -11,45 +11,32 @@ import (
 	"sconce/zigbee/zdo"
 )
 
-// LightEndpoint is the endpoint of the light on a luminaire.
-const LightEndpoint uint8 = 1
-
-// Config makes a luminaire. All fields without "optional" are required.
-type Config struct {
-	EUI64       zigbee.EUI64
-	InstallCode zigbee.InstallCode // on its label
-	Model       string             // at most 32 bytes
-	Serial      string             // at most 32 bytes
-	Firmware    string             // at most 16 bytes
-	RatedPower  Milliwatts         // input at full output, 1 W to MaxRatedPower
-	Random      func(p []byte)     // fills p
-	Channels    zigbee.ChannelMask // to search for a network
-
-	Restore *State // optional: continue after a power cut
-}
-
-// Luminaire is the firmware of a dimmable luminaire: a Zigbee router with a light
-// on [LightEndpoint]. It is made by [NewLuminaire], and not safe for concurrent
-// use.
+// Luminaire is the firmware of a dimmable or tunable-white luminaire: a Zigbee
+// router with a light on [Endpoint]. It is made by [NewLuminaire], and not safe
+// for concurrent use.
 //
 // The owner passes frames between it and a radio as with a [stack.Node], drains
-// [Luminaire.NextEvent] after every call, and calls [Luminaire.Advance] at
-// [Luminaire.Deadline]. What it reports is always what its light does: nothing
-// is reported in advance.
+// NextEvent after every call, and calls Advance at Deadline. What it reports is
+// always what its light does: nothing is reported in advance.
 type Luminaire struct {
-	cfg      Config
-	node     *stack.Node
-	server   *zcl.Server
-	light    light
-	identify identify
+	body
+	light  light
+	tone   tone
+	scenes scenes
+	meter  meter
+	faults Faults
+	global global
+	resets uint16
 
-	up     bool // on a network
-	saving bool // SaveState is in the queue or with the owner
-	saved  kept // what the last state held
-	shown  shown
-	events []Event
+	kept  lamp // what the owner was last asked to save
+	shown shown
+}
 
-	deliveries map[stack.Handle]*delivery // under way; at most stack.MaxRequests
+// lamp is what of a luminaire changes with every command, at rest.
+type lamp struct {
+	light  memory
+	tone   toneMemory
+	global global
 }
 
 // NewLuminaire returns a luminaire that does nothing until it is started.
@@ -57,280 +44,113 @@ func NewLuminaire(cfg Config) (*Luminaire, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	l := &Luminaire{cfg: cfg, light: newLight(), deliveries: map[stack.Handle]*delivery{}}
-	nodeConfig := stack.Config{
-		Role: stack.Router, EUI64: cfg.EUI64, Random: cfg.Random, Channels: cfg.Channels,
-		Endpoints: []zdo.SimpleDescriptor{lightEndpoint()}, Descriptor: nodeDescriptor(), InstallCode: cfg.InstallCode,
+	switch {
+	case cfg.RatedPower < 1000 || cfg.RatedPower > MaxRatedPower:
+		return nil, fmt.Errorf("luminaire %s: rated power of %.1f W: expected 1 W to %.1f W", cfg.EUI64, cfg.RatedPower.Watts(), MaxRatedPower.Watts())
+	case !cfg.White.valid():
+		return nil, fmt.Errorf("luminaire %s: white from %d to %d mireds: expected the coolest first, from 1 to %d", cfg.EUI64, cfg.White.Coolest, cfg.White.Warmest, zcl.MaxMireds)
 	}
-	var reporting []zcl.ReportingEntry
+	l := &Luminaire{light: newLight(), tone: newTone(cfg.White), meter: newMeter(cfg.RatedPower)}
 	if cfg.Restore != nil {
-		nodeConfig.Restore = &cfg.Restore.node
-		l.light = restoredLight(cfg.Restore.light)
-		reporting = cfg.Restore.reporting
+		if err := l.recall(cfg.Restore.memory); err != nil {
+			return nil, fmt.Errorf("luminaire %s: %w", cfg.EUI64, err)
+		}
 	}
-	var err error
-	if l.node, err = stack.New(nodeConfig); err != nil {
-		return nil, fmt.Errorf("luminaire %s: %w", cfg.EUI64, err)
+	node := stack.Config{Role: stack.Router, Descriptor: nodeDescriptor(zdo.Router, zigbee.RouterCapability)}
+	if err := l.assemble("luminaire", cfg, application{l}, lightEndpoint(cfg.White), node); err != nil {
+		return nil, err
 	}
-	endpoints := []zcl.Endpoint{{ID: LightEndpoint, Profile: zcl.ProfileHomeAutomation, Clusters: lightEndpoint().In}}
-	if l.server, err = zcl.NewServer(application{l}, maxFrame, endpoints, reporting); err != nil {
-		return nil, fmt.Errorf("luminaire %s: %w", cfg.EUI64, err)
-	}
-	l.saved = l.kept()
+	l.kept = l.lamp()
 	return l, nil
 }
 
-// maxFrame is the largest ZCL frame that the luminaire sends, in bytes.
-const maxFrame = stack.MaxPayloadLinkKey
-
-func (c *Config) check() error {
-	switch {
-	case len(c.Model) > 32 || len(c.Serial) > 32 || len(c.Firmware) > 16:
-		return fmt.Errorf("luminaire %s: model, serial or firmware is too long: at most 32, 32 and 16 bytes", c.EUI64)
-	case c.RatedPower < 1000 || c.RatedPower > MaxRatedPower:
-		return fmt.Errorf("luminaire %s: rated power of %.1f W: expected 1 W to %.1f W", c.EUI64, c.RatedPower.Watts(), MaxRatedPower.Watts())
-	}
-	return nil
-}
-
-func lightEndpoint() zdo.SimpleDescriptor {
-	return zdo.SimpleDescriptor{
-		Endpoint: LightEndpoint, Profile: zcl.ProfileHomeAutomation, Device: zcl.DeviceDimmableLight, Version: 1,
+// lightEndpoint returns what the endpoint of a luminaire says of itself.
+func lightEndpoint(w White) zdo.SimpleDescriptor {
+	d := zdo.SimpleDescriptor{
+		Endpoint: Endpoint, Profile: zcl.ProfileHomeAutomation, Device: zcl.DeviceDimmableLight, Version: 1,
 		In: []uint16{
-			zcl.ClusterBasic, zcl.ClusterIdentify, zcl.ClusterGroups,
-			zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical,
+			zcl.ClusterBasic, zcl.ClusterTemperature, zcl.ClusterIdentify, zcl.ClusterGroups, zcl.ClusterScenes,
+			zcl.ClusterOnOff, zcl.ClusterLevel,
 		},
 	}
+	if w.tunable() {
+		d.Device = zcl.DeviceColorTemperatureLight
+		d.In = append(d.In, zcl.ClusterColor)
+	}
+	d.In = append(d.In, zcl.ClusterMetering, zcl.ClusterElectrical, zcl.ClusterDiagnostics)
+	return d
 }
 
-func nodeDescriptor() zdo.NodeDescriptor {
+func nodeDescriptor(kind zdo.LogicalType, c zigbee.Capability) zdo.NodeDescriptor {
 	return zdo.NodeDescriptor{
-		Logical: zdo.Router, Bands: zdo.Band2400MHz, Capability: zigbee.RouterCapability,
+		Logical: kind, Bands: zdo.Band2400MHz, Capability: c,
 		Manufacturer: ManufacturerCode, MaxBuffer: 82, MaxIncoming: 82, MaxOutgoing: 82,
 		ServerMask: 22 << zdo.StackRevisionShift,
 	}
 }
 
-// Start joins a network, or resumes the one that it was on.
-func (l *Luminaire) Start(now time.Time) {
-	l.node.Start(now)
-	l.settle(now)
+// advance brings the light, its colour and its meter up to now, by way of all
+// moments at which one of them takes another course.
+func (l *Luminaire) advance(now time.Time) {
+	for at, ok := l.light.next(); ok && !at.After(now); at, ok = l.light.next() {
+		l.measure(at)
+		l.light.advance(at)
+	}
+	l.measure(now)
+	l.tone.advance(now)
 }
 
-// Receive takes a frame from the radio, as [stack.Node.Receive].
-func (l *Luminaire) Receive(now time.Time, frame []byte, lqi uint8) {
-	l.node.Receive(now, frame, lqi)
-	l.settle(now)
+func (l *Luminaire) measure(now time.Time) {
+	if l.meter.measure(now, &l.light, l.faults) {
+		l.revision++
+	}
 }
 
-// NextFrame returns the next frame for the radio, as [stack.Node.NextFrame].
-func (l *Luminaire) NextFrame() (stack.Frame, bool) { return l.node.NextFrame() }
-
-// FrameDone says how a transmission ended, as [stack.Node.FrameDone].
-func (l *Luminaire) FrameDone(now time.Time, s stack.TxStatus) {
-	l.node.FrameDone(now, s)
-	l.settle(now)
-}
-
-// Filter returns what the radio must be set to.
-func (l *Luminaire) Filter() stack.Filter { return l.node.Filter() }
-
-// Counters returns what the node counted.
-func (l *Luminaire) Counters() stack.Counters { return l.node.Counters() }
-
-// Deadline returns when [Luminaire.Advance] is to be called.
-func (l *Luminaire) Deadline() (time.Time, bool) {
-	at, ok := l.node.Deadline()
-	earlier := func(t time.Time, due bool) {
-		if due && (!ok || t.Before(at)) {
+// next returns when the luminaire is to look at itself.
+func (l *Luminaire) next() (at time.Time, ok bool) {
+	at, ok = l.shown.deadline(&l.light, &l.tone)
+	for _, other := range []func() (time.Time, bool){l.light.timed.deadline, l.meter.deadline} {
+		if t, due := other(); due && (!ok || t.Before(at)) {
 			at, ok = t, true
 		}
-	}
-	earlier(l.identify.deadline())
-	earlier(l.shown.deadline(&l.light))
-	if l.up {
-		earlier(l.server.Deadline())
 	}
 	return at, ok
 }
 
-// Advance does what is due.
-func (l *Luminaire) Advance(now time.Time) {
-	l.node.Advance(now)
-	l.settle(now)
-}
-
-// NextEvent returns and removes the oldest event.
-func (l *Luminaire) NextEvent() (Event, bool) {
-	if len(l.events) == 0 {
-		return nil, false
+// changed tells the owner when the lamp has something else to do.
+func (l *Luminaire) changed(now time.Time) {
+	if k := l.lamp(); k != l.kept {
+		l.kept = k
+		l.revision++
 	}
-	e := l.events[0]
-	l.events = append(l.events[:0], l.events[1:]...)
-	return e, true
-}
-
-// emit adds an event, unless an equal one already waits: so the queue is
-// bounded.
-func (l *Luminaire) emit(e Event) {
-	for _, waiting := range l.events {
-		if waiting == e {
-			return
-		}
-	}
-	if _, again := e.(JoinFailed); again && len(l.events) >= 16 {
-		return
-	}
-	l.events = append(l.events, e)
-}
-
-// settle brings everything up to now: the light, then what the node has received,
-// then the reports of what came of it.
-func (l *Luminaire) settle(now time.Time) {
-	l.light.advance(now)
-	l.identify.advance(now)
-	for {
-		e, ok := l.node.NextEvent()
-		if !ok {
-			if l.up {
-				l.server.Advance(now)
-			}
-			if !l.send(now) {
-				break
-			}
-			continue
-		}
-		l.handle(now, e)
-	}
-	if k := l.kept(); k != l.saved && !l.saving {
-		l.saving = true
-		l.emit(SaveState{})
-	}
-	if l.shown.update(now, &l.light, l.identify.active()) {
+	l.save()
+	if l.shown.update(now, l) {
 		l.emit(LightChanged{})
 	}
 }
 
-func (l *Luminaire) handle(now time.Time, e stack.Event) {
-	switch e := e.(type) {
-	case stack.DataIndication:
-		l.server.Receive(now, zcl.Message{
-			Src: e.Src, SrcEndpoint: e.SrcEndpoint, Endpoint: e.DstEndpoint,
-			Unicast: e.Group == 0 && !e.Dst.IsBroadcast(),
-			Profile: e.Profile, Cluster: e.Cluster, Payload: e.Payload,
-		})
-	case stack.DataConfirm:
-		if d, ok := l.deliveries[e.Handle]; ok {
-			delete(l.deliveries, e.Handle)
-			l.delivered(now, d, e.Err == nil)
-		}
-	case stack.NetworkUp:
-		l.up = true
-		l.emit(Joined{Channel: e.Channel, PANID: e.PANID, Short: e.Short})
-	case stack.Left:
-		l.leave()
-	case stack.JoinFailed:
-		l.emit(JoinFailed{Reason: e.Reason})
-	case stack.RadioChanged:
-		l.emit(RadioChanged{})
-	case stack.SaveState:
-		l.saving = true
-		l.emit(SaveState{})
-	}
+func (l *Luminaire) lamp() lamp {
+	return lamp{light: l.light.settled(), tone: l.tone.settled(), global: l.global}
 }
 
-// leave forgets what belonged to the network that the luminaire has left: whoever
-// takes it in next starts afresh. The light itself stays as it is.
-func (l *Luminaire) leave() {
-	l.up = false
-	l.server.ForgetReporting()
-	for _, g := range l.node.Groups(LightEndpoint) {
-		l.node.RemoveGroup(LightEndpoint, g)
-	}
-}
+// left forgets the scenes with the groups that they belong to.
+func (l *Luminaire) left() { l.scenes.clear(&l.revision) }
 
-// send gives the node a frame that the server wants sent, and reports whether
-// there was one. An answer that finds no room is lost: who asked asks again.
-func (l *Luminaire) send(now time.Time) bool {
-	o, ok := l.server.Next()
-	switch {
-	case !ok:
-		return false
-	case o.Report:
-		l.report(now, o)
-	default:
-		_, _ = l.node.Data(now, request(o))
+// PowerFailing is to be called when mains power fails, while the driver still has
+// the charge to write once: it returns what is to be made durable. Without it, the
+// energy since the last state, at most 0.1 kWh, is not counted.
+func (l *Luminaire) PowerFailing(now time.Time) State {
+	if !l.dead {
+		l.advance(now)
 	}
-	return true
-}
-
-func request(o zcl.Outgoing) stack.DataRequest {
-	return stack.DataRequest{
-		Dst: o.Dst, DstEndpoint: o.DstEndpoint, SrcEndpoint: o.SrcEndpoint,
-		Profile: o.Profile, Cluster: o.Cluster, Payload: o.Payload,
-	}
-}
-
-// delivery is a report on its way to all whom it is for.
-type delivery struct {
-	report  zcl.Outgoing
-	waiting int  // destinations whose end is not known
-	lost    bool // at one of them
-}
-
-// report sends a report to everybody whom the cluster is bound to, and without
-// bindings to whoever configured it. It asks for acknowledgements, so that the
-// server sends again what did not reach everybody.
-func (l *Luminaire) report(now time.Time, o zcl.Outgoing) {
-	d := &delivery{report: o, waiting: 1}
-	bindings := l.node.Bindings(o.SrcEndpoint, o.Cluster)
-	if len(bindings) == 0 {
-		r := request(o)
-		r.Ack = true
-		l.track(now, d, r)
-	}
-	for _, b := range bindings {
-		r := request(o)
-		if b.Device == 0 {
-			r.Group, r.DstEndpoint = b.Group, 0
-			l.track(now, d, r)
-			continue
-		}
-		var known bool
-		if r.Dst, known = l.node.Lookup(b.Device); !known {
-			d.lost = true
-			continue
-		}
-		r.DstEndpoint, r.Ack = b.DstEndpoint, true
-		l.track(now, d, r)
-	}
-	l.delivered(now, d, true)
-}
-
-// track sends a report to one destination.
-func (l *Luminaire) track(now time.Time, d *delivery, r stack.DataRequest) {
-	handle, err := l.node.Data(now, r)
-	if err != nil {
-		d.lost = true
-		return
-	}
-	d.waiting++
-	l.deliveries[handle] = d
-}
-
-// delivered notes the end at one destination, or of the sending itself, and tells
-// the server when it was the last.
-func (l *Luminaire) delivered(now time.Time, d *delivery, arrived bool) {
-	d.lost = d.lost || !arrived
-	if d.waiting--; d.waiting == 0 {
-		l.server.Reported(now, d.report, !d.lost)
-	}
+	return l.State()
 }
 
 // Light is what a lamp does at a moment.
 type Light struct {
 	On          bool
 	Level       uint8        // CurrentLevel of the Zigbee cluster, 1 to 254; what On would return to or is at
+	Mireds      uint16       // colour temperature; 0 of a lamp with only one
 	Output      sconce.Level // light output; 0 when off
 	Power       Milliwatts   // electrical input
 	Identifying bool         // blinking to be found
@@ -339,21 +159,61 @@ type Light struct {
 // Light returns what the lamp does now: the physical output, between the steps of
 // the Zigbee level during a fade, and blinking while it identifies itself.
 func (l *Luminaire) Light(now time.Time) Light {
+	if l.dead {
+		return Light{}
+	}
 	at := l.light
 	at.advance(now)
-	s := Light{On: at.on, Level: at.levelAt(now), Identifying: l.identify.activeAt(now)}
+	s := Light{On: at.on, Level: at.levelAt(now), Mireds: l.tone.at(now), Identifying: l.identify.activeAt(now)}
 	if at.on {
-		s.Output = output(&at, now)
+		s.Output = l.limit(output(&at, now))
 	}
 	s.Power = power(l.cfg.RatedPower, s.On, s.Output)
 	if s.Identifying {
-		s.Output = l.identify.blink(now)
+		s.Output = l.limit(l.identify.blink(now))
 	}
 	return s
+}
+
+// limit returns the output that comes of what the light is to give.
+func (l *Luminaire) limit(out sconce.Level) sconce.Level {
+	return sconce.Level(int64(out) * l.meter.share(l.faults) / 100)
 }
 
 // output returns the light output of a light that is on. It is proportional to
 // the level, in finer steps.
 func output(l *light, now time.Time) sconce.Level {
 	return sconce.Level((l.scaled(now, int64(sconce.MaxLevel)) + int64(maxLevel)/2) / int64(maxLevel))
+}
+
+// Energy returns the energy that the luminaire has taken in since it left the
+// factory, in watt-seconds.
+func (l *Luminaire) Energy(now time.Time) uint64 {
+	m, at := l.meter, l.light
+	if !l.dead {
+		m.through(now, &at, l.faults)
+	}
+	return m.energy.joules()
+}
+
+// Faults are what can be broken of a luminaire. The zero value is a sound one.
+type Faults struct {
+	Lamp    bool // no light comes, and no load is on the driver
+	Heat    bool // the driver cannot get rid of its heat: 60 K more
+	Dead    bool // does nothing at all; the lamp is dark
+	Reports bool // obeys and answers, and reports nothing
+}
+
+// SetFaults breaks a luminaire, or mends it.
+func (l *Luminaire) SetFaults(now time.Time, f Faults) {
+	if !l.dead {
+		l.advance(now)
+	}
+	if l.dead && !f.Dead {
+		l.meter.at = now // nothing flowed meanwhile
+	}
+	l.faults, l.dead, l.stuck = f, f.Dead, f.Reports
+	if l.settle(now); !l.dead {
+		l.emit(LightChanged{})
+	}
 }

@@ -175,7 +175,7 @@ func TestPowerCycle(t *testing.T) {
 	if got := b.reports(zcl.ClusterLevel, zcl.AttrCurrentLevel); len(got) != 1 || got[0].value != zcl.Uint8(44) {
 		t.Errorf("after the power cut, the level was reported as %v, want once 44", got)
 	}
-	if got := l.node.Groups(LightEndpoint); !slices.Equal(got, []uint16{7}) {
+	if got := l.node.Groups(Endpoint); !slices.Equal(got, []uint16{7}) {
 		t.Errorf("groups %v, want 7", got)
 	}
 	if got := b.read(l, zcl.ClusterLevel, zcl.AttrOnLevel); got != zcl.Uint8(99) {
@@ -245,9 +245,8 @@ func TestChangesWhileSaving(t *testing.T) {
 	l.Advance(b.now)
 	l.Saved(taken)
 	b.drain()
-	s, err := ParseState(b.stored[l])
-	if err != nil || s.light.level != 60 {
-		t.Errorf("saved level %d, %v; want 60", s.light.level, err)
+	if got := b.powerCycle(l).Light(b.now).Level; got != 60 {
+		t.Errorf("saved level %d; want 60", got)
 	}
 }
 
@@ -283,16 +282,16 @@ func TestGroups(t *testing.T) {
 		t.Errorf("a groupcast was answered: %+v", b.received)
 	}
 
-	if s := status(t, b.command(l, zcl.AddGroupIfIdentifying{Group: 11})); s != zcl.Success || len(l.node.Groups(LightEndpoint)) != 1 {
-		t.Errorf("added to a group while not identifying: %v, %v", s, l.node.Groups(LightEndpoint))
+	if s := status(t, b.command(l, zcl.AddGroupIfIdentifying{Group: 11})); s != zcl.Success || len(l.node.Groups(Endpoint)) != 1 {
+		t.Errorf("added to a group while not identifying: %v, %v", s, l.node.Groups(Endpoint))
 	}
 	b.command(l, zcl.Identify{Time: 5})
 	b.command(l, zcl.AddGroupIfIdentifying{Group: 11})
-	if got := l.node.Groups(LightEndpoint); !slices.Equal(got, []uint16{5, 11}) {
+	if got := l.node.Groups(Endpoint); !slices.Equal(got, []uint16{5, 11}) {
 		t.Errorf("groups %v, want 5 and 11", got)
 	}
 	b.command(l, zcl.RemoveAllGroups{})
-	if got := l.node.Groups(LightEndpoint); len(got) > 0 {
+	if got := l.node.Groups(Endpoint); len(got) > 0 {
 		t.Errorf("groups %v, want none", got)
 	}
 }
@@ -380,7 +379,7 @@ func TestWriteSettings(t *testing.T) {
 		}
 	}
 	want := settings{1, 7, 8, 9, 100, 20, 1, 30}
-	if got := l.State().light.settings; got != want {
+	if got := l.light.settings; got != want {
 		t.Errorf("kept %+v, want %+v", got, want)
 	}
 }
@@ -389,14 +388,15 @@ func TestWriteSettings(t *testing.T) {
 // that the table has, or refuses it; none is of another type than the table says.
 func TestEveryAttributeOfTheTable(t *testing.T) {
 	b := newBuilding(t)
+	b.white = white
 	l := b.join()
 	for _, cluster := range zcl.Clusters() {
 		for _, info := range cluster.Attributes {
-			r, ok := application{l}.Attribute(b.now, LightEndpoint, cluster.ID, info.ID)
+			r, ok := application{l}.Attribute(b.now, Endpoint, cluster.ID, info.ID)
 			if ok && r.Value.Type() != info.Type {
 				t.Errorf("%s/%s is of type 0x%02x, want 0x%02x", cluster.Name, info.Name, r.Value.Type(), info.Type)
 			}
-			if !ok && slices.Contains(lightEndpoint().In, cluster.ID) && cluster.ID != zcl.ClusterBasic && info.ID&0xfffc != 0x4000 {
+			if !ok && cluster.ID != zcl.ClusterBasic && slices.Contains(lightEndpoint(l.cfg.White).In, cluster.ID) {
 				t.Errorf("%s/%s is missing", cluster.Name, info.Name)
 			}
 		}
@@ -413,8 +413,8 @@ func TestLeavingForgetsTheNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.run(5*time.Second, func() bool { return !l.up })
-	if len(l.server.Reporting()) > 0 || len(l.node.Groups(LightEndpoint)) > 0 {
-		t.Errorf("still reports %+v, in groups %v", l.server.Reporting(), l.node.Groups(LightEndpoint))
+	if len(l.server.Reporting()) > 0 || len(l.node.Groups(Endpoint)) > 0 {
+		t.Errorf("still reports %+v, in groups %v", l.server.Reporting(), l.node.Groups(Endpoint))
 	}
 	if got := l.Light(b.now); !got.On || got.Level != 60 {
 		t.Errorf("the lamp does %+v", got)

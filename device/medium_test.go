@@ -27,13 +27,14 @@ type member interface {
 // building is a coordinator and its luminaires in an air without loss, in which
 // everybody hears everybody.
 type building struct {
-	t    testing.TB
-	now  time.Time
-	rng  *rand.Rand
-	tc   *stack.Node
-	seq  uint8
-	deaf bool // the coordinator is away
-	hung bool // its radio acknowledges, and it hears nothing
+	t     testing.TB
+	now   time.Time
+	rng   *rand.Rand
+	tc    *stack.Node
+	seq   uint8
+	white White // of the lamps
+	deaf  bool  // the coordinator is away
+	hung  bool  // its radio acknowledges, and it hears nothing
 
 	lamps    []*Luminaire
 	stored   map[*Luminaire][]byte // the last durable state of each
@@ -50,8 +51,8 @@ func newBuilding(t testing.TB) *building {
 	var err error
 	b.tc, err = stack.New(stack.Config{
 		Role: stack.Coordinator, EUI64: 1 << 60, Random: b.random, Channels: zigbee.Channels(15),
-		Endpoints:  []zdo.SimpleDescriptor{{Endpoint: 1, Profile: zcl.ProfileHomeAutomation, Device: 0x0007, Out: lightEndpoint().In}},
-		Descriptor: nodeDescriptor(),
+		Endpoints:  []zdo.SimpleDescriptor{{Endpoint: 1, Profile: zcl.ProfileHomeAutomation, Device: 0x0007, Out: lightEndpoint(White{}).In}},
+		Descriptor: nodeDescriptor(zdo.Router, zigbee.RouterCapability),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +79,7 @@ func (b *building) config(i int) Config {
 	}
 	return Config{
 		EUI64: zigbee.EUI64(2<<60 + i), InstallCode: code, Model: "Panel 60", Serial: "S-0001", Firmware: "1.2.3",
-		RatedPower: 40_000, Random: b.random, Channels: zigbee.Channels(11, 15),
+		RatedPower: 40_000, White: b.white, Random: b.random, Channels: zigbee.Channels(11, 15),
 	}
 }
 
@@ -232,7 +233,7 @@ func (b *building) drain() {
 // send sends a ZCL frame from the coordinator to a luminaire.
 func (b *building) send(l *Luminaire, cluster uint16, frame []byte) {
 	b.t.Helper()
-	b.data(stack.DataRequest{Dst: b.short(l), DstEndpoint: LightEndpoint, Cluster: cluster, Payload: frame})
+	b.data(stack.DataRequest{Dst: b.short(l), DstEndpoint: Endpoint, Cluster: cluster, Payload: frame})
 }
 
 func (b *building) short(l *Luminaire) zigbee.ShortAddr {
@@ -343,9 +344,9 @@ func (b *building) report(l *Luminaire, cluster, attribute uint16, bind bool) {
 	b.t.Helper()
 	if bind {
 		b.data(stack.DataRequest{Dst: b.short(l), Cluster: uint16(zdo.Bind), Payload: zdo.BindReq{
-			Seq: 1, Source: l.cfg.EUI64, SrcEndpoint: LightEndpoint, Cluster: cluster, Device: 1 << 60, DstEndpoint: 1,
+			Seq: 1, Source: l.cfg.EUI64, SrcEndpoint: Endpoint, Cluster: cluster, Device: 1 << 60, DstEndpoint: 1,
 		}.Append(nil)})
-		b.run(time.Second, func() bool { return len(l.node.Bindings(LightEndpoint, cluster)) > 0 })
+		b.run(time.Second, func() bool { return len(l.node.Bindings(Endpoint, cluster)) > 0 })
 	}
 	config, ok := zcl.DefaultReporting(cluster, attribute)
 	if !ok {

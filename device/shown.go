@@ -6,32 +6,43 @@ import "time"
 // to see whether there is something to report.
 const followInterval = 200 * time.Millisecond
 
-// shown is the last look at the light.
+// shown is the last look at the lamp.
 type shown struct {
 	at          time.Time
 	memory      memory
 	fade        fade
+	tone        tone
 	identifying bool
+	hot         bool
 }
 
 // update takes a look, and returns whether the lamp has something else to do
 // than at the last one.
-func (s *shown) update(now time.Time, l *light, identifying bool) bool {
-	look := shown{now, l.memory, l.fade, identifying}
-	look.memory.settings = settings{}
-	changed := look.memory != s.memory || look.fade != s.fade || look.identifying != s.identifying
-	*s = look
+func (s *shown) update(now time.Time, l *Luminaire) bool {
+	next := shown{s.at, l.light.memory, l.light.fade, l.tone, l.identify.active(), l.meter.hot}
+	next.memory.settings = settings{}
+	changed := next != *s
+	*s = next
+	s.at = now
 	return changed
 }
 
 // deadline returns when to look again.
-func (s *shown) deadline(l *light) (time.Time, bool) {
-	if !l.fade.active() {
+func (s *shown) deadline(l *light, t *tone) (time.Time, bool) {
+	if !l.fade.active() && t.length == 0 {
 		return time.Time{}, false
 	}
 	next := s.at.Add(followInterval)
-	if end := l.fade.end(); !l.moving() || end.Before(next) {
-		next = end
+	if l.fade.active() && !l.moving() && t.length == 0 {
+		next = l.fade.end()
+	}
+	for _, end := range []struct {
+		at time.Time
+		on bool
+	}{{l.fade.end(), l.fade.active()}, {t.start.Add(t.length), t.length > 0}} {
+		if end.on && end.at.Before(next) {
+			next = end.at
+		}
 	}
 	return next, true
 }

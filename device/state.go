@@ -10,59 +10,48 @@ import (
 	"sconce/zigbee/zcl"
 )
 
-// State is what a luminaire keeps through a power cut: its network with the keys,
-// its light, and what it reports to whom. During a fade, the light is kept as it
-// will be at the end.
+// State is what a device keeps through a power cut: its network with the keys,
+// what it reports to whom, and what its firmware remembers. During a fade, a light
+// is kept as it will be at the end.
 type State struct {
 	node      stack.State
-	light     memory
 	reporting []zcl.ReportingEntry
-	changes   uint64
+	memory    []byte
+	revision  uint64
 }
 
-// kept names what the last saved state held of the light and the reports.
-type kept struct {
-	light   memory
-	changes uint64
-}
-
-func (l *Luminaire) kept() kept {
-	return kept{light: l.light.settled(), changes: l.server.Changes()}
-}
+func (d *body) changes() uint64 { return d.revision + d.server.Changes() }
 
 // State returns what has to survive a power cut.
-func (l *Luminaire) State() State {
-	k := l.kept()
-	return State{node: l.node.State(), light: k.light, reporting: l.server.Reporting(), changes: k.changes}
+func (d *body) State() State {
+	return State{node: d.node.State(), reporting: d.server.Reporting(), memory: d.app.remember(nil), revision: d.changes()}
 }
 
 // Saved says that a state is durable.
-func (l *Luminaire) Saved(s State) {
-	l.saving = false
-	l.saved = kept{light: s.light, changes: s.changes}
-	l.node.Saved(s.node)
-	if l.kept() != l.saved {
-		l.saving = true
-		l.emit(SaveState{})
+func (d *body) Saved(s State) {
+	d.saving, d.saved = false, s.revision
+	d.node.Saved(s.node)
+	d.save()
+}
+
+// save asks the owner to make a state durable that is not.
+func (d *body) save() {
+	if d.changes() != d.saved && !d.saving {
+		d.saving = true
+		d.emit(SaveState{})
 	}
 }
 
 // stateVersion is the first byte of an encoded state.
-const stateVersion = 1
+const stateVersion = 2
 
-var errState = errors.New("luminaire state: not one that this firmware wrote")
+var errState = errors.New("device state: not one that this firmware wrote")
 
 // Append appends the encoded state to b. It holds keys: it is to be kept as they
 // are.
 func (s State) Append(b []byte) []byte {
-	m := s.light
-	b = append(b, stateVersion)
-	b = zcl.AppendValue(b, zcl.Bool(m.on))
-	b = append(b, m.level, m.resume, m.options)
-	for _, v := range []uint16{m.onOffTime, m.onTime, m.offTime} {
-		b = binary.BigEndian.AppendUint16(b, v)
-	}
-	b = append(b, m.onLevel, m.moveRate, m.startUpOnOff, m.startUpLevel, uint8(len(s.reporting)))
+	b = append(b, stateVersion, uint8(len(s.reporting)))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(s.memory)))
 	for _, e := range s.reporting {
 		b = binary.BigEndian.AppendUint16(append(b, e.Endpoint), e.Cluster)
 		b = append(binary.BigEndian.AppendUint16(b, uint16(e.Dst)), e.DstEndpoint)
@@ -71,42 +60,36 @@ func (s State) Append(b []byte) []byte {
 		b = binary.BigEndian.AppendUint16(b, e.Reporting.Max)
 		b = binary.BigEndian.AppendUint64(b, e.Reporting.Change.Uint())
 	}
-	return s.node.Append(b)
+	return s.node.Append(append(b, s.memory...))
 }
 
 // Sizes of the parts of an encoded state, in bytes.
 const (
-	lightSize = 16
+	headSize  = 4
 	entrySize = 21
 )
 
-// ParseState reads what [State.Append] wrote.
+// ParseState reads what [State.Append] wrote. Whether its firmware's part fits a
+// device is found out when the device is made.
 func ParseState(b []byte) (State, error) {
-	if len(b) < lightSize || b[0] != stateVersion || b[1] > 1 || len(b) < lightSize+int(b[15])*entrySize {
+	if len(b) < headSize || b[0] != stateVersion {
 		return State{}, errState
 	}
-	s := State{light: memory{
-		on: b[1] == 1, level: b[2], resume: b[3],
-		settings: settings{
-			options: b[4], onOffTime: binary.BigEndian.Uint16(b[5:]), onTime: binary.BigEndian.Uint16(b[7:]),
-			offTime: binary.BigEndian.Uint16(b[9:]), onLevel: b[11], moveRate: b[12], startUpOnOff: b[13], startUpLevel: b[14],
-		},
-	}}
-	if !validLevel(s.light.level) || !validLevel(s.light.resume) {
+	entries, memory := int(b[1])*entrySize, int(binary.BigEndian.Uint16(b[2:]))
+	if b = b[headSize:]; len(b) < entries+memory {
 		return State{}, errState
 	}
-	entries := b[lightSize : lightSize+int(b[15])*entrySize]
-	for ; len(entries) > 0; entries = entries[entrySize:] {
-		s.reporting = append(s.reporting, parseEntry(entries))
+	var s State
+	for at := 0; at < entries; at += entrySize {
+		s.reporting = append(s.reporting, parseEntry(b[at:]))
 	}
+	s.memory = append(s.memory, b[entries:entries+memory]...)
 	var err error
-	if s.node, err = stack.ParseState(b[lightSize+len(s.reporting)*entrySize:]); err != nil {
-		return State{}, fmt.Errorf("luminaire state: %w", err)
+	if s.node, err = stack.ParseState(b[entries+memory:]); err != nil {
+		return State{}, fmt.Errorf("device state: %w", err)
 	}
 	return s, nil
 }
-
-func validLevel(v uint8) bool { return v >= minLevel && v <= maxLevel }
 
 func parseEntry(b []byte) zcl.ReportingEntry {
 	r := zcl.Reporting{

@@ -30,27 +30,44 @@ func TestStateRoundTrip(t *testing.T) {
 	if got := s.Append(nil); !bytes.Equal(got, p) {
 		t.Errorf("encoded again: %x, want %x", got, p)
 	}
-	if s.light.level != 33 || !s.light.on || len(s.reporting) != 2 {
-		t.Errorf("light %+v, reporting %+v", s.light, s.reporting)
+	l := &Luminaire{}
+	if err := l.recall(s.memory); err != nil || l.light.level != 33 || !l.light.on || len(s.reporting) != 2 {
+		t.Errorf("light %+v, reporting %+v, %v", l.light, s.reporting, err)
 	}
 }
 
 func TestStateRefused(t *testing.T) {
 	good := usedState(t)
+	memory := headSize + 2*entrySize // where the luminaire's part begins
 	for name, change := range map[string]func(p []byte) []byte{
 		"empty":           func([]byte) []byte { return nil },
-		"cut in light":    func(p []byte) []byte { return p[:lightSize-1] },
-		"cut in reports":  func(p []byte) []byte { return p[:lightSize+entrySize] },
+		"cut in head":     func(p []byte) []byte { return p[:headSize-1] },
+		"cut in reports":  func(p []byte) []byte { return p[:headSize+entrySize] },
+		"cut in memory":   func(p []byte) []byte { return p[:memory+lampSize-1] },
 		"cut in node":     func(p []byte) []byte { return p[:len(p)-1] },
 		"longer":          func(p []byte) []byte { return append(p, 0) },
 		"another version": func(p []byte) []byte { p[0]++; return p },
-		"half on":         func(p []byte) []byte { p[1] = 2; return p },
-		"level 0":         func(p []byte) []byte { p[2] = 0; return p },
-		"level 255":       func(p []byte) []byte { p[3] = 255; return p },
-		"many reports":    func(p []byte) []byte { p[15] = 255; return p },
+		"many reports":    func(p []byte) []byte { p[1] = 255; return p },
 	} {
 		if s, err := ParseState(change(bytes.Clone(good))); err == nil {
-			t.Errorf("%s: read as %+v", name, s.light)
+			t.Errorf("%s: read with %d reports", name, len(s.reporting))
+		}
+	}
+	for name, change := range map[string]func(p []byte) []byte{
+		"another kind":     func(p []byte) []byte { p[memory] = switchMemory; return p },
+		"half on":          func(p []byte) []byte { p[memory+1] = 2; return p },
+		"level 0":          func(p []byte) []byte { p[memory+2] = 0; return p },
+		"level 255":        func(p []byte) []byte { p[memory+3] = 255; return p },
+		"scenes not there": func(p []byte) []byte { p[memory+lampSize-1]++; return p },
+	} {
+		s, err := ParseState(change(bytes.Clone(good)))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		cfg := newBuilding(t).config(0)
+		cfg.Restore = &s
+		if _, err := NewLuminaire(cfg); err == nil {
+			t.Errorf("%s: a luminaire started with it", name)
 		}
 	}
 }
