@@ -34,6 +34,7 @@ type LightConfig struct {
 	InstallCode             zigbee.InstallCode
 	Model, Serial, Firmware string
 	RatedPower              device.Milliwatts
+	White                   device.White // optional: makes it a tunable-white luminaire
 	Position                Position
 	TxPower                 float64 // of its radio, dBm
 }
@@ -140,7 +141,7 @@ func (l *light) make() (*device.Luminaire, error) {
 	cfg := device.Config{
 		EUI64: zigbee.EUI64(l.cfg.EUI64), InstallCode: l.cfg.InstallCode,
 		Model: l.cfg.Model, Serial: l.cfg.Serial, Firmware: l.cfg.Firmware,
-		RatedPower: l.cfg.RatedPower, Channels: l.b.cfg.Channels,
+		RatedPower: l.cfg.RatedPower, White: l.cfg.White, Channels: l.b.cfg.Channels,
 	}
 	if l.b.cfg.Random != nil {
 		cfg.Random = l.b.cfg.Random(l.cfg.EUI64)
@@ -212,6 +213,14 @@ func (l *light) save() {
 	l.dev.Saved(state)
 }
 
+// lastWrite saves what a luminaire can still save when its power fails: its energy
+// counter.
+func (l *light) lastWrite(now time.Time) {
+	if err := l.b.cfg.Store.Save(l.cfg.EUI64, l.dev.PowerFailing(now).Append(nil)); err != nil {
+		l.b.log.Error("state of a light not saved when its power failed", "device", l.cfg.EUI64, "err", err)
+	}
+}
+
 // Lights returns the lights in the order in which they were configured.
 func (b *Building) Lights() []sconce.EUI64 { return slices.Clone(b.order) }
 
@@ -230,7 +239,7 @@ func (b *Building) Light(e sconce.EUI64) (s LightState, ok bool) {
 // in the store says.
 func (b *Building) SetPower(e sconce.EUI64, on bool) error {
 	var err error
-	b.Do(func(*Air) {
+	b.Do(func(a *Air) {
 		l := b.lights[e]
 		switch {
 		case l == nil:
@@ -241,6 +250,7 @@ func (b *Building) SetPower(e sconce.EUI64, on bool) error {
 				l.start(dev)
 			}
 		case !on && l.node != nil:
+			l.lastWrite(a.Now())
 			l.node.PowerOff()
 			l.node, l.dev, l.joined = nil, nil, false
 		case !on:

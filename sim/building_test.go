@@ -159,7 +159,7 @@ func (h *hub) onOff(t *testing.T, e sconce.EUI64, seq, command uint8) {
 				return
 			}
 			_, err := h.stack.Data(now, stack.DataRequest{
-				Dst: short, DstEndpoint: device.LightEndpoint, SrcEndpoint: 1, Profile: zcl.ProfileHomeAutomation,
+				Dst: short, DstEndpoint: device.Endpoint, SrcEndpoint: 1, Profile: zcl.ProfileHomeAutomation,
 				Cluster: zcl.ClusterOnOff, Payload: []byte{0x01, seq, command}, Ack: true,
 			})
 			if err != nil {
