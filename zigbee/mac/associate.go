@@ -6,9 +6,10 @@ import (
 	"sconce/zigbee"
 )
 
-// scan is an active scan (7.5.2.1.2).
+// scan is an active scan (7.5.2.1.2) or an orphan scan (7.5.2.1.4).
 type scan struct {
 	active bool
+	orphan bool
 	left   zigbee.ChannelMask
 	listen time.Duration
 	until  time.Time // on this channel; zero until the request is sent
@@ -26,17 +27,23 @@ func (m *MAC) Scan(now time.Time, channels zigbee.ChannelMask, listen time.Durat
 func (m *MAC) nextChannel() {
 	c := m.scan.left.Nth(0)
 	if c == 0 {
+		o := Output{Kind: ScanDone}
+		if m.scan.orphan {
+			o.Kind = OrphanDone
+		}
 		m.scan = scan{}
-		m.emit(Output{Kind: ScanDone})
+		m.emit(o)
 		return
 	}
 	m.scan.left &^= zigbee.Channels(c)
 	m.scan.until = time.Time{}
 	m.Configure(c, zigbee.BroadcastPAN, zigbee.Broadcast)
-	b := AppendHeader(nil, Header{
-		Type: TypeCommand, Seq: m.nextSeq(), Dst: Short(zigbee.BroadcastPAN, zigbee.Broadcast),
-	})
-	m.push(pending{frame: AppendCommand(b, Command{ID: BeaconRequest}), why: forScan})
+	h := Header{Type: TypeCommand, Seq: m.nextSeq(), Dst: Short(zigbee.BroadcastPAN, zigbee.Broadcast)}
+	ask := Command{ID: BeaconRequest}
+	if m.scan.orphan {
+		h.Src, h.Compress, ask.ID = Extended(zigbee.BroadcastPAN, m.eui64), true, OrphanNotification
+	}
+	m.push(pending{frame: AppendCommand(AppendHeader(nil, h), ask), why: forScan})
 }
 
 func (m *MAC) advanceScan(now time.Time) {

@@ -14,7 +14,9 @@ const (
 	AssociationRequest  CommandID = 0x01
 	AssociationResponse CommandID = 0x02
 	DataRequest         CommandID = 0x04
+	OrphanNotification  CommandID = 0x06
 	BeaconRequest       CommandID = 0x07
+	Realignment         CommandID = 0x08 // coordinator realignment
 )
 
 // AssociationStatus is the answer to an association request (7.3.2.3).
@@ -31,8 +33,11 @@ const (
 type Command struct {
 	ID         CommandID
 	Capability zigbee.Capability // AssociationRequest
-	Short      zigbee.ShortAddr  // AssociationResponse: the assigned address
+	Short      zigbee.ShortAddr  // AssociationResponse: the assigned address; Realignment: the orphan's
 	Status     AssociationStatus // AssociationResponse
+	PAN        zigbee.PANID      // Realignment
+	Parent     zigbee.ShortAddr  // Realignment: of the sender
+	Channel    uint8             // Realignment
 }
 
 // AppendCommand appends c to b.
@@ -44,6 +49,10 @@ func AppendCommand(b []byte, c Command) []byte {
 	case AssociationResponse:
 		b = binary.LittleEndian.AppendUint16(b, uint16(c.Short))
 		b = append(b, uint8(c.Status))
+	case Realignment:
+		b = binary.LittleEndian.AppendUint16(b, uint16(c.PAN))
+		b = binary.LittleEndian.AppendUint16(b, uint16(c.Parent))
+		b = binary.LittleEndian.AppendUint16(append(b, c.Channel), uint16(c.Short))
 	}
 	return b
 }
@@ -61,7 +70,9 @@ func ParseCommand(b []byte) (Command, error) {
 		size = 2
 	case AssociationResponse:
 		size = 4
-	case DataRequest, BeaconRequest:
+	case Realignment:
+		size = 8
+	case DataRequest, OrphanNotification, BeaconRequest:
 	default:
 		return Command{}, ErrUnsupported
 	}
@@ -74,6 +85,11 @@ func ParseCommand(b []byte) (Command, error) {
 	case AssociationResponse:
 		c.Short = zigbee.ShortAddr(binary.LittleEndian.Uint16(b[1:]))
 		c.Status = AssociationStatus(b[3])
+	case Realignment:
+		c.PAN = zigbee.PANID(binary.LittleEndian.Uint16(b[1:]))
+		c.Parent = zigbee.ShortAddr(binary.LittleEndian.Uint16(b[3:]))
+		c.Channel = b[5]
+		c.Short = zigbee.ShortAddr(binary.LittleEndian.Uint16(b[6:]))
 	}
 	return c, nil
 }

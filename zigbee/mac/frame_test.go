@@ -28,6 +28,18 @@ func TestFrames(t *testing.T) {
 		want    string
 	}{
 		{
+			"orphan notification, 7.3.6, as Wireshark 4.0 reads it",
+			Header{Type: TypeCommand, Compress: true, Seq: 7, Dst: Short(zigbee.BroadcastPAN, zigbee.Broadcast), Src: Extended(zigbee.BroadcastPAN, lamp)},
+			AppendCommand(nil, Command{ID: OrphanNotification}),
+			"43c807" + "ffffffff" + "7766554433221100" + "06",
+		},
+		{
+			"coordinator realignment, 7.3.8, as Wireshark 4.0 reads it",
+			Header{Type: TypeCommand, Ack: true, Seq: 8, Dst: Extended(zigbee.BroadcastPAN, lamp), Src: Extended(pan, 0x8899aabbccddeeff)},
+			AppendCommand(nil, Command{ID: Realignment, PAN: pan, Parent: 1, Channel: 15, Short: 0x1234}),
+			"23cc08" + "ffff7766554433221100" + "621affeeddccbbaa9988" + "08621a01000f3412",
+		},
+		{
 			"beacon request, 7.3.7",
 			Header{Type: TypeCommand, Seq: 1, Dst: Short(zigbee.BroadcastPAN, zigbee.Broadcast)},
 			AppendCommand(nil, Command{ID: BeaconRequest}),
@@ -104,7 +116,8 @@ func TestParseRefuses(t *testing.T) {
 func TestParseCommandRefuses(t *testing.T) {
 	for frame, want := range map[string]error{
 		"": ErrMalformed, "01": ErrMalformed, "018e00": ErrMalformed, "020000": ErrMalformed, "0700": ErrMalformed, "0455": ErrMalformed,
-		"00": ErrUnsupported, "03": ErrUnsupported, "06": ErrUnsupported, "99": ErrUnsupported,
+		"00": ErrUnsupported, "03": ErrUnsupported, "05": ErrUnsupported, "99": ErrUnsupported,
+		"0600": ErrMalformed, "08": ErrMalformed, "08621a01000f34": ErrMalformed, "08621a01000f341200": ErrMalformed,
 	} {
 		if _, err := ParseCommand(unhex(t, frame)); !errors.Is(err, want) {
 			t.Errorf("%s: %v", frame, err)
@@ -144,6 +157,7 @@ func FuzzParse(f *testing.F) {
 func FuzzParseCommand(f *testing.F) {
 	f.Add(unhex(f, "018e"))
 	f.Add(unhex(f, "02341200"))
+	f.Add(unhex(f, "08621a01000f3412"))
 	f.Add(unhex(f, "04"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, err := ParseCommand(b); err == nil && !bytes.Equal(AppendCommand(nil, c), b) {

@@ -48,6 +48,7 @@ const (
 	IndicateData      Kind = iota + 1 // a data frame for this node
 	IndicateBeacon                    // a beacon: during a scan any, else one with this network's identifier
 	IndicateAssociate                 // a device asks to associate
+	IndicateOrphan                    // a device looks for its parent
 	IndicatePoll                      // a device asks for a frame, and this layer holds none for it
 )
 
@@ -73,14 +74,17 @@ const (
 	ResponseDone                         // an association response was fetched, or not
 	AddressChanged                       // channel, network, pending list or listening changed: the radio must follow
 	PollDone                             // a poll ended
+	OrphanDone                           // an orphan scan ended
 )
 
 // Output is something that the layer above must know and that no received frame
 // says.
 type Output struct {
 	Kind    OutputKind
-	OK      bool              // AssociateDone, ResponseDone; PollDone: the parent acknowledged
+	OK      bool              // AssociateDone, ResponseDone, OrphanDone; PollDone: the parent acknowledged
 	Pending bool              // PollDone: the frame that came said that more wait
+	Parent  Address           // OrphanDone with OK
+	Channel uint8             // OrphanDone with OK
 	Status  AssociationStatus // AssociateDone, when there was an answer
 	Short   zigbee.ShortAddr  // AssociateDone with OK: the assigned address
 	EUI64   zigbee.EUI64      // ResponseDone: whose
@@ -217,6 +221,11 @@ func (m *MAC) receiveCommand(now time.Time, h Header, ind Indication, payload []
 		return ind, m.answers && h.Src.Mode == ExtendedAddress
 	case AssociationResponse:
 		m.associationAnswer(h, c)
+	case OrphanNotification:
+		ind.Kind = IndicateOrphan
+		return ind, m.answers && h.Src.Mode == ExtendedAddress
+	case Realignment:
+		m.realigned(h, c)
 	case DataRequest:
 		ind.Kind = IndicatePoll
 		return ind, m.answers && !m.fetch(h.Src)

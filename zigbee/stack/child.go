@@ -72,6 +72,15 @@ func (n *Node) polledBy(src mac.Address) {
 	}
 }
 
+// orphaned answers a child that looks for its parent.
+func (n *Node) orphaned(e zigbee.EUI64) {
+	for _, c := range n.nwk.Children() {
+		if c.EUI64 == e && n.phase == up {
+			n.mac.Realign(e, c.Short)
+		}
+	}
+}
+
 // negotiate asks the parent for this end device's timeout.
 func (n *Node) negotiate() {
 	n.timeout = negotiation{}

@@ -21,6 +21,7 @@ type rejoinStep uint8
 
 const (
 	pausing rejoinStep = iota
+	calling            // an end device: for its parent
 	looking
 	awaitAnswer
 )
@@ -69,11 +70,32 @@ func (n *Node) advanceRejoin() {
 			channels = zigbee.Channels(n.rejoin.channel)
 		}
 		n.rejoin.attempts++
+		if n.cfg.Role == EndDevice && n.rejoin.attempts == 1 {
+			n.rejoin.step, n.rejoin.candidates = calling, nil
+			n.mac.Orphan(n.now, channels)
+			return
+		}
 		n.rejoin.step, n.rejoin.candidates = looking, nil
 		n.mac.Scan(n.now, channels, mac.ScanDuration(scanExponent))
 	case awaitAnswer:
 		n.tryParent()
 	}
+}
+
+// orphanDone asks the parent that answered, secured, to take this node back: anybody
+// could have answered. Without an answer it looks around on the same channel.
+func (n *Node) orphanDone(o mac.Output) {
+	if n.phase != rejoining || n.rejoin.step != calling {
+		return
+	}
+	net := n.nwk.Network()
+	if o.OK && o.Short == net.Short {
+		n.rejoin.candidates = []candidate{{parent: o.Parent, channel: o.Channel, extended: net.Extended, updateID: net.UpdateID, depth: net.Depth - 1}}
+		n.tryParent()
+		return
+	}
+	n.rejoin.step = looking
+	n.mac.Scan(n.now, zigbee.Channels(n.rejoin.channel), mac.ScanDuration(scanExponent))
 }
 
 // hasRoom reports whether the sender of a beacon takes nodes of this kind.

@@ -194,3 +194,64 @@ func TestUnaskedRejoinAnswer(t *testing.T) {
 		t.Error("the address was taken")
 	}
 }
+
+// orphans returns how many orphan notifications and realignments were on the air.
+func orphans(m *medium) (asked, answered int) {
+	for _, f := range m.sent {
+		if h, payload, err := mac.Parse(f.frame); err == nil && h.Type == mac.TypeCommand {
+			switch c, _ := mac.ParseCommand(payload); c.ID {
+			case mac.OrphanNotification:
+				asked++
+			case mac.Realignment:
+				answered++
+			}
+		}
+	}
+	return asked, answered
+}
+
+// The network takes another identifier while a sensor hears nothing of it: the
+// sensor finds its parent by an orphan scan, and comes back secured.
+func TestOrphan(t *testing.T) {
+	m := newMedium(t, 3)
+	tc, sensor := joinSensor(m)
+	pan := tc.mac.PAN()
+	m.wall(tc, sensor, true)
+	if err := tc.ChangePAN(m.now); err != nil {
+		t.Fatal(err)
+	}
+	m.run(20*time.Minute, func() bool { return tc.mac.PAN() != pan })
+	m.wall(tc, sensor, false)
+	sensor.lookAgain(0)
+	m.sent = nil
+	m.run(3*time.Second, func() bool { return sensor.isUp() && sensor.mac.PAN() == tc.mac.PAN() })
+	if asked, answered := orphans(m); asked != 1 || answered == 0 {
+		t.Errorf("%d asked, %d answered", asked, answered)
+	}
+	if len(rejoinFrames(m, sensor)) == 0 {
+		t.Error("it took the answer for granted")
+	}
+	m.checkCounters()
+}
+
+// Anybody can answer an orphan. Who believes it finds nobody there, and goes on.
+func TestForgedRealignment(t *testing.T) {
+	m := newMedium(t, 3)
+	tc, sensor := joinSensor(m)
+	net := sensor.nwk.Network()
+	forged := mac.AppendHeader(nil, mac.Header{
+		Type: mac.TypeCommand, Ack: true, Seq: 8, Dst: mac.Extended(zigbee.BroadcastPAN, sensorAddress), Src: mac.Extended(0x6666, 0x666),
+	})
+	forged = mac.AppendCommand(forged, mac.Command{ID: mac.Realignment, PAN: 0x6666, Parent: 0x1111, Channel: 11, Short: net.Short})
+	sensor.Receive(m.now, forged, 255)
+	if sensor.nwk.Network() != net || sensor.mac.PAN() != net.PAN || sensor.Counters().MAC.Unsolicited != 1 {
+		t.Error("it obeyed an answer that it did not ask for")
+	}
+	sensor.lookAgain(0)
+	m.run(50*time.Millisecond, func() bool { return sensor.rejoin.step == calling })
+	sensor.Receive(m.now, forged, 255)
+	m.run(10*time.Second, func() bool { return sensor.isUp() })
+	if parentOf(m, sensor) != tc || sensor.mac.PAN() != net.PAN {
+		t.Error("it is lost")
+	}
+}

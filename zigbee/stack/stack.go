@@ -140,6 +140,8 @@ func (n *Node) Receive(now time.Time, frame []byte, lqi uint8) {
 			n.associate(ind)
 		case mac.IndicatePoll:
 			n.polledBy(ind.Src)
+		case mac.IndicateOrphan:
+			n.orphaned(ind.Src.EUI64)
 		case mac.IndicateData:
 			n.receiveData(ind)
 		}
@@ -292,6 +294,8 @@ func (n *Node) pumpMAC() bool {
 		n.radioChanged = true
 	case mac.ScanDone:
 		n.scanDone()
+	case mac.OrphanDone:
+		n.orphanDone(o)
 	case mac.AssociateDone:
 		n.associated(o)
 	case mac.ResponseDone:

@@ -54,6 +54,9 @@ var codecs = []codec{
 	{"Bind_req, device", parser(ParseBindReq), "0da04dc324004b12000106000373b9a4feff504b8001", BindReq{Seq: 13, Source: 0x00124b0024c34da0, SrcEndpoint: 1, Cluster: 6, Device: 0x804b50fffea4b973, DstEndpoint: 1}},
 	{"Bind_req, group", parser(ParseBindReq), "0da04dc324004b1200010600010201", BindReq{Seq: 13, Source: 0x00124b0024c34da0, SrcEndpoint: 1, Cluster: 6, ToGroup: true, Group: 0x0102}},
 	{"Bind_rsp", parser(ParseStatusRsp), "0d84", StatusRsp{Seq: 13, Status: NotSupported}},
+	{"Mgmt_NWK_Update_req, channel", parser(ParseMgmtNWKUpdateReq), "2a00001000fe09", MgmtNWKUpdateReq{Seq: 42, Channels: zigbee.Channels(20), Duration: ChangeChannel, UpdateID: 9}},
+	{"Mgmt_NWK_Update_req, manager", parser(ParseMgmtNWKUpdateReq), "2a00f8ff07ff090000", MgmtNWKUpdateReq{Seq: 42, Channels: zigbee.AllChannels, Duration: ChangeManager, UpdateID: 9}},
+	{"Mgmt_NWK_Update_req, scan", parser(ParseMgmtNWKUpdateReq), "2a00f8ff070301", MgmtNWKUpdateReq{Seq: 42, Channels: zigbee.AllChannels, Duration: 3, Count: 1}},
 	{"Mgmt_Lqi_req", parser(ParseMgmtLqiReq), "0e03", MgmtLqiReq{Seq: 14, StartIndex: 3}},
 	{"Mgmt_Lqi_rsp", parser(ParseMgmtLqiRsp), "0e000503018877665544332211a04dc324004b1200a2f025020fc8", MgmtLqiRsp{Seq: 14, Total: 5, StartIndex: 3, Neighbours: []Neighbour{{
 		ExtendedPANID: 0x1122334455667788, Device: 0x00124b0024c34da0, Addr: 0xf0a2,
