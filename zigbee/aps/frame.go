@@ -2,8 +2,8 @@
 // frames and commands, acknowledged delivery, duplicate rejection, link keys and
 // groups. It follows Zigbee PRO R22 (05-3474-22), clauses 2.2 and 4.4.
 //
-// Fragmentation and binding are not here: a frame with an
-// extended header is counted and dropped.
+// The binding table is the owner's. Fragments are of unicast data alone: any other
+// frame with an extended header is counted and dropped.
 //
 // It is pure: no network, files, clock, goroutines or package-level state.
 package aps
@@ -52,6 +52,10 @@ type Header struct {
 	Profile     uint16
 	SrcEndpoint uint8
 	Counter     uint8
+
+	Fragment Fragment // data, and acknowledgements of it: a block of a longer payload
+	Block    uint8    // the number of blocks in the first one, else which it is; in an acknowledgement the first that it speaks of
+	Acked    uint8    // TypeAck: a bit for each block from there on that has arrived
 }
 
 // The bits of the frame control field (2.2.5.1.1).
@@ -83,6 +87,9 @@ func AppendHeader(b []byte, h Header) []byte {
 	if h.AckRequest {
 		fc |= fcAckRequest
 	}
+	if h.Fragment != Whole {
+		fc |= fcExtended
+	}
 	b = append(b, fc)
 	if h.addressed() {
 		if h.Delivery == Group {
@@ -94,12 +101,20 @@ func AppendHeader(b []byte, h Header) []byte {
 		b = binary.LittleEndian.AppendUint16(b, h.Profile)
 		b = append(b, h.SrcEndpoint)
 	}
-	return append(b, h.Counter)
+	b = append(b, h.Counter)
+	if h.Fragment == Whole {
+		return b
+	}
+	b = append(b, uint8(h.Fragment), h.Block)
+	if h.Type == TypeAck {
+		b = append(b, h.Acked)
+	}
+	return b
 }
 
 // ParseHeader reads the header of a frame and returns it and what follows: the
-// auxiliary header of a secured frame, else the payload. A frame with an extended
-// header is [ErrUnsupported].
+// auxiliary header of a secured frame, else the payload. An extended header that is
+// not that of a block is [ErrUnsupported].
 func ParseHeader(frame []byte) (Header, []byte, error) {
 	if len(frame) < 2 {
 		return Header{}, nil, ErrMalformed
@@ -113,7 +128,7 @@ func ParseHeader(frame []byte) (Header, []byte, error) {
 		AckRequest: fc&fcAckRequest != 0,
 	}
 	switch {
-	case h.Type > TypeAck || fc&fcExtended != 0:
+	case h.Type > TypeAck, fc&fcExtended != 0 && !h.addressed():
 		return Header{}, nil, ErrUnsupported
 	case h.Delivery == 1,
 		h.CommandAck && h.Type != TypeAck,
@@ -146,5 +161,27 @@ func ParseHeader(frame []byte) (Header, []byte, error) {
 		return Header{}, nil, ErrMalformed
 	}
 	h.Counter = rest[0]
+	if fc&fcExtended != 0 {
+		return h.parseExtended(rest[1:])
+	}
 	return h, rest[1:], nil
+}
+
+// parseExtended reads the extended header (2.2.5.1.8) of an acknowledged unicast.
+func (h Header) parseExtended(rest []byte) (Header, []byte, error) {
+	n := 2
+	if h.Type == TypeAck {
+		n = 3
+	}
+	switch {
+	case len(rest) < n || h.Type == TypeData && !h.AckRequest:
+		return Header{}, nil, ErrMalformed
+	case rest[0] != uint8(FirstBlock) && rest[0] != uint8(LaterBlock):
+		return Header{}, nil, ErrUnsupported
+	}
+	h.Fragment, h.Block = Fragment(rest[0]), rest[1]
+	if h.Type == TypeAck {
+		h.Acked = rest[2]
+	}
+	return h, rest[n:], nil
 }

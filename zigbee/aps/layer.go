@@ -29,15 +29,16 @@ const (
 
 // Counters counts what the layer refused or gave up.
 type Counters struct {
-	Malformed  uint64 // frames that could not be parsed
-	Unknown    uint64 // frames of kinds that are not supported: fragments, inter-PAN, commands
-	NoKey      uint64 // secured frames of devices whose key this node does not have
-	Forged     uint64 // frames whose integrity code is wrong with every key
-	Replayed   uint64 // frames with a counter that was seen before
-	Duplicates uint64 // frames received again
-	Retries    uint64 // frames sent again because no acknowledgement came
-	Unanswered uint64 // frames given up after all retries
-	AckDropped uint64 // acknowledgements that found no room
+	Malformed     uint64 // frames that could not be parsed
+	Unknown       uint64 // frames of kinds that are not supported: fragments, inter-PAN, commands
+	NoKey         uint64 // secured frames of devices whose key this node does not have
+	Forged        uint64 // frames whose integrity code is wrong with every key
+	Replayed      uint64 // frames with a counter that was seen before
+	Duplicates    uint64 // frames received again
+	Retries       uint64 // frames sent again because no acknowledgement came
+	Unanswered    uint64 // frames given up after all retries
+	BlocksDropped uint64 // blocks of payloads that are too many, too long or not known
+	AckDropped    uint64 // acknowledgements that found no room
 }
 
 // Layer is the application support layer of one node. It is made by [New] and not
@@ -58,6 +59,8 @@ type Layer struct {
 	oldest  int // of heard, when it is full
 	groups  []membership
 	outputs []Done
+	parts   []*reassembly
+	window  int // blocks
 
 	counters Counters
 }
@@ -66,7 +69,7 @@ type Layer struct {
 func New(eui64 zigbee.EUI64, random func([]byte)) *Layer {
 	var b [1]byte
 	random(b[:])
-	return &Layer{eui64: eui64, seq: b[0]}
+	return &Layer{eui64: eui64, seq: b[0], window: windowSize}
 }
 
 // Counter returns the outgoing frame counter that the next frame secured with a

@@ -47,6 +47,9 @@ func (l *Layer) Receive(now time.Time, in Incoming) (Indication, bool) {
 		l.acknowledged(in.Src, h)
 		return Indication{}, false
 	}
+	if h.Fragment != Whole && in.Secured {
+		return l.reassemble(now, in, ind)
+	}
 	what := h.Cluster
 	if h.Type == TypeCommand {
 		if ind.Command, err = ParseCommand(ind.Payload); err != nil {
@@ -75,6 +78,7 @@ func (l *Layer) acknowledge(in Incoming, ind Indication) {
 	r := Request{Dst: in.Src, Header: Header{
 		Type: TypeAck, CommandAck: h.Type == TypeCommand, Counter: h.Counter,
 		DstEndpoint: h.SrcEndpoint, SrcEndpoint: h.DstEndpoint, Cluster: h.Cluster, Profile: h.Profile,
+		Fragment: h.Fragment, Block: h.Block, Acked: h.Acked,
 	}}
 	if ind.Use != 0 {
 		r.Security = Security{Use: ind.Use, Key: zigbee.KeyData, Peer: ind.Source}

@@ -69,6 +69,7 @@ type slot struct {
 	order    uint32
 	req      Request
 	payload  [MaxPayload]byte
+	out      *outgoing // nil: the payload goes in one frame
 	tries    uint8
 	at       time.Time
 }
@@ -85,20 +86,22 @@ func (l *Layer) freeSlot() int {
 	return -1
 }
 
-// Send queues a frame and fills in its counter.
+// Send queues a frame and fills in its counter. A unicast whose payload is too long for
+// one goes in blocks, when it asks for an acknowledgement (2.2.8.4.5).
 func (l *Layer) Send(r Request) error {
 	i := l.freeSlot()
 	if i < 0 {
 		return ErrQueueFull
 	}
-	limit := MaxPayload
+	limit, block := MaxPayload, blockSize
 	if r.Security.Use != 0 {
-		limit = MaxPayloadLinkKey
+		limit, block = MaxPayloadLinkKey, blockSizeLinkKey
 		if l.find(r.Security.Peer, r.Security.Use) == nil {
 			return ErrNoLinkKey
 		}
 	}
-	if len(r.Payload) > limit {
+	long := len(r.Payload) > limit
+	if long && (r.Header.Type != TypeData || !r.Header.AckRequest || len(r.Payload) > MaxFragmented) {
 		return ErrTooLong
 	}
 	if r.Header.Type != TypeAck {
@@ -109,6 +112,10 @@ func (l *Layer) Send(r Request) error {
 	s := &l.slots[i]
 	l.order++
 	*s = slot{state: ready, gen: s.gen&0x7fffff + 1, order: l.order, req: r}
+	if long {
+		s.out, s.req.Payload = l.newOutgoing(r.Payload, block), nil
+		return nil
+	}
 	s.req.Payload = s.payload[:copy(s.payload[:], r.Payload)]
 	return nil
 }
@@ -151,7 +158,11 @@ func (l *Layer) Next() (Outgoing, bool) {
 		frame = AppendCommand(frame, Command{ID: Tunnel, Dst: s.req.Tunnel})
 	}
 	start := len(frame)
-	frame = AppendHeader(frame, s.req.Header)
+	header, payload := s.req.Header, s.req.Payload
+	if s.out != nil {
+		header, payload = s.out.block(header)
+	}
+	frame = AppendHeader(frame, header)
 	if sec := s.req.Security; sec.Use != 0 {
 		if l.counter >= l.covered {
 			return Outgoing{}, false
@@ -166,9 +177,9 @@ func (l *Layer) Next() (Outgoing, bool) {
 		}
 		aux := zigbee.Aux{Key: sec.Key, Counter: l.counter, HasSource: true, Source: l.eui64}
 		l.counter++
-		frame = k.envelopeFor(sec.Key).Secure(frame, start, aux, l.eui64, s.req.Payload)
+		frame = k.envelopeFor(sec.Key).Secure(frame, start, aux, l.eui64, payload)
 	} else {
-		frame = append(frame, s.req.Payload...)
+		frame = append(frame, payload...)
 	}
 	s.state = sending
 	return Outgoing{ID: s.gen<<8 | uint32(best), Dst: s.req.Dst, Plain: s.req.Plain, Data: frame}, true
@@ -182,6 +193,8 @@ func (l *Layer) Sent(now time.Time, id uint32, ok bool) {
 	}
 	s := &l.slots[i]
 	switch {
+	case s.out != nil:
+		l.blockSent(now, s, ok)
 	case ok && s.req.Header.AckRequest:
 		s.state, s.answered, s.at = waiting, true, now.Add(AckWait)
 	case ok:
@@ -198,6 +211,10 @@ func (l *Layer) Advance(now time.Time) {
 	for i := range l.slots {
 		s := &l.slots[i]
 		if s.state != waiting || s.at.After(now) {
+			continue
+		}
+		if s.out != nil {
+			l.blockDue(s)
 			continue
 		}
 		if s.tries == MaxRetries {
@@ -224,6 +241,13 @@ func (l *Layer) acknowledged(from zigbee.ShortAddr, h Header) {
 		}
 		if r.Secured && !h.Secured {
 			continue // an answer without the protection of what it answers
+		}
+		if s.out != nil {
+			l.blocksAcknowledged(s, h)
+			return
+		}
+		if h.Fragment != Whole {
+			continue
 		}
 		l.finish(s, nil)
 		return

@@ -7,12 +7,10 @@
 // events, and the time at which it wants to be called again. A node is not safe
 // for concurrent use.
 //
-// Joining is by install code alone: the well-known default link key never
-// protects a network key, an unsecured rejoin is refused, and there is no
-// touchlink. An end device polls its parent (see [DefaultPollLong]); a node that
-// lost its network comes back by secured rejoin, by itself. Routing over more than one hop,
-// key rotation, fragmentation and binding are not here yet; frames for them are counted and
-// dropped.
+// Joining is by install code alone, next to the trust centre or through routers:
+// the well-known default link key never protects a network key, an unsecured rejoin
+// is refused, and there is no touchlink. The network key is changed by sending the
+// new one to each device under the link key that it alone has.
 package stack
 
 import (
@@ -40,6 +38,10 @@ const (
 	// MaxPayloadLinkKey with link-key security.
 	MaxPayload        = aps.MaxPayload
 	MaxPayloadLinkKey = aps.MaxPayloadLinkKey
+
+	// MaxFragmented is the size of a longer one, which goes in blocks to a device that
+	// acknowledges them.
+	MaxFragmented = aps.MaxFragmented
 )
 
 // Role is the logical type of a node (05-3474-22, 2.3.2.3.1).
@@ -166,7 +168,7 @@ type DataRequest struct {
 	SrcEndpoint uint8
 	Profile     uint16
 	Cluster     uint16
-	Payload     []byte // copied; at most MaxPayload bytes
+	Payload     []byte // copied; at most MaxPayload bytes, or MaxFragmented with Ack
 	Ack         bool   // ask for an APS acknowledgement, with retries
 	LinkKey     bool   // protect with the peer's link key as well as the network key
 }
