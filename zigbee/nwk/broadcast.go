@@ -13,14 +13,20 @@ const (
 	passiveAckTimeout   = 500 * time.Millisecond // nwkPassiveAckTimeout
 	maxBroadcastRetries = 2                      // nwkMaxBroadcastRetries
 	broadcastJitter     = 64 * time.Millisecond  // nwkcMaxBroadcastJitter
+
+	// maxOwnBroadcasts is how many broadcasts a node originates in broadcastLife:
+	// more would crowd out others' in the tables of small nodes. Further ones wait; of
+	// those that wait, beyond maxHeldBroadcasts, Send refuses.
+	maxOwnBroadcasts  = 8
+	maxHeldBroadcasts = 12
 )
 
 // broadcast is an entry of the broadcast transaction table (3.6.5).
 type broadcast struct {
 	src     zigbee.ShortAddr
 	seq     uint8
-	expires time.Time                    // zero: free
-	relayed [(MaxNodes + 63) / 64]uint64 // by which nodes, by their slot
+	expires time.Time // zero: free
+	relayed nodeSet   // who was heard to relay it
 }
 
 func (l *Layer) findBroadcast(src zigbee.ShortAddr, seq uint8, now time.Time) *broadcast {
@@ -60,7 +66,7 @@ func (l *Layer) tracked(b *broadcast) bool {
 func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header, payload []byte) bool {
 	if b := l.findBroadcast(h.Src, h.Seq, now); b != nil {
 		l.counters.Duplicates++
-		l.markRelayed(b, from)
+		l.mark(&b.relayed, from)
 		return false
 	}
 	if h.Radius <= 1 {
@@ -71,12 +77,10 @@ func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header,
 		l.counters.BroadcastFull++
 		return false
 	}
-	l.markRelayed(b, from)
-	if h.Src != from {
-		l.markRelayed(b, h.Src)
-		if c := l.childAt(h.Src); c != nil {
-			l.RemoveChild(c.EUI64) // it has another parent: its broadcasts come through that one
-		}
+	l.mark(&b.relayed, from)
+	l.mark(&b.relayed, h.Src)
+	if c := l.childAt(h.Src); c != nil && h.Src != from {
+		l.RemoveChild(c.EUI64) // it has another parent: its broadcasts come through that one
 	}
 	if l.isEndDevice() {
 		return true
@@ -96,29 +100,58 @@ func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header,
 func (l *Layer) ownEcho(from zigbee.ShortAddr, h Header) {
 	for i := range l.broadcasts {
 		if b := &l.broadcasts[i]; b.src == h.Src && b.seq == h.Seq && !b.expires.IsZero() {
-			l.markRelayed(b, from)
+			l.mark(&b.relayed, from)
+			return
+		}
+	}
+	for i := range l.discoveries {
+		if d := &l.discoveries[i]; d.src == h.Src && d.seq == h.Seq && !d.expires.IsZero() {
+			l.mark(&d.relayed, from)
 			return
 		}
 	}
 }
 
-func (l *Layer) markRelayed(b *broadcast, by zigbee.ShortAddr) {
+func (l *Layer) mark(s *nodeSet, a zigbee.ShortAddr) {
 	for i := range l.nodes {
-		if l.nodes[i].short == by {
-			b.relayed[i/64] |= 1 << (i % 64)
+		if l.nodes[i].short == a {
+			s.add(i)
 			return
 		}
 	}
 }
 
-// relayedByAll reports whether every router nearby has passed the broadcast on.
-func (l *Layer) relayedByAll(b *broadcast, now time.Time) bool {
-	for i := range l.nodes {
-		if l.nodes[i].isRouter(now) && b.relayed[i/64]>>(i%64)&1 == 0 {
+// relayedByAll reports whether every router nearby that hears this node has
+// passed something on.
+func (l *Layer) relayedByAll(s *nodeSet, now time.Time) bool {
+	for i, n := range l.nodes {
+		if n.isRouter(now) && n.near(now) && !s.has(i) {
 			return false
 		}
 	}
 	return true
+}
+
+// budget notes that this node originates a broadcast, and returns when it may.
+func (l *Layer) budget(now time.Time) time.Time {
+	at := &l.ownBroadcasts[l.nextOwn]
+	l.nextOwn = (l.nextOwn + 1) % maxOwnBroadcasts
+	if free := at.Add(broadcastLife); !at.IsZero() && free.After(now) {
+		now = free
+	}
+	*at = now
+	return now
+}
+
+// heldBroadcasts returns how many own broadcasts wait for the budget.
+func (l *Layer) heldBroadcasts() int {
+	n := 0
+	for i := range l.queue {
+		if q := &l.queue[i]; q.state == waiting && q.broadcast != nil && q.header.Src == l.net.Short {
+			n++
+		}
+	}
+	return n
 }
 
 func (l *Layer) broadcastSent(q *item, now time.Time, sent bool) {
@@ -127,15 +160,19 @@ func (l *Layer) broadcastSent(q *item, now time.Time, sent bool) {
 		q.handle = 0
 	}
 	if q.broadcast == nil {
-		l.finish(q, sent)
+		l.requestSent(q, now)
 		return
 	}
 	q.state, q.at = listening, now.Add(passiveAckTimeout)
 }
 
-// repeatBroadcast sends a broadcast again that not every router has relayed (3.6.5).
-func (l *Layer) repeatBroadcast(q *item, now time.Time) {
-	if q.tries == maxBroadcastRetries || l.relayedByAll(q.broadcast, now) {
+// repeat sends a broadcast again that not every router has relayed (3.6.5).
+func (l *Layer) repeat(q *item, now time.Time) {
+	if q.discovery != nil {
+		l.repeatRequest(q, now)
+		return
+	}
+	if q.tries == maxBroadcastRetries || l.relayedByAll(&q.broadcast.relayed, now) {
 		l.finish(q, true)
 		return
 	}
@@ -148,6 +185,7 @@ const linkStatusPeriod = 15 * time.Second
 
 // sendLinkStatus tells the neighbours how well this node hears them (3.6.3.4.1).
 func (l *Layer) sendLinkStatus(now time.Time) {
+	l.age(now)
 	l.linkStatusAt = now.Add(linkStatusPeriod - time.Second + l.jitter(2*time.Second))
 	h := Header{Type: TypeCommand, Dst: zigbee.BroadcastRouters, Radius: 1, Secured: true, SrcEUI64: l.eui64}
 	var links [maxLinks]Link
@@ -186,14 +224,33 @@ func (l *Layer) routersInOrder(now time.Time) func(yield func(*node) bool) {
 	}
 }
 
+// age forgets what routers that have fallen silent told, and the routes over
+// them (3.6.3.4.2).
+func (l *Layer) age(now time.Time) {
+	for _, n := range l.nodes {
+		if !n.router.IsZero() && !n.isRouter(now) {
+			n.router, n.cost, n.deaf = time.Time{}, 0, 0
+			l.dropRoutesVia(n.short, n.short, now)
+		}
+	}
+}
+
 // receiveLinkStatus notes that the sender is a router, and how well it hears this
-// node.
+// node (3.6.3.4.2). A frame that would have to name this node, and does not, says
+// that it does not.
 func (l *Layer) receiveLinkStatus(now time.Time, sender *node, c LinkStatusCommand) {
 	sender.router = now
+	own := l.net.Short
 	for i := range c.Len() {
-		if k := c.Link(i); k.Short == l.net.Short {
-			sender.cost = k.Incoming
+		if k := c.Link(i); k.Short == own {
+			sender.cost, sender.deaf = k.Incoming, 0
+			return
 		}
+	}
+	after := c.First || c.Len() > 0 && c.Link(0).Short <= own
+	before := c.Last || c.Len() > 0 && c.Link(c.Len()-1).Short >= own
+	if after && before {
+		sender.cost, sender.deaf = 0, min(sender.deaf+1, maxDeaf)
 	}
 }
 

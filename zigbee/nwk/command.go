@@ -11,8 +11,11 @@ type CommandID uint8
 
 // The commands that this package knows.
 const (
+	RouteRequest       CommandID = 0x01
+	RouteReply         CommandID = 0x02
 	NetworkStatus      CommandID = 0x03
 	Leave              CommandID = 0x04
+	RouteRecord        CommandID = 0x05
 	RejoinRequest      CommandID = 0x06
 	LinkStatus         CommandID = 0x08
 	EndDeviceTimeoutRq CommandID = 0x0b
@@ -46,6 +49,15 @@ type Status struct {
 	Code uint8 // table 3-51
 	Dst  zigbee.ShortAddr
 }
+
+// The codes of a network status that this package sends and obeys (table 3-51).
+const (
+	StatusNoRoute         uint8 = 0x00 // no route is available
+	StatusLinkFailure     uint8 = 0x02 // the next hop did not take the frame
+	StatusSourceRoute     uint8 = 0x0b // nor the next hop of a source route
+	StatusManyToOne       uint8 = 0x0c // nor the next hop of a many-to-one route
+	StatusAddressConflict uint8 = 0x0d // two nodes have one address
+)
 
 // AppendStatus appends a network status command to b.
 func AppendStatus(b []byte, s Status) []byte {

@@ -2,9 +2,9 @@
 // commands, its security, its queue, its neighbours and broadcasts. It follows
 // Zigbee PRO R22 (05-3474-22), chapter 3 and clause 4.3.
 //
-// Routing over more than one hop, children that sleep, rejoining and address
-// conflicts are not here: a unicast goes to a neighbour, and a frame for somebody
-// else is counted and dropped. Multicast mode, which R23 deprecates, is refused.
+// Routes are found on demand, with costs that both directions of a link count in
+// (nwkSymLink), and kept by many-to-one requests of the coordinator, which answers
+// over source routes. Multicast mode, which R23 deprecates, is refused.
 //
 // It is pure: no network, files, clock, goroutines or package-level state.
 package nwk
@@ -48,7 +48,7 @@ type Header struct {
 	SrcEUI64      zigbee.EUI64
 	SourceRoute   bool
 	RelayIndex    uint8  // the next relay in Relays
-	Relays        []byte // two bytes a relay, as on the air; the one nearest to Dst first
+	Relays        Relays // the one nearest to Dst first
 }
 
 // The bits of the frame control field (3.3.1.1).

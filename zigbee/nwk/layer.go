@@ -8,9 +8,11 @@ import (
 
 // The limits and times of the layer.
 const (
-	MaxNodes = 320 // devices whose addresses and counters are held; frames of further ones are refused and counted
-	MaxQueue = 32  // frames that wait or are being sent; when full, Send refuses
-
+	// MaxNodes is how many devices' addresses and counters are held; frames of
+	// further neighbours are refused and counted. A trust centre knows 512, and in a dense
+	// building a router hears as many.
+	MaxNodes = 576
+	MaxQueue = 48 // frames that wait or are being sent, a third of them for children that sleep; when full, Send refuses
 )
 
 // Network says which network the node is in, and as what (3.5.2).
@@ -38,6 +40,16 @@ type Counters struct {
 	Expired       uint64 // frames that a sleeping child did not fetch in time
 	HeldFull      uint64 // frames for sleeping children that found no room, or made room
 	HeldForState  uint64 // times that a frame had to wait for a saved frame counter
+	Relayed       uint64 // unicasts of others that were taken to be passed on
+	RelaysFull    uint64 // of those, how many found no room
+	Loops         uint64 // relayed unicasts that came again from another neighbour, and were dropped
+	NoRoute       uint64 // unicasts for which no route was found
+	Searches      uint64 // route requests that this node originated
+	SearchesFull  uint64 // searches that had to wait because there were too many
+	RoutesFull    uint64 // routes forgotten because the table is full
+	DiscoveryFull uint64 // route requests dropped because the table is full
+	Muted         uint64 // network states not sent because there were too many
+	Conflicts     uint64 // short addresses that two nodes were seen to have
 }
 
 // OutputKind says what an [Output] is.
@@ -56,6 +68,7 @@ const (
 	ConflictReported                       // a node hears networks with the identifiers of this one
 	Updated                                // the network gets another identifier
 	KeySwitched                            // the prepared network key is the active one now
+	AddressConflict                        // another node has this one's short address: it must take another
 )
 
 // Output is something that the layer above must know and that is no received data.
@@ -64,7 +77,7 @@ type Output struct {
 	Handle uint32 // SendDone
 	OK     bool   // SendDone: the next hop has it, or the broadcast was sent
 	EUI64  zigbee.EUI64
-	Short  zigbee.ShortAddr // NodeLeft, ChildAged, RejoinAsked; RejoinAnswered: the address to use
+	Short  zigbee.ShortAddr // NodeLeft, ChildAged, RejoinAsked, AddressConflict; RejoinAnswered: the address to use
 
 	Capability zigbee.Capability // RejoinAsked
 	From       zigbee.ShortAddr  // RejoinAnswered
@@ -96,8 +109,9 @@ type Layer struct {
 	held    bool   // a frame waits for covered to rise
 	covered uint32 // counters below this may be used: a saved state says that they are
 
-	seq     uint8
-	order   uint32 // of the next request
+	now     time.Time // the latest that was given
+	seq     uint8     // of unicasts
+	order   uint32    // of the next request
 	queue   [MaxQueue]item
 	sending *item
 	tx      [maxFrame]byte
@@ -108,8 +122,26 @@ type Layer struct {
 	broadcasts [maxBroadcasts]broadcast
 	outputs    []Output
 
-	linkStatusAt time.Time
-	counters     Counters
+	// Unicasts and broadcasts are numbered apart: whoever hears both compares only
+	// broadcasts with broadcasts, and meets the same number half as soon.
+	broadcastSeq  uint8
+	ownBroadcasts [maxOwnBroadcasts]time.Time // when the last ones were sent
+	nextOwn       int
+
+	routes      [MaxRoutes]route
+	discoveries [maxDiscoveries]discovery
+	searches    [maxSearches]search
+	forwarded   [maxForwarded]forwarded
+	oldest      int // of forwarded
+	records     []routeRecord
+	conflicts   [maxConflicts]conflict
+	requestID   uint8
+	statusAt    time.Time // network states count from here
+
+	linkStatusAt  time.Time
+	manyToOneAt   time.Time // concentrator
+	manyToOneLast time.Time
+	counters      Counters
 }
 
 // New returns a layer for the node with the given address that is in no network.
@@ -118,7 +150,7 @@ func New(eui64 zigbee.EUI64, random func([]byte)) *Layer {
 	l := &Layer{eui64: eui64, random: random, parent: zigbee.Unassigned}
 	var b [1]byte
 	random(b[:])
-	l.seq = b[0]
+	l.seq, l.broadcastSeq, l.requestID = b[0], b[0]^0x80, b[0]
 	return l
 }
 
@@ -173,10 +205,15 @@ func (l *Layer) Key() (uint8, zigbee.NetworkKey, bool) {
 	return k.seq, k.key, k.envelope != nil
 }
 
-// Start begins what a router in a network does by itself: link status.
+// Start begins what a router in a network does by itself: link status, and as
+// coordinator to ask for routes to itself.
 func (l *Layer) Start(now time.Time) {
+	l.now = now
 	if !l.isEndDevice() {
 		l.linkStatusAt = now.Add(l.jitter(time.Second))
+	}
+	if l.isConcentrator() {
+		l.manyToOneAt = now.Add(firstManyToOne)
 	}
 }
 
@@ -190,10 +227,13 @@ func (l *Layer) Leave() {
 	l.former = l.Fingerprint()
 	l.net, l.keys, l.prepared = Network{}, [2]key{}, false
 	for _, n := range l.nodes {
-		n.short, n.router, n.cost = zigbee.Unassigned, time.Time{}, 0
+		*n = node{eui64: n.eui64, short: zigbee.Unassigned, next: n.next}
 	}
-	l.broadcasts = [maxBroadcasts]broadcast{}
-	l.linkStatusAt = time.Time{}
+	l.broadcasts, l.ownBroadcasts = [maxBroadcasts]broadcast{}, [maxOwnBroadcasts]time.Time{}
+	l.routes, l.records = [MaxRoutes]route{}, nil
+	l.discoveries, l.searches = [maxDiscoveries]discovery{}, [maxSearches]search{}
+	l.forwarded, l.conflicts = [maxForwarded]forwarded{}, [maxConflicts]conflict{}
+	l.linkStatusAt, l.manyToOneAt, l.manyToOneLast = time.Time{}, time.Time{}, time.Time{}
 	l.children, l.parent = nil, zigbee.Unassigned
 }
 
@@ -228,25 +268,37 @@ func (l *Layer) NextOutput() (Output, bool) {
 
 // Deadline returns when [Layer.Advance] has something to do.
 func (l *Layer) Deadline() (time.Time, bool) {
-	d := earlier(l.linkStatusAt, l.childDeadline())
+	d := earlier(earlier(l.linkStatusAt, l.manyToOneAt), l.childDeadline())
 	for i := range l.queue {
 		if q := &l.queue[i]; q.state == waiting || q.state == listening {
 			d = earlier(d, q.at)
 		}
+	}
+	for i := range l.searches {
+		d = earlier(d, l.searches[i].until)
+	}
+	for i := range l.conflicts {
+		d = earlier(d, l.conflicts[i].tell)
 	}
 	return d, !d.IsZero()
 }
 
 // Advance does what is due.
 func (l *Layer) Advance(now time.Time) {
+	l.now = now
 	for i := range l.queue {
 		q := &l.queue[i]
 		if q.state == waiting && due(q.at, now) {
 			q.state = ready
 		}
 		if q.state == listening && due(q.at, now) {
-			l.repeatBroadcast(q, now)
+			l.repeat(q, now)
 		}
+	}
+	l.advanceSearches(now)
+	l.advanceConflicts(now)
+	if due(l.manyToOneAt, now) {
+		l.sendManyToOne(now)
 	}
 	if due(l.linkStatusAt, now) {
 		l.sendLinkStatus(now)

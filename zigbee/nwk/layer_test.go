@@ -41,7 +41,11 @@ func next(t testing.TB, l *Layer, now time.Time) []byte {
 
 func send(t testing.TB, l *Layer, dst zigbee.ShortAddr, payload string) []byte {
 	t.Helper()
-	if !l.Send(start, Request{Dst: dst, Payload: []byte(payload)}) {
+	r := Request{Dst: dst, Radius: 1, Payload: []byte(payload)}
+	if dst.IsBroadcast() {
+		r.Radius = 0
+	}
+	if !l.Send(start, r) {
 		t.Fatal("not taken")
 	}
 	return next(t, l, start)
@@ -207,7 +211,7 @@ func TestTableIsBounded(t *testing.T) {
 func TestCounterIsCovered(t *testing.T) {
 	a := newLayer(alice, 1)
 	a.Resume(500)
-	if !a.Send(start, Request{Dst: 2, Payload: []byte("x")}) {
+	if !a.Send(start, Request{Dst: 2, Radius: 1, Payload: []byte("x")}) {
 		t.Fatal("not taken")
 	}
 	for range 3 {
@@ -223,7 +227,7 @@ func TestCounterIsCovered(t *testing.T) {
 	if a.Counter() != 501 || a.Left() != 0 {
 		t.Errorf("counter %d", a.Counter())
 	}
-	a.Send(start, Request{Dst: 2, Payload: []byte("x")})
+	a.Send(start, Request{Dst: 2, Radius: 1, Payload: []byte("x")})
 	if _, _, ok := a.Next(); ok {
 		t.Error("one counter too many")
 	}
@@ -231,9 +235,9 @@ func TestCounterIsCovered(t *testing.T) {
 
 func TestRetries(t *testing.T) {
 	a, b := newLayer(alice, 1), newLayer(bob, 2)
-	a.Send(start, Request{Handle: 9, Dst: 2, Payload: []byte("first")})
-	a.Send(start, Request{Dst: 2, Payload: []byte("second")})
-	a.Send(start, Request{Dst: 3, Payload: []byte("other")})
+	a.Send(start, Request{Handle: 9, Dst: 2, Radius: 1, Payload: []byte("first")})
+	a.Send(start, Request{Dst: 2, Radius: 1, Payload: []byte("second")})
+	a.Send(start, Request{Dst: 3, Radius: 1, Payload: []byte("other")})
 	_, f, _ := a.Next()
 	first := bytes.Clone(f)
 	a.Done(start, false)
@@ -271,18 +275,18 @@ func TestRetries(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	a := newLayer(alice, 1)
 	for range MaxQueue {
-		if !a.Room() || !a.Send(start, Request{Dst: 2}) {
+		if !a.Room() || !a.Send(start, Request{Dst: 2, Radius: 1}) {
 			t.Fatal("no room")
 		}
 	}
-	if a.Room() || a.Send(start, Request{Dst: 2}) {
+	if a.Room() || a.Send(start, Request{Dst: 2, Radius: 1}) {
 		t.Error("no limit")
 	}
 	a.Leave()
-	if !a.Room() || a.Send(start, Request{Dst: 2, Payload: make([]byte, 91)}) {
+	if !a.Room() || a.Send(start, Request{Dst: 2, Radius: 1, Payload: make([]byte, 91)}) {
 		t.Error("room for a payload of 91 bytes")
 	}
-	if !a.Send(start, Request{Dst: 2, Payload: make([]byte, 90)}) {
+	if !a.Send(start, Request{Dst: 2, Radius: 1, Payload: make([]byte, 90)}) {
 		t.Error("no room for a payload of 90 bytes")
 	}
 }
@@ -356,6 +360,7 @@ func TestBroadcastTableIsBounded(t *testing.T) {
 		for i := range a.queue {
 			a.finish(&a.queue[i], true)
 		}
+		a.ownBroadcasts = [maxOwnBroadcasts]time.Time{} // a node that keeps to no budget
 		_, ok := b.Receive(start, 1, f, 1)
 		if ok != (i < maxBroadcasts) {
 			t.Fatalf("broadcast %d: %v", i, ok)
@@ -440,7 +445,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	payload := make([]byte, 60)
 	buf := make([]byte, 0, maxFrame)
 	if n := testing.AllocsPerRun(200, func() {
-		a.Send(start, Request{Dst: 2, Payload: payload})
+		a.Send(start, Request{Dst: 2, Radius: 1, Payload: payload})
 		_, f, _ := a.Next()
 		buf = append(buf[:0], f...)
 		a.Done(start, true)

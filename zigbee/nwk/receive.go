@@ -19,12 +19,14 @@ type Indication struct {
 // decrypted in place. A frame without security is passed up only while this node has no
 // network key and the frame is for it alone: so a network key can reach it.
 func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi uint8) (Indication, bool) {
+	l.now = now
 	h, rest, err := ParseHeader(frame)
 	if err != nil {
 		l.counters.Malformed++
 		return Indication{}, false
 	}
-	if h.Src == l.net.Short && l.keys[l.active].envelope != nil {
+	own := h.Src == l.net.Short && l.keys[l.active].envelope != nil
+	if own && from != h.Src && (h.SrcEUI64 == 0 || h.SrcEUI64 == l.eui64) {
 		l.ownEcho(from, h)
 		return Indication{}, false
 	}
@@ -34,7 +36,7 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 		if rest, sender = l.open(frame, h, rest, from); sender == nil {
 			return Indication{}, false
 		}
-		sender.lqi = lqi
+		sender.hear(now, lqi)
 		ind.Secured = true
 	} else if !l.acceptsUnsecured(h) {
 		l.counters.Unsecured++
@@ -43,17 +45,20 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 	if sender != nil && h.SrcEUI64 != 0 {
 		l.Learn(h.SrcEUI64, h.Src)
 	}
+	if own {
+		return Indication{}, false // a node with this one's address, which has been noted
+	}
 	ind.SrcEUI64, _ = l.EUI64Of(h.Src)
+	ind.Payload = rest
 	if h.Type == TypeCommand {
 		l.receiveCommand(now, from, sender, h, rest)
 		return Indication{}, false
 	}
-	ind.Payload = rest
 	if h.Dst.IsBroadcast() {
 		return ind, l.receiveBroadcast(now, from, h, rest)
 	}
 	if h.Dst != l.net.Short {
-		l.counters.NotForUs++
+		l.relay(now, from, h, rest)
 		return Indication{}, false
 	}
 	return ind, true
@@ -111,7 +116,30 @@ func (l *Layer) receiveCommand(now time.Time, from zigbee.ShortAddr, sender *nod
 		l.counters.Malformed++
 		return
 	}
-	switch CommandID(payload[0]) {
+	id := CommandID(payload[0])
+	if h.Dst.IsBroadcast() {
+		// A route request has a table of its own.
+		if id != RouteRequest && !l.receiveBroadcast(now, from, h, payload) {
+			return
+		}
+	} else if h.Dst != l.net.Short {
+		l.relay(now, from, h, payload)
+		return
+	}
+	switch id {
+	case RouteRequest:
+		l.receiveRouteRequest(now, sender, h, payload)
+	case RouteReply:
+		l.receiveRouteReply(now, sender, h, payload)
+	case RouteRecord:
+		l.receiveRecord(now, from, h, payload)
+	case NetworkStatus:
+		s, err := ParseStatus(payload)
+		if err != nil {
+			l.counters.Malformed++
+			return
+		}
+		l.receiveStatus(now, h, s)
 	case LinkStatus:
 		c, err := ParseLinkStatus(payload)
 		if err != nil {

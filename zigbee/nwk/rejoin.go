@@ -72,7 +72,7 @@ func (l *Layer) maintain(now time.Time, from zigbee.ShortAddr, sender *node, h H
 	case NetworkReport:
 		err = l.reported(h, p)
 	case NetworkUpdate:
-		err = l.updated(now, from, h, p)
+		err = l.updated(h, p)
 	default:
 		return false
 	}
@@ -143,13 +143,10 @@ func (l *Layer) reported(h Header, p []byte) error {
 }
 
 // updated believes the coordinator, which is the manager of the network.
-func (l *Layer) updated(now time.Time, from zigbee.ShortAddr, h Header, p []byte) error {
+func (l *Layer) updated(h Header, p []byte) error {
 	u, err := ParseUpdate(p)
 	if err != nil {
 		return err
-	}
-	if h.Dst.IsBroadcast() && !l.receiveBroadcast(now, from, h, p) {
-		return nil
 	}
 	if h.Src != zigbee.Coordinator || u.Extended != l.net.Extended || !Newer(u.UpdateID, l.net.UpdateID) || u.PAN == zigbee.BroadcastPAN {
 		l.counters.Refused++

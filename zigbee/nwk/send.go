@@ -34,6 +34,7 @@ const (
 	sending             // the radio has it
 	listening           // a broadcast whose relaying by others is awaited
 	held                // for a sleeping child, until it polls or a time
+	searching           // for a route
 )
 
 // item is a frame to send. It is kept in the clear and secured for each
@@ -49,9 +50,13 @@ type item struct {
 	size      int
 	tries     uint8
 	at        time.Time
-	broadcast *broadcast // nil: not tracked
-	expires   time.Time  // of a frame for a sleeping child
-	fetched   bool       // by that child, which listens now
+	relays    [2 * MaxRelays]byte // of the header
+	direct    bool                // to a neighbour, whatever routes there are
+	repaired  bool                // another route was looked for
+	broadcast *broadcast          // nil: not tracked
+	discovery *discovery          // of a route request
+	expires   time.Time           // of a frame for a sleeping child
+	fetched   bool                // by that child, which listens now
 }
 
 // Room reports whether a request would find room.
@@ -67,7 +72,9 @@ func (l *Layer) freeItem() *item {
 }
 
 // Send queues a data frame, whose payload is copied. It reports false when the
-// queue is full or the payload too long for one frame. A unicast goes to a neighbour.
+// queue is full, the payload too long for one frame, or the destination cannot be
+// reached or looked for. A unicast with radius 1, or without security, goes to a
+// neighbour.
 func (l *Layer) Send(now time.Time, r Request) bool {
 	h := Header{Type: TypeData, Dst: r.Dst, Radius: r.Radius, Secured: !r.Unsecured}
 	if h.Radius == 0 {
@@ -92,14 +99,40 @@ func (l *Layer) enqueue(now time.Time, h Header, handle uint32, payload []byte) 
 	if q == nil || len(payload) > l.room(h) {
 		return false
 	}
-	l.seq++
-	h.Src, h.Seq = l.net.Short, l.seq
-	l.fill(q, h, handle, payload)
-	if h.Dst.IsBroadcast() && h.Radius > 1 {
-		q.broadcast = l.track(now, h)
-	}
+	l.now = now
+	h.Src = l.net.Short
 	if h.Dst.IsBroadcast() {
-		l.holdBroadcast(h, payload)
+		return l.enqueueBroadcast(now, q, h, handle, payload)
+	}
+	l.seq++
+	h.Seq = l.seq
+	h.DiscoverRoute = h.Type == TypeData && h.Secured && h.Radius > 1
+	l.fill(q, h, handle, payload)
+	if q.direct = h.Radius == 1 || !h.Secured; q.direct || l.dispatch(now, q) {
+		return true
+	}
+	l.counters.NoRoute++
+	q.state, q.handle = free, 0
+	return false
+}
+
+func (l *Layer) enqueueBroadcast(now time.Time, q *item, h Header, handle uint32, payload []byte) bool {
+	if h.Radius > 1 && l.heldBroadcasts() >= maxHeldBroadcasts {
+		return false
+	}
+	l.broadcastSeq++
+	h.Seq = l.broadcastSeq
+	l.fill(q, h, handle, payload)
+	l.holdBroadcast(h, payload)
+	if h.Radius == 1 {
+		return true
+	}
+	at := l.budget(now)
+	if at.After(now) {
+		q.state, q.at = waiting, at
+	}
+	if q.broadcast = l.track(now, h); q.broadcast != nil {
+		q.broadcast.expires = at.Add(broadcastLife)
 	}
 	return true
 }
@@ -108,6 +141,7 @@ func (l *Layer) fill(q *item, h Header, handle uint32, payload []byte) {
 	l.order++
 	*q = item{state: ready, handle: handle, order: l.order, hop: h.Dst, header: h, size: len(payload)}
 	copy(q.payload[:], payload)
+	q.header.Relays = q.relays[:copy(q.relays[:], h.Relays)]
 	if l.isEndDevice() {
 		q.hop = l.parent
 	}
@@ -197,8 +231,7 @@ func (l *Layer) Done(now time.Time, sent bool) {
 		q.tries++
 		q.state, q.at = waiting, now.Add(unicastPause)
 	default:
-		l.counters.Failed++
-		l.finish(q, false)
+		l.linkFailed(now, q)
 	}
 }
 
@@ -207,5 +240,5 @@ func (l *Layer) finish(q *item, ok bool) {
 	if q.state != free && q.handle != 0 {
 		l.emit(Output{Kind: SendDone, Handle: q.handle, OK: ok})
 	}
-	q.state, q.handle, q.broadcast = free, 0, nil
+	q.state, q.handle, q.broadcast, q.discovery = free, 0, nil, nil
 }

@@ -12,10 +12,28 @@ type node struct {
 	eui64  zigbee.EUI64
 	short  zigbee.ShortAddr // Unassigned: not known
 	next   [2]uint32        // lowest acceptable frame counter, by key slot
-	lqi    uint8            // of the last frame heard directly
+	lqi    uint8            // of the frames heard directly, smoothed
 	cost   uint8            // outgoing, as its link status told; 0: not known
+	deaf   uint8            // how many of its link states in a row left this node out
+	lost   bool             // did not take a frame, and was not heard since
+	heard  time.Time        // when its last authentic frame came directly; zero: never
 	router time.Time        // when its last link status came; zero: never
 }
+
+// hear notes an authentic frame that came directly from a node.
+func (n *node) hear(now time.Time, lqi uint8) {
+	if n.heard.IsZero() || now.Sub(n.heard) > heardLife {
+		n.lqi = lqi
+	}
+	n.lqi = uint8((3*uint16(n.lqi) + uint16(lqi) + 2) / 4)
+	n.heard, n.lost = now, false
+}
+
+// nodeSet is a set of nodes, by their slot.
+type nodeSet [(MaxNodes + 63) / 64]uint64
+
+func (s *nodeSet) add(slot int)      { s[slot/64] |= 1 << (slot % 64) }
+func (s *nodeSet) has(slot int) bool { return s[slot/64]>>(slot%64)&1 == 1 }
 
 // routerAge is how long a router counts as a neighbour after its last link status:
 // nwkRouterAgeLimit periods (3.6.3.4.2).
@@ -74,6 +92,10 @@ func (l *Layer) Learn(e zigbee.EUI64, a zigbee.ShortAddr) bool {
 	if e == l.eui64 || e == 0 {
 		return true
 	}
+	if a == l.net.Short && l.keys[l.active].envelope != nil {
+		l.conflictSeen(l.now, a)
+		return true
+	}
 	n := l.add(e)
 	if n == nil {
 		l.counters.TableFull++
@@ -82,8 +104,13 @@ func (l *Layer) Learn(e zigbee.EUI64, a zigbee.ShortAddr) bool {
 	if n.short == a {
 		return true
 	}
-	if other := l.byShort(a); other != nil {
+	if other := l.byShort(a); other != nil && a != zigbee.Unassigned {
 		other.short = zigbee.Unassigned
+		l.conflictSeen(l.now, a)
+	}
+	if n.short != zigbee.Unassigned {
+		l.dropRoute(n.short, l.now)
+		l.dropRecord(n.short)
 	}
 	n.short = a
 	return true

@@ -9,6 +9,7 @@ import (
 
 	"sconce/zigbee"
 	"sconce/zigbee/mac"
+	"sconce/zigbee/nwk"
 	"sconce/zigbee/zdo"
 )
 
@@ -159,7 +160,15 @@ func TestGroupcast(t *testing.T) {
 		}
 	}
 	// Without loss everybody relays once, hears that all others did, and is content.
-	if n := len(m.sent) - before; n != 6 {
+	n := 0
+	for _, f := range m.sent[before:] {
+		if h, payload, err := mac.Parse(f.frame); err == nil && h.Type == mac.TypeData {
+			if nh, _, err := nwk.ParseHeader(payload); err == nil && nh.Type == nwk.TypeData && nh.Dst == zigbee.BroadcastRxOn {
+				n++
+			}
+		}
+	}
+	if n != 6 {
 		t.Errorf("%d transmissions of one groupcast to 5 lamps", n)
 	}
 	if !lamps[0].RemoveGroup(1, 0x0101) || lamps[0].RemoveGroup(1, 0x0101) || len(lamps[0].Groups(1)) != 0 {

@@ -324,6 +324,8 @@ func (n *Node) pumpNWK() bool {
 		n.Leave(n.now)
 	case nwk.KeySwitched:
 		n.keySwitched()
+	case nwk.AddressConflict:
+		n.addressConflict()
 	default:
 		n.maintain(o)
 	}

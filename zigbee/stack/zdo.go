@@ -72,7 +72,11 @@ func (n *Node) receiveZDO(d DataIndication, payload []byte) {
 // comes from the device itself.
 func (n *Node) announced(d DataIndication, payload []byte) {
 	m, err := zdo.ParseAnnounce(payload)
-	if err != nil || m.Addr != d.Src || d.SrcEUI64 != 0 && d.SrcEUI64 != m.Device || m.Device == n.cfg.EUI64 {
+	if err != nil || m.Addr != d.Src || m.Device == n.cfg.EUI64 {
+		return
+	}
+	if d.SrcEUI64 != 0 && d.SrcEUI64 != m.Device {
+		n.nwk.Conflict(n.now, m.Addr) // it is not believed: both have to move, and announce that
 		return
 	}
 	n.nwk.Learn(m.Device, m.Addr)

@@ -1,0 +1,354 @@
+package nwk
+
+import (
+	"time"
+
+	"sconce/zigbee"
+)
+
+// The limits and times of routes.
+const (
+	MaxRoutes = 96 // when full, the one that was used longest ago makes room; one to a concentrator last
+
+	routeLife      = 5 * time.Minute                    // without use
+	manyToOneLife  = 3*manyToOnePeriod + 10*time.Second // without another request of the concentrator
+	forwardedLife  = time.Second                        // longer than a neighbour's retries
+	maxForwarded   = 32                                 // relayed frames that are remembered; the oldest is forgotten
+	maxWaiting     = MaxQueue / 3                       // frames that wait for routes; further ones are refused
+	farCost        = 7                                  // a neighbour heard no better is a last resort
+	maxDeaf        = 2                                  // link states in a row that leave this node out
+	heardLife      = routerAge                          // since the last frame of a neighbour
+	statusInterval = broadcastLife / maxOwnBroadcasts   // between network states that this node sends, on average
+	statusBurst    = maxOwnBroadcasts
+)
+
+// route is an entry of the routing table (3.6.1.8, table 3-67): the neighbour
+// over which a node is reached. An entry that is not free is active; what is being
+// looked for is in [Layer.searches].
+type route struct {
+	dst, hop  zigbee.ShortAddr
+	manyToOne bool      // dst is a concentrator, which asks for routes to itself
+	record    bool      // it wants a route record before the next frame
+	expires   time.Time // zero: free
+}
+
+func (l *Layer) findRoute(dst zigbee.ShortAddr, now time.Time) *route {
+	for i := range l.routes {
+		if r := &l.routes[i]; r.dst == dst && r.expires.After(now) {
+			return r
+		}
+	}
+	return nil
+}
+
+// setRoute makes or changes a route.
+func (l *Layer) setRoute(now time.Time, dst, hop zigbee.ShortAddr, manyToOne, record bool) {
+	if dst == l.net.Short {
+		return
+	}
+	r := l.findRoute(dst, now)
+	if r == nil {
+		r = l.routeSlot(now)
+	}
+	life := routeLife
+	if manyToOne {
+		life = manyToOneLife
+	}
+	*r = route{dst: dst, hop: hop, manyToOne: manyToOne, record: record, expires: now.Add(life)}
+}
+
+// routeSlot returns a free entry, or makes one.
+func (l *Layer) routeSlot(now time.Time) *route {
+	var victim *route
+	for i := range l.routes {
+		r := &l.routes[i]
+		if !r.expires.After(now) {
+			return r
+		}
+		if victim == nil || r.manyToOne == victim.manyToOne && r.expires.Before(victim.expires) || !r.manyToOne && victim.manyToOne {
+			victim = r
+		}
+	}
+	l.counters.RoutesFull++
+	return victim
+}
+
+// dropRoutesVia forgets all routes over a neighbour, and reports whether there
+// was a many-to-one route to dst among them.
+func (l *Layer) dropRoutesVia(hop, dst zigbee.ShortAddr, now time.Time) (manyToOne bool) {
+	for i := range l.routes {
+		r := &l.routes[i]
+		if r.hop != hop || !r.expires.After(now) {
+			continue
+		}
+		manyToOne = manyToOne || r.manyToOne && r.dst == dst
+		r.expires = time.Time{}
+	}
+	return manyToOne
+}
+
+func (l *Layer) dropRoute(dst zigbee.ShortAddr, now time.Time) {
+	if r := l.findRoute(dst, now); r != nil {
+		r.expires = time.Time{}
+	}
+}
+
+// near reports whether a node is a neighbour that both hears and is heard, as
+// far as is known.
+func (n *node) near(now time.Time) bool {
+	return !n.heard.IsZero() && now.Sub(n.heard) <= heardLife && !n.lost && n.deaf < maxDeaf
+}
+
+// linkCost is the cost of the link with a neighbour: that of its worse direction
+// (3.6.3.1; nwkSymLink is TRUE, table 3-58).
+func (n *node) linkCost() uint8 { return max(cost(n.lqi), n.cost) }
+
+// way finds the next hop of a unicast: a neighbour that is heard well, a route,
+// a route record, or a neighbour that is heard badly.
+func (l *Layer) way(now time.Time, q *item) bool {
+	dst, own := q.header.Dst, q.header.Src == l.net.Short
+	q.header.SourceRoute, q.header.Relays, q.header.RelayIndex = false, nil, 0
+	if l.isEndDevice() {
+		q.hop = l.parent
+		return true
+	}
+	if l.childAt(dst) != nil {
+		q.hop = dst
+		return true
+	}
+	n := l.byShort(dst)
+	if n != nil && !n.near(now) {
+		n = nil
+	}
+	if n != nil && n.linkCost() < farCost {
+		q.hop = dst
+		return true
+	}
+	if own && l.sourceRoute(now, q) {
+		return true
+	}
+	if r := l.findRoute(dst, now); r != nil {
+		if r.manyToOne {
+			l.sendRecord(r, q)
+		} else {
+			r.expires = now.Add(routeLife)
+		}
+		q.hop = r.hop
+		return true
+	}
+	q.hop = dst
+	return n != nil
+}
+
+// dispatch makes a unicast ready, or has it wait until a route is found. It
+// reports false when neither is possible.
+func (l *Layer) dispatch(now time.Time, q *item) bool {
+	if l.way(now, q) {
+		q.state = ready
+		return true
+	}
+	waits := 0
+	for i := range l.queue {
+		if l.queue[i].state == searching {
+			waits++
+		}
+	}
+	asked := q.header.Src == l.net.Short || q.header.DiscoverRoute
+	if !asked || waits >= maxWaiting || !l.search(now, q.header.Dst) {
+		return false
+	}
+	q.state = searching
+	return true
+}
+
+// resume sends what waited for a route.
+func (l *Layer) resume(now time.Time, dst zigbee.ShortAddr) {
+	for i := range l.queue {
+		q := &l.queue[i]
+		if q.state == searching && q.header.Dst == dst && l.way(now, q) {
+			q.state = ready
+		}
+	}
+}
+
+// giveUp ends what waited for a route that was not found.
+func (l *Layer) giveUp(now time.Time, dst zigbee.ShortAddr) {
+	for i := range l.queue {
+		q := &l.queue[i]
+		if q.state != searching || q.header.Dst != dst {
+			continue
+		}
+		l.counters.NoRoute++
+		h := q.header
+		l.finish(q, false)
+		l.reportRelayed(now, StatusNoRoute, h)
+	}
+}
+
+// linkFailed is called when a neighbour did not take a unicast after all tries.
+// The routes over it are forgotten. The originator looks for another way once; a relay tells
+// the originator (3.6.3.7.1).
+func (l *Layer) linkFailed(now time.Time, q *item) {
+	if n := l.byShort(q.hop); n != nil {
+		n.lost = true
+	}
+	h, sourced := q.header, q.header.SourceRoute
+	manyToOne := l.dropRoutesVia(q.hop, h.Dst, now)
+	if q.direct || h.Dst.IsBroadcast() || l.isEndDevice() || l.childAt(q.hop) != nil {
+		l.counters.Failed++
+		l.finish(q, false)
+		return
+	}
+	if h.Src == l.net.Short && !q.repaired {
+		if sourced {
+			l.dropRecord(h.Dst)
+		}
+		// Under another number: a relay that has the frame after all must not take
+		// the new way for a circle.
+		l.seq++
+		q.repaired, q.tries, q.header.Seq = true, 0, l.seq
+		if l.dispatch(now, q) {
+			return
+		}
+	}
+	l.counters.Failed++
+	l.finish(q, false)
+	if sourced {
+		l.reportRelayed(now, StatusSourceRoute, h)
+		return
+	}
+	if manyToOne {
+		// Looking for a way for this one mends this node's own route too.
+		l.report(now, StatusManyToOne, h.Dst, h.Dst)
+	}
+	l.reportRelayed(now, StatusLinkFailure, h)
+}
+
+// reportRelayed tells the originator of a data frame why it was not relayed.
+func (l *Layer) reportRelayed(now time.Time, code uint8, h Header) {
+	if h.Src != l.net.Short && h.Type == TypeData {
+		l.report(now, code, h.Src, h.Dst)
+	}
+}
+
+// report sends a network status about dst (3.4.3). They are few: of a storm of
+// failures the rest is counted.
+func (l *Layer) report(now time.Time, code uint8, to, dst zigbee.ShortAddr) {
+	floor := now.Add(-statusBurst * statusInterval)
+	if l.statusAt.Before(floor) {
+		l.statusAt = floor
+	}
+	if l.statusAt = l.statusAt.Add(statusInterval); l.statusAt.After(now) {
+		l.statusAt = l.statusAt.Add(-statusInterval)
+		l.counters.Muted++
+		return
+	}
+	h := Header{Type: TypeCommand, Dst: to, Radius: DefaultRadius, Secured: true, SrcEUI64: l.eui64}
+	var b [4]byte
+	l.enqueue(now, h, 0, AppendStatus(b[:0], Status{Code: code, Dst: dst}))
+}
+
+// receiveStatus obeys a network status for this node, or for all.
+func (l *Layer) receiveStatus(now time.Time, h Header, s Status) {
+	switch s.Code {
+	case StatusNoRoute, StatusLinkFailure:
+		if r := l.findRoute(s.Dst, now); r != nil && !h.Dst.IsBroadcast() {
+			r.expires = time.Time{}
+		}
+	case StatusSourceRoute:
+		l.dropRecord(s.Dst)
+	case StatusManyToOne:
+		l.refresh(now)
+	case StatusAddressConflict:
+		l.conflictReported(now, s.Dst)
+	}
+}
+
+// forwarded is a frame that was relayed.
+type forwarded struct {
+	src  zigbee.ShortAddr
+	seq  uint8
+	from zigbee.ShortAddr
+	at   time.Time
+}
+
+// wasForwarded reports whether a unicast was relayed just now, and notes it. One
+// that comes again from another neighbour goes in a circle: its route is forgotten.
+func (l *Layer) wasForwarded(now time.Time, from zigbee.ShortAddr, h Header) bool {
+	for i := range l.forwarded {
+		f := &l.forwarded[i]
+		if f.src != h.Src || f.seq != h.Seq || f.at.IsZero() || now.Sub(f.at) >= forwardedLife {
+			continue
+		}
+		if f.from == from {
+			l.counters.Duplicates++
+			return true
+		}
+		l.counters.Loops++
+		l.dropRoute(h.Dst, now)
+		return true
+	}
+	l.forwarded[l.oldest] = forwarded{src: h.Src, seq: h.Seq, from: from, at: now}
+	l.oldest = (l.oldest + 1) % maxForwarded
+	return false
+}
+
+// isRouted reports whether a command may go over more than one hop.
+func isRouted(payload []byte) bool {
+	switch CommandID(payload[0]) {
+	case RouteReply, LinkStatus, RouteRequest:
+		return false
+	default:
+		return true
+	}
+}
+
+// relay passes on a unicast for another node (3.6.3.3).
+func (l *Layer) relay(now time.Time, from zigbee.ShortAddr, h Header, payload []byte) {
+	if h.Radius <= 1 || l.isEndDevice() || h.Type == TypeCommand && !isRouted(payload) {
+		l.counters.NotForUs++
+		return
+	}
+	h.Radius--
+	var record [2 + 2*MaxRelays]byte
+	if h.Type == TypeCommand && CommandID(payload[0]) == RouteRecord {
+		relays, err := ParseRouteRecord(payload)
+		if err != nil || relays.Len() >= MaxRelays || relays.Has(l.net.Short) {
+			l.counters.Malformed++
+			return
+		}
+		payload = Relays(AppendRouteRecord(record[:0], relays)).Append(l.net.Short)
+		payload[1]++
+	}
+	if l.wasForwarded(now, from, h) {
+		return
+	}
+	hop, sourced := h.Dst, h.SourceRoute
+	if sourced {
+		i := int(h.RelayIndex)
+		if i >= h.Relays.Len() || h.Relays.Len() > MaxRelays || h.Relays.At(i) != l.net.Short {
+			l.counters.NotForUs++
+			return
+		}
+		if i > 0 {
+			h.RelayIndex--
+			hop = h.Relays.At(i - 1)
+		}
+	}
+	q := l.freeItem()
+	if q == nil || len(payload) > l.room(h) {
+		l.counters.RelaysFull++
+		return
+	}
+	l.fill(q, h, 0, payload)
+	l.counters.Relayed++
+	if sourced {
+		q.hop = hop
+		return
+	}
+	if !l.dispatch(now, q) {
+		l.counters.NoRoute++
+		l.finish(q, false)
+		l.reportRelayed(now, StatusNoRoute, h)
+	}
+}
