@@ -460,15 +460,19 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 func FuzzReceive(f *testing.F) {
 	f.Add(unhex(f, "0800020001000105"), []byte("payload"))
 	f.Add(unhex(f, "0902fdff01000105"), unhex(f, "0821020011"))
+	f.Add(unhex(f, "0912fcff01001e05ce110a0000000000"), unhex(f, "01002b341200"))
+	f.Add(unhex(f, "0902020001000105"), unhex(f, "02002a0200341207"))
+	f.Add(unhex(f, "0902000001001e05"), unhex(f, "0500"))
+	f.Add(unhex(f, "0806090001001e050201"+"03000200"), []byte("payload"))
 	f.Fuzz(func(t *testing.T, header, payload []byte) {
 		a, b := newLayer(alice, 1), newLayer(bob, 2)
 		b.Receive(start, 1, append(bytes.Clone(header), payload...), 1)
 		h, _, err := ParseHeader(header)
-		if err != nil || len(payload) > 80 {
+		if err != nil || len(payload) > 80 || len(h.Relays) > 2*MaxRelays {
 			return
 		}
 		// The same with true security, so that what lies behind it is reached.
-		h.Secured, h.Relays, h.SourceRoute = true, nil, false
+		h.Secured = true
 		frame := AppendHeader(nil, h)
 		aux := zigbee.Aux{Key: zigbee.KeyNetwork, Counter: 5, HasSource: true, Source: alice}
 		b.Receive(start, 1, a.keys[0].envelope.Secure(frame, 0, aux, alice, payload), 1)
