@@ -20,6 +20,9 @@ func newRelaying(t testing.TB) *relaying {
 	r := &relaying{from: newLayer(alice, 1), router: newLayer(bob, 2), now: start, payload: make([]byte, 60)}
 	r.from.Cover(1 << 31)
 	r.router.Cover(1 << 31)
+	for i := range 250 { // a building
+		r.router.Learn(zigbee.EUI64(0x10000+i), zigbee.ShortAddr(100+i))
+	}
 	r.from.setRoute(start.Add(100*365*24*time.Hour), 3, 2, false, false)
 	to := newLayer(0xc, 3)
 	r.router.Receive(start, 3, send(t, to, 2, "here I am"), 255)
