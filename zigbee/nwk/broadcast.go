@@ -122,14 +122,20 @@ func (l *Layer) mark(s *nodeSet, a zigbee.ShortAddr) {
 }
 
 // relayedByAll reports whether every router nearby that hears this node has
-// passed something on.
-func (l *Layer) relayedByAll(s *nodeSet, now time.Time) bool {
+// passed something on. A node that knows of none, as after a restart, says so only of
+// what others have sent: with its own it takes no chances.
+func (l *Layer) relayedByAll(s *nodeSet, src zigbee.ShortAddr, now time.Time) bool {
+	known := false
 	for i, n := range l.nodes {
-		if n.isRouter(now) && n.near(now) && !s.has(i) {
+		if !n.isRouter(now) || !n.near(now) {
+			continue
+		}
+		if !s.has(i) {
 			return false
 		}
+		known = true
 	}
-	return true
+	return known || src != l.net.Short
 }
 
 // budget notes that this node originates a broadcast, and returns when it may.
@@ -172,7 +178,7 @@ func (l *Layer) repeat(q *item, now time.Time) {
 		l.repeatRequest(q, now)
 		return
 	}
-	if q.tries == maxBroadcastRetries || l.relayedByAll(&q.broadcast.relayed, now) {
+	if q.tries == maxBroadcastRetries || l.relayedByAll(&q.broadcast.relayed, q.header.Src, now) {
 		l.finish(q, true)
 		return
 	}

@@ -272,7 +272,7 @@ func (l *Layer) repeatRequest(q *item, now time.Time) {
 	if q.header.Src == l.net.Short {
 		limit = initialRetries
 	}
-	if q.tries == limit || d.residual != noCost || l.relayedByAll(&d.relayed, now) {
+	if q.tries == limit || d.residual != noCost || l.relayedByAll(&d.relayed, d.src, now) {
 		l.finish(q, true)
 		return
 	}
