@@ -122,7 +122,7 @@ func (l *Layer) mark(s *nodeSet, a zigbee.ShortAddr) {
 }
 
 // relayedByAll reports whether every router nearby that hears this node has
-// passed something on. A node that knows of none, as after a restart, says so only of
+// passed something on. A router that knows of none, as after a restart, says so only of
 // what others have sent: with its own it takes no chances.
 func (l *Layer) relayedByAll(s *nodeSet, src zigbee.ShortAddr, now time.Time) bool {
 	known := false
@@ -135,7 +135,7 @@ func (l *Layer) relayedByAll(s *nodeSet, src zigbee.ShortAddr, now time.Time) bo
 		}
 		known = true
 	}
-	return known || src != l.net.Short
+	return known || src != l.net.Short || l.isConcentrator()
 }
 
 // budget notes that this node originates a broadcast, and returns when it may.

@@ -87,6 +87,12 @@ func (l *Layer) dropRoutesVia(hop, dst zigbee.ShortAddr, now time.Time) (manyToO
 	return manyToOne
 }
 
+// RouteThrough says that a neighbour is a way to the coordinator: the parent through
+// which this node has just come into the network.
+func (l *Layer) RouteThrough(now time.Time, parent zigbee.ShortAddr) {
+	l.setRoute(now, zigbee.Coordinator, parent, true, parent != zigbee.Coordinator)
+}
+
 func (l *Layer) dropRoute(dst zigbee.ShortAddr, now time.Time) {
 	if r := l.findRoute(dst, now); r != nil {
 		r.expires = time.Time{}

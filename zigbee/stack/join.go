@@ -178,6 +178,8 @@ func (n *Node) associated(o mac.Output) {
 	})
 	if n.cfg.Role == EndDevice {
 		n.nwk.SetParent(c.parent.Short)
+	} else {
+		n.nwk.RouteThrough(n.now, c.parent.Short)
 	}
 	n.tc = 0
 	if err := n.aps.SetKey(aps.AnyDevice, aps.Joining, n.cfg.InstallCode.LinkKey()); err != nil {

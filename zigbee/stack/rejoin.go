@@ -162,6 +162,8 @@ func (n *Node) tryParent() {
 	n.mac.Configure(c.channel, net.PAN, net.Short)
 	if n.cfg.Role == EndDevice {
 		n.nwk.SetParent(c.parent.Short)
+	} else {
+		n.nwk.RouteThrough(n.now, c.parent.Short)
 	}
 	n.rejoin.step, n.rejoin.at = awaitAnswer, n.now.Add(rejoinTimeout)
 	n.nwk.SendRejoin(n.now, c.parent.Short, n.capability()) // when full, the next try asks

@@ -35,6 +35,8 @@ func (m *medium) inARow() {
 func row(m *medium, n int) (*station, []*station) {
 	m.t.Helper()
 	tc, lamps := joinAll(m, n)
+	tc.PermitJoin(m.now, 0)
+	m.run(time.Second, nil)
 	m.inARow()
 	m.run(3*time.Minute, nil)
 	return tc, lamps
