@@ -184,6 +184,9 @@ func story(t *testing.T, seed uint64) (capture []byte, keys []tshark.Key) {
 	}
 	h := newHub(t, b, seed)
 	h.admit(t, all)
+	h.run(t, "the last confirmation to arrive", 5*time.Second, func() bool {
+		return !slices.ContainsFunc(all, func(l LightConfig) bool { s, _ := b.Light(l.EUI64); return !s.Joined })
+	})
 	for i, l := range all {
 		if s, ok := b.Light(l.EUI64); !ok || !s.Powered || !s.Joined || !s.On || s.Power < 30_000 {
 			t.Errorf("light %s before: %+v", l.EUI64, s)
