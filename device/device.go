@@ -1,5 +1,5 @@
 // Package device is the firmware of Sconce's own devices: what stands on a
-// Zigbee node and makes of it a luminaire. It follows ZCL revision 8
+// Zigbee node and makes of it a luminaire, a sensor or a switch. It follows ZCL revision 8
 // (07-5123-08) for the clusters, and the Zigbee lighting and occupancy device
 // specification (15-0014-05) for their choice.
 //

@@ -24,6 +24,15 @@ type member interface {
 	Advance(now time.Time)
 }
 
+// dozer is a sleepy device.
+type dozer interface {
+	member
+	Start(now time.Time)
+	NextEvent() (Event, bool)
+	State() State
+	Saved(s State)
+}
+
 // building is a coordinator and its luminaires in an air without loss, in which
 // everybody hears everybody.
 type building struct {
@@ -37,7 +46,9 @@ type building struct {
 	hung  bool  // its radio acknowledges, and it hears nothing
 
 	lamps    []*Luminaire
+	sleepers []dozer
 	stored   map[*Luminaire][]byte // the last durable state of each
+	durable  map[dozer][]byte      // the same of the sleepers
 	changes  map[*Luminaire]int    // LightChanged events
 	received []stack.DataIndication
 }
@@ -46,7 +57,7 @@ func newBuilding(t testing.TB) *building {
 	t.Helper()
 	b := &building{
 		t: t, now: start, rng: rand.New(rand.NewPCG(1, 2)),
-		stored: map[*Luminaire][]byte{}, changes: map[*Luminaire]int{},
+		stored: map[*Luminaire][]byte{}, durable: map[dozer][]byte{}, changes: map[*Luminaire]int{},
 	}
 	var err error
 	b.tc, err = stack.New(stack.Config{
@@ -128,6 +139,9 @@ func (b *building) members() []member {
 	for _, l := range b.lamps {
 		list = append(list, l)
 	}
+	for _, s := range b.sleepers {
+		list = append(list, s)
+	}
 	return list
 }
 
@@ -179,7 +193,7 @@ func (b *building) transmit() bool {
 				continue
 			}
 			if h.Ack {
-				status = stack.TxStatus{Sent: true, FramePending: slices.Contains(o.Filter().Pending, h.Src.EUI64)}
+				status = stack.TxStatus{Sent: true, FramePending: holds(o.Filter(), h.Src)}
 			}
 			if b.hung && o == member(b.tc) {
 				continue
@@ -192,6 +206,13 @@ func (b *building) transmit() bool {
 		return true
 	}
 	return false
+}
+
+func holds(f stack.Filter, a mac.Address) bool {
+	if a.Mode == mac.ExtendedAddress {
+		return slices.Contains(f.Pending, a.EUI64)
+	}
+	return slices.Contains(f.PendingShort, a.Short)
 }
 
 func hears(f stack.Filter, h mac.Header) bool {
@@ -228,22 +249,37 @@ func (b *building) drain() {
 			}
 		}
 	}
+	for _, d := range b.sleepers {
+		for e, ok := d.NextEvent(); ok; e, ok = d.NextEvent() {
+			if e == (SaveState{}) {
+				s := d.State()
+				b.durable[d] = s.Append(nil)
+				d.Saved(s)
+			}
+		}
+	}
 }
 
 // send sends a ZCL frame from the coordinator to a luminaire.
-func (b *building) send(l *Luminaire, cluster uint16, frame []byte) {
+func (b *building) send(l addressed, cluster uint16, frame []byte) {
 	b.t.Helper()
 	b.data(stack.DataRequest{Dst: b.short(l), DstEndpoint: Endpoint, Cluster: cluster, Payload: frame})
 }
 
-func (b *building) short(l *Luminaire) zigbee.ShortAddr {
+func (b *building) short(l addressed) zigbee.ShortAddr {
 	b.t.Helper()
-	a, ok := b.tc.Lookup(l.cfg.EUI64)
+	e := l.identity().cfg.EUI64
+	a, ok := b.tc.Lookup(e)
 	if !ok {
-		b.t.Fatalf("the coordinator does not know %s", l.cfg.EUI64)
+		b.t.Fatalf("the coordinator does not know %s", e)
 	}
 	return a
 }
+
+// addressed is any device.
+type addressed interface{ identity() *body }
+
+func (d *body) identity() *body { return d }
 
 func (b *building) data(r stack.DataRequest) {
 	b.t.Helper()
@@ -257,7 +293,7 @@ func (b *building) data(r stack.DataRequest) {
 }
 
 // command sends a command to a luminaire and returns the payload of the answer.
-func (b *building) command(l *Luminaire, c zcl.Command) []byte {
+func (b *building) command(l addressed, c zcl.Command) []byte {
 	b.t.Helper()
 	b.seq++
 	b.send(l, c.ID().Cluster, zcl.AppendRequest(nil, b.seq, c))
@@ -266,7 +302,7 @@ func (b *building) command(l *Luminaire, c zcl.Command) []byte {
 
 // ask sends a frame made for a sequence number, and returns the payload of the
 // answer.
-func (b *building) ask(l *Luminaire, cluster uint16, frame func(seq uint8) []byte) []byte {
+func (b *building) ask(l addressed, cluster uint16, frame func(seq uint8) []byte) []byte {
 	b.t.Helper()
 	b.seq++
 	b.send(l, cluster, frame(b.seq))
@@ -276,7 +312,7 @@ func (b *building) ask(l *Luminaire, cluster uint16, frame func(seq uint8) []byt
 func (b *building) answer() []byte {
 	b.t.Helper()
 	var payload []byte
-	b.run(time.Second, func() bool {
+	b.run(20*time.Second, func() bool {
 		for _, r := range b.received {
 			h, p, err := zcl.ParseHeader(r.Payload)
 			if err == nil && r.Profile == zcl.ProfileHomeAutomation && h.Seq == b.seq && h.Command != zcl.CmdReportAttributes {
@@ -296,7 +332,7 @@ func isReport(r stack.DataIndication) bool {
 }
 
 // read returns one attribute of a luminaire.
-func (b *building) read(l *Luminaire, cluster, attribute uint16) zcl.Value {
+func (b *building) read(l addressed, cluster, attribute uint16) zcl.Value {
 	b.t.Helper()
 	p := b.ask(l, cluster, func(seq uint8) []byte { return zcl.AppendReadAttributes(nil, seq, attribute) })
 	for r, err := range zcl.ParseReadAttributesResponse(p) {
@@ -340,13 +376,13 @@ func (b *building) reports(cluster, attribute uint16) []sample {
 
 // bind binds a cluster of a luminaire to the coordinator, and configures the
 // reporting of an attribute as the table has it.
-func (b *building) report(l *Luminaire, cluster, attribute uint16, bind bool) {
+func (b *building) report(l addressed, cluster, attribute uint16, bind bool) {
 	b.t.Helper()
 	if bind {
 		b.data(stack.DataRequest{Dst: b.short(l), Cluster: uint16(zdo.Bind), Payload: zdo.BindReq{
-			Seq: 1, Source: l.cfg.EUI64, SrcEndpoint: Endpoint, Cluster: cluster, Device: 1 << 60, DstEndpoint: 1,
+			Seq: 1, Source: l.identity().cfg.EUI64, SrcEndpoint: Endpoint, Cluster: cluster, Device: 1 << 60, DstEndpoint: 1,
 		}.Append(nil)})
-		b.run(time.Second, func() bool { return len(l.node.Bindings(Endpoint, cluster)) > 0 })
+		b.run(20*time.Second, func() bool { return len(l.identity().node.Bindings(Endpoint, cluster)) > 0 })
 	}
 	config, ok := zcl.DefaultReporting(cluster, attribute)
 	if !ok {

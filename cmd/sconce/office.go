@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sconce"
+	"sconce/device"
 	"sconce/sim"
 	"sconce/zigbee"
 )
@@ -72,7 +73,7 @@ func (o *officeOptions) plan(nodes int) (cfg sim.BuildingConfig, at sim.Position
 
 // light returns a new light with its label.
 func (o *officeOptions) light(e sconce.EUI64) (sim.LightConfig, error) {
-	light := sim.LightConfig{EUI64: e, Model: "SL-1", Firmware: version, RatedPower: 24_000, TxPower: o.Power}
+	light := sim.LightConfig{EUI64: e, Model: "SL-1", Firmware: version, RatedPower: 24_000, White: device.White{Coolest: 153, Warmest: 370}, TxPower: o.Power}
 	var err error
 	if o.InstallCode != "" {
 		light.InstallCode, err = zigbee.ParseInstallCode(o.InstallCode)
