@@ -24,12 +24,14 @@ type Child struct {
 	Sleepy  bool
 	Timeout Timeout
 	expires time.Time // when it counts as gone, unless it is heard before
+	heard   bool      // since this node started
 	stray   bool      // is no child, and waits to be told so
 }
 
 // AddChild makes an end device a child of this node, or says more of one that is.
 // It reports whether there was room.
 func (l *Layer) AddChild(now time.Time, c Child) bool {
+	c.heard = !c.stray
 	c.expires = now.Add(c.Timeout.Duration())
 	l.dropShort(c)
 	if k := l.child(c.EUI64); k != nil {
@@ -67,6 +69,33 @@ func (l *Layer) RemoveChild(e zigbee.EUI64) bool {
 		return true
 	}
 	return false
+}
+
+// RestoreChildren takes back what [Layer.Children] gave. Their timeouts run from
+// now, and they count as heard when they poll.
+func (l *Layer) RestoreChildren(now time.Time, list []Child) {
+	for _, c := range list {
+		if l.AddChild(now, c) {
+			l.child(c.EUI64).heard = false
+		}
+	}
+}
+
+// Claim returns those of the given devices that are truly this node's children, and
+// forgets those that it only remembers: somebody else says that they are its own
+// (05-3474-22, 2.4.3.1.12.2).
+func (l *Layer) Claim(list []zigbee.EUI64) []zigbee.EUI64 {
+	var own []zigbee.EUI64
+	for _, e := range list {
+		switch c := l.child(e); {
+		case c == nil || c.stray:
+		case c.heard:
+			own = append(own, e)
+		default:
+			l.RemoveChild(e)
+		}
+	}
+	return own
 }
 
 // RoomForChild reports whether a further end device would find room.
@@ -127,7 +156,7 @@ func (l *Layer) Polled(now time.Time, a zigbee.ShortAddr) bool {
 		return false
 	}
 	if !c.stray {
-		c.expires = now.Add(c.Timeout.Duration())
+		c.expires, c.heard = now.Add(c.Timeout.Duration()), true
 	}
 	if q := l.oldestHeld(a); q != nil {
 		q.state, q.fetched = ready, true

@@ -35,6 +35,7 @@ func (n *Node) adopt(e zigbee.EUI64, a zigbee.ShortAddr, c zigbee.Capability) bo
 		return false
 	}
 	n.setBeacon()
+	n.changed()
 	return true
 }
 
@@ -42,6 +43,7 @@ func (n *Node) adopt(e zigbee.EUI64, a zigbee.ShortAddr, c zigbee.Capability) bo
 func (n *Node) disown(e zigbee.EUI64) {
 	if n.nwk.RemoveChild(e) {
 		n.setBeacon()
+		n.changed()
 	}
 }
 
@@ -49,6 +51,7 @@ func (n *Node) disown(e zigbee.EUI64) {
 // what it knows of it: the device comes back by rejoin.
 func (n *Node) childAged(e zigbee.EUI64) {
 	n.setBeacon()
+	n.changed()
 	if len(n.events) < MaxEvents {
 		n.emit(ChildLost{EUI64: e})
 	}

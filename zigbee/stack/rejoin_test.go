@@ -8,6 +8,7 @@ import (
 	"sconce/zigbee"
 	"sconce/zigbee/mac"
 	"sconce/zigbee/nwk"
+	"sconce/zigbee/zdo"
 )
 
 // joinSensorAndLamps makes a network of a coordinator, two lamps and a sensor.
@@ -253,5 +254,42 @@ func TestForgedRealignment(t *testing.T) {
 	m.run(10*time.Second, func() bool { return sensor.isUp() })
 	if parentOf(m, sensor) != tc || sensor.mac.PAN() != net.PAN {
 		t.Error("it is lost")
+	}
+}
+
+// A parent that was away says who its children are. One that found another parent
+// meanwhile is claimed by that one, one that did not is kept.
+func TestParentAnnounce(t *testing.T) {
+	m := newMedium(t, 6)
+	tc, sensor, lamps := joinSensorAndLamps(m)
+	state := tc.State()
+	again, err := ParseState(state.Append(nil))
+	if err != nil || len(again.children) != 1 || again.children[0].EUI64 != sensorAddress {
+		t.Fatalf("%+v, %v", again.children, err)
+	}
+	tc.dead = true
+	m.run(2*time.Minute, nil)
+	if len(lamps[0].nwk.Children())+len(lamps[1].nwk.Children()) != 1 {
+		t.Fatal("it found no other parent")
+	}
+	tc.restart(&state)
+	if len(tc.nwk.Children()) != 1 {
+		t.Fatal("the children are forgotten")
+	}
+	m.run(time.Minute, func() bool { return len(tc.nwk.Children()) == 0 })
+	if len(lamps[0].nwk.Children())+len(lamps[1].nwk.Children()) != 1 || !sensor.isUp() {
+		t.Error("the wrong parent gave it up")
+	}
+	// The claim counts only as an answer.
+	lamp := lamps[0]
+	if len(lamp.nwk.Children()) == 0 {
+		lamp = lamps[1]
+	}
+	rsp := zdo.ParentAnnounceRsp{Children: []zigbee.EUI64{sensorAddress}}
+	if err := tc.send(DataRequest{Dst: lamp.nwk.Network().Short, Cluster: uint16(zdo.ParentAnnce | zdo.Response), Payload: rsp.Append(nil)}); err != nil {
+		t.Fatal(err)
+	}
+	if len(lamp.nwk.Children()) != 1 {
+		t.Error("a claim that nobody asked for took a child away")
 	}
 }

@@ -30,6 +30,9 @@ type Node struct {
 	watch   watch        // router
 
 	formation formation                // coordinator
+	family    []nwk.Child              // parent: as a restored state knows them, until the start
+	claimAt   time.Time                // parent: when it says who its children are; zero: it has
+	claimed   time.Time                // parent: others may contradict until then
 	devices   map[zigbee.EUI64]*device // trust centre
 	permit    time.Time                // devices may associate until then
 
@@ -246,7 +249,7 @@ func (n *Node) emit(e Event) { n.events = append(n.events, e) }
 // when it waits for nothing.
 func (n *Node) Deadline() (time.Time, bool) {
 	d, ok := n.mac.Deadline()
-	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.formDeadline, n.rotationDeadline, n.gp.deadline} {
+	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.familyDeadline, n.formDeadline, n.rotationDeadline, n.gp.deadline} {
 		if t, is := f(); is && (!ok || t.Before(d)) {
 			d, ok = t, true
 		}
@@ -266,6 +269,7 @@ func (n *Node) Advance(now time.Time) {
 	n.advanceTimeout()
 	n.advanceMaintain()
 	n.advanceForm()
+	n.advanceFamily()
 	n.advanceRotation()
 	n.gp.advance(now)
 	n.pump()

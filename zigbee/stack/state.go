@@ -73,6 +73,8 @@ type State struct {
 	groups      []membership
 	bindings    []Binding
 	devices     []device
+	parent      zigbee.ShortAddr // of an end device
+	children    []nwk.Child
 	green       gp.State
 }
 
@@ -102,12 +104,13 @@ func (n *Node) State() State {
 		green: n.gp.state(),
 	}
 	if s.phase == rejoining {
-		s.phase = up
+		s.phase, s.channel = up, n.rejoin.channel
 	}
 	if s.phase == searching || s.phase == stopped || s.phase == forming {
 		s.phase, s.network, s.channel, s.tc = stopped, nwk.Network{}, 0, 0
 		s.keys = slices.DeleteFunc(s.keys, func(k aps.KeyInfo) bool { return k.Device == aps.AnyDevice })
 	}
+	s.parent, s.children = n.nwk.Parent(), n.nwk.Children()
 	s.keySeq, s.key, _ = n.nwk.Key()
 	s.nextSeq, s.nextKey, _ = n.nwk.PreparedKey()
 	s.fingerprint = n.nwk.Fingerprint()
@@ -172,6 +175,8 @@ func (n *Node) restore(s *State) error {
 		return nil
 	}
 	n.nwk.SetNetwork(s.network)
+	n.nwk.SetParent(s.parent)
+	n.family = s.children
 	n.nwk.SetKey(s.keySeq, s.key)
 	for _, p := range s.peers {
 		n.nwk.RestorePeer(p)
@@ -194,6 +199,7 @@ func (n *Node) resume() {
 			d.joining, d.deadline = replying, n.now.Add(joinTimeout)
 		}
 	}
+	n.resumeFamily()
 	if n.phase == up && n.cfg.Role == EndDevice {
 		n.lookAgain(0)
 		return
@@ -215,7 +221,7 @@ func (n *Node) resume() {
 	n.exchange()
 }
 
-const stateVersion = 3
+const stateVersion = 4
 
 var errState = errors.New("zigbee state: not one, of another version, or damaged")
 
@@ -262,6 +268,7 @@ func (s State) Append(b []byte) []byte {
 	for i := range s.devices {
 		b = s.devices[i].append(b)
 	}
+	b = s.appendFamily(b)
 	green := s.green.Append(nil)
 	return append(le.AppendUint16(b, uint16(len(green))), green...)
 }
@@ -324,6 +331,7 @@ func ParseState(b []byte) (State, error) {
 		d.code = zigbee.NewLinkKey(r.key())
 		s.devices = append(s.devices, d)
 	}
+	r.family(&s)
 	var err error
 	if s.green, err = gp.ParseState(r.take(int(r.u16()))); err != nil || r.bad || len(r.rest) > 0 || !s.valid() {
 		return State{}, errState
@@ -340,6 +348,7 @@ func (s *State) valid() bool {
 	}
 	return s.role >= Coordinator && s.role <= EndDevice &&
 		(inNetwork && channel && !s.key.IsZero() || s.phase == stopped && s.key.IsZero()) &&
+		(inNetwork && s.role == EndDevice) == (s.parent != zigbee.Unassigned) && (inNetwork && s.role != EndDevice || s.children == nil) &&
 		slices.IsSortedFunc(s.devices, func(a, b device) int { return cmp.Compare(a.eui64, b.eui64) })
 }
 

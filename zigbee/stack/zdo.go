@@ -57,6 +57,10 @@ func (n *Node) receiveZDO(d DataIndication, payload []byte) {
 	c := zdo.Cluster(d.Cluster)
 	switch {
 	case c == zdo.MgmtPermitJoining|zdo.Response: // this node itself asked
+	case c == zdo.ParentAnnce:
+		n.parentAnnounced(d, payload)
+	case c == zdo.ParentAnnce|zdo.Response:
+		n.childrenClaimed(payload)
 	case c.IsResponse():
 		n.indicate(d, payload)
 	case c == zdo.DeviceAnnce:
