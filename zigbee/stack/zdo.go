@@ -122,6 +122,14 @@ func (n *Node) answerZDO(d DataIndication, c zdo.Cluster, p []byte) []byte {
 		return n.answerBind(c, p)
 	case zdo.MgmtLeave:
 		return n.answerLeave(d, p)
+	case zdo.MgmtLqi, zdo.MgmtRtg:
+		if broadcast {
+			return nil
+		}
+		if c == zdo.MgmtLqi {
+			return n.answerLqi(p)
+		}
+		return n.answerRtg(p)
 	case zdo.MgmtNWKUpdate:
 		return n.answerNWKUpdate(d, p)
 	case zdo.MgmtPermitJoining:
@@ -168,8 +176,15 @@ func (n *Node) answerAddress(c zdo.Cluster, p []byte, broadcast bool) []byte {
 	return rsp.Append(nil)
 }
 
-// mainsPowered is the power descriptor of a node on mains.
-var mainsPowered = zdo.PowerDescriptor{Available: zdo.PowerMains, Current: zdo.PowerMains, Level: zdo.PowerLevelFull}
+// powered is the power descriptor of a node. How full a battery is, its owner says
+// in the cluster for that.
+func (n *Node) powered() zdo.PowerDescriptor {
+	source := zdo.PowerDisposable
+	if n.cfg.Descriptor.Capability.Has(zigbee.MainsPowered) {
+		source = zdo.PowerMains
+	}
+	return zdo.PowerDescriptor{Available: source, Current: source, Level: zdo.PowerLevelFull}
+}
 
 func (n *Node) answerDescriptor(c zdo.Cluster, p []byte) []byte {
 	m, err := zdo.ParseDescReq(p)
@@ -184,7 +199,7 @@ func (n *Node) answerDescriptor(c zdo.Cluster, p []byte) []byte {
 	case zdo.NodeDesc:
 		return zdo.NodeDescRsp{Seq: m.Seq, Status: status, Addr: m.Addr, Descriptor: n.cfg.Descriptor}.Append(nil)
 	case zdo.PowerDesc:
-		return zdo.PowerDescRsp{Seq: m.Seq, Status: status, Addr: m.Addr, Descriptor: mainsPowered}.Append(nil)
+		return zdo.PowerDescRsp{Seq: m.Seq, Status: status, Addr: m.Addr, Descriptor: n.powered()}.Append(nil)
 	default:
 		rsp := zdo.EndpointsRsp{Seq: m.Seq, Status: status, Addr: m.Addr}
 		for _, e := range n.cfg.Endpoints {

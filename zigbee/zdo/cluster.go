@@ -20,6 +20,7 @@ const (
 	Bind              Cluster = 0x0021
 	Unbind            Cluster = 0x0022
 	MgmtLqi           Cluster = 0x0031
+	MgmtRtg           Cluster = 0x0032
 	MgmtLeave         Cluster = 0x0034
 	MgmtPermitJoining Cluster = 0x0036
 )

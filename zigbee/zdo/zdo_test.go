@@ -63,6 +63,11 @@ var codecs = []codec{
 		Type: 1, RxOnWhenIdle: 1, Relationship: 2, PermitJoining: 2, Depth: 15, LQI: 200,
 	}}}},
 	{"Mgmt_Lqi_rsp, not supported", parser(ParseMgmtLqiRsp), "0e84000000", MgmtLqiRsp{Seq: 14, Status: NotSupported}},
+	{"Mgmt_Rtg_req", parser(ParseMgmtRtgReq), "1102", MgmtRtgReq{Seq: 17, StartIndex: 2}},
+	{"Mgmt_Rtg_rsp", parser(ParseMgmtRtgRsp), "1100030202000030a2f034120c7856", MgmtRtgRsp{Seq: 17, Total: 3, StartIndex: 2, Routes: []Route{
+		{ManyToOne: true, RecordRequired: true, NextHop: 0xf0a2}, {Dst: 0x1234, Status: 4, MemoryConstrained: true, NextHop: 0x5678},
+	}}},
+	{"Mgmt_Rtg_rsp, not supported", parser(ParseMgmtRtgRsp), "1184000000", MgmtRtgRsp{Seq: 17, Status: NotSupported}},
 	{"Mgmt_Leave_req", parser(ParseMgmtLeaveReq), "0fa04dc324004b120080", MgmtLeaveReq{Seq: 15, Device: 0x00124b0024c34da0, Rejoin: true}},
 	{"Mgmt_Permit_Joining_req", parser(ParseMgmtPermitJoiningReq), "10b401", MgmtPermitJoiningReq{Seq: 16, Duration: 180, TCSignificance: 1}},
 }
