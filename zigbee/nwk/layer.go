@@ -67,6 +67,8 @@ const (
 	ParentAnswered                         // the parent answers to an end device timeout request
 	ConflictReported                       // a node hears networks with the identifiers of this one
 	Updated                                // the network gets another identifier
+	LostAsked                              // a node that lost the network key asks, without security, to be introduced to the trust centre
+	NewerKey                               // a neighbour used a network key that is newer than this node's
 	KeySwitched                            // the prepared network key is the active one now
 	AddressConflict                        // another node has this one's short address: it must take another
 )
@@ -99,11 +101,12 @@ type Layer struct {
 	eui64  zigbee.EUI64
 	random func([]byte)
 
-	net      Network
-	keys     [2]key
-	active   int
-	prepared bool                 // the other one waits to become active
-	former   [zigbee.KeySize]byte // fingerprint of the active one of the network that was left
+	net       Network
+	keys      [2]key
+	active    int
+	lostUntil time.Time            // the network key may come without network security
+	prepared  bool                 // the other one waits to become active
+	former    [zigbee.KeySize]byte // fingerprint of the active one of the network that was left
 
 	counter uint32 // the next outgoing frame counter
 	held    bool   // a frame waits for covered to rise

@@ -38,6 +38,8 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 		}
 		sender.hear(now, lqi)
 		ind.Secured = true
+	} else if l.lostAsked(from, h, rest) {
+		return Indication{}, false
 	} else if !l.acceptsUnsecured(h) {
 		l.counters.Unsecured++
 		return Indication{}, false
@@ -66,7 +68,7 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 
 // acceptsUnsecured holds the one exception to network security (4.6.3.2).
 func (l *Layer) acceptsUnsecured(h Header) bool {
-	return l.keys[l.active].envelope == nil && h.Type == TypeData && h.Dst == l.net.Short && !h.Dst.IsBroadcast()
+	return (l.keys[l.active].envelope == nil || l.lostUntil.After(l.now)) && h.Type == TypeData && h.Dst == l.net.Short && !h.Dst.IsBroadcast()
 }
 
 // open checks and decrypts a secured frame (4.3.1.2) and returns its payload and
@@ -85,6 +87,7 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 	k := &l.keys[slot]
 	if k.envelope == nil || k.seq != aux.KeySequence {
 		l.counters.UnknownKey++
+		l.strangeKey(from, aux.KeySequence)
 		return nil, nil
 	}
 	n := l.byEUI64(aux.Source)

@@ -9,7 +9,10 @@
 //
 // Joining is by install code alone, next to the trust centre or through routers:
 // the well-known default link key never protects a network key, an unsecured rejoin
-// is refused, and there is no touchlink. The network key is changed by sending the
+// but for that of a member that asks for the key under its own link key is refused,
+// and there is no touchlink. An end device polls its parent (see
+// [DefaultPollLong]); a node that lost its network comes back by secured rejoin, by
+// itself. The network key is changed by sending the
 // new one to each device under the link key that it alone has.
 package stack
 

@@ -336,7 +336,7 @@ func (n *Node) abandon() {
 	n.mac.Configure(n.mac.Channel(), zigbee.BroadcastPAN, zigbee.Broadcast)
 	n.tc = 0
 	n.permit, n.newcomers = time.Time{}, nil
-	n.rotation, n.formerKey = rotation{}, time.Time{}
+	n.rotation, n.lost, n.formerKey = rotation{}, lost{}, time.Time{}
 	n.bindings = nil
 	n.rejoin, n.change, n.timeout, n.watch = rejoin{}, change{}, negotiation{}, watch{}
 	n.poll.at, n.poll.failed, n.poll.fast = time.Time{}, 0, time.Time{}

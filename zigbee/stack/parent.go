@@ -41,6 +41,7 @@ type newcomer struct {
 	eui64    zigbee.EUI64
 	short    zigbee.ShortAddr
 	fetched  bool      // its address
+	lost     bool      // is a member, and has lost the network key
 	tries    int       // to introduce it to the trust centre
 	next     time.Time // when the next is due; zero when the trust centre has answered
 	deadline time.Time // of the introduction
@@ -107,7 +108,7 @@ func (n *Node) introduce(ind mac.Indication) {
 		n.mac.Respond(n.now, e, zigbee.Broadcast, mac.PANAtCapacity)
 		return
 	}
-	c.fetched, c.tries, c.next, c.deadline = false, 0, time.Time{}, n.now.Add(introduction)
+	c.lost, c.fetched, c.tries, c.next, c.deadline = false, false, 0, time.Time{}, n.now.Add(introduction)
 	n.mac.Respond(n.now, e, c.short, mac.AssociationSuccessful)
 }
 
@@ -128,6 +129,9 @@ func (n *Node) introduced(c *newcomer) {
 		c.next = n.now.Add(updatePause)
 	}
 	update := aps.Command{ID: aps.UpdateDevice, Src: c.eui64, Short: c.short, Status: updateJoin}
+	if c.lost {
+		update.Status = updateRejoin
+	}
 	s := aps.Security{Use: aps.Established, Key: zigbee.KeyData, Peer: n.tc}
 	_ = n.aps.SendCommand(0, zigbee.Coordinator, update, s, false, false) // when full, the next try asks
 }

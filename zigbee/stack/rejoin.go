@@ -167,6 +167,9 @@ func (n *Node) tryParent() {
 	}
 	n.rejoin.step, n.rejoin.at = awaitAnswer, n.now.Add(rejoinTimeout)
 	n.nwk.SendRejoin(n.now, c.parent.Short, n.capability()) // when full, the next try asks
+	if n.rejoin.attempts > patientRejoins {
+		n.askForKey(c.parent.Short) // nobody may understand the key that this node has
+	}
 	n.schedulePoll()
 }
 

@@ -39,6 +39,7 @@ type Node struct {
 	openNext  time.Time  // trust centre: when the routers are told again that joining is permitted
 	newcomers []newcomer // router: devices that join through it
 	rotation  rotation   // trust centre: of the network key
+	lost      lost       // router, end device: a network key that it missed
 	formerKey time.Time  // when the network key before the active one is forgotten
 
 	bindings []Binding
@@ -163,6 +164,9 @@ func (n *Node) receiveData(ind mac.Indication) {
 	n.heardRouter()
 	if !ok {
 		return
+	}
+	if in.Secured {
+		n.lost.frames = 0
 	}
 	a, ok := n.aps.Receive(n.now, aps.Incoming{
 		Src: in.Src, SrcEUI64: in.SrcEUI64, Secured: in.Secured, Data: in.Payload,
@@ -328,6 +332,10 @@ func (n *Node) pumpNWK() bool {
 		n.Leave(n.now)
 	case nwk.KeySwitched:
 		n.keySwitched()
+	case nwk.NewerKey:
+		n.heardNewerKey(o.Short)
+	case nwk.LostAsked:
+		n.lostAsked(o)
 	case nwk.AddressConflict:
 		n.addressConflict()
 	default:

@@ -192,6 +192,10 @@ func (n *Node) updateDevice(in nwk.Indication, a aps.Indication) {
 		n.counters.Policy++
 		return
 	}
+	if c.Status == updateRejoin {
+		n.lostDevice(router, c)
+		return
+	}
 	if c.Status != updateJoin {
 		return // what a device that has the network key does, it says itself
 	}

@@ -15,7 +15,9 @@ func (n *Node) command(in nwk.Indication, a aps.Indication) {
 	case a.Command.ID == aps.TransportKey && a.Command.KeyType == aps.StandardNetworkKey && in.Secured:
 		n.nextNetworkKey(in, a)
 	case a.Command.ID == aps.TransportKey && a.Command.KeyType == aps.StandardNetworkKey:
-		n.networkKey(in, a)
+		if !n.lostKey(a) {
+			n.networkKey(in, a)
+		}
 	case a.Command.ID == aps.TransportKey:
 		n.linkKey(in, a)
 	case a.Command.ID == aps.ConfirmKey:
