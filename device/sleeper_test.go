@@ -74,7 +74,7 @@ func TestSensor(t *testing.T) {
 		{zcl.ClusterPower, zcl.AttrBatteryVoltage, zcl.Uint8(32)},
 		{zcl.ClusterOccupancy, zcl.AttrOccupancy, zcl.Map8(0)},
 		{zcl.ClusterIlluminance, zcl.AttrIlluminance, zcl.Uint16(0)},
-		{zcl.ClusterPollControl, zcl.AttrLongPollInterval, zcl.NewValue(zcl.TypeUint32, 28)},
+		{zcl.ClusterPollControl, zcl.AttrLongPollInterval, zcl.NewValue(zcl.TypeUint32, 20)},
 	} {
 		if got := b.read(s, test.cluster, test.attribute); got != test.want {
 			t.Errorf("attribute 0x%04x of 0x%04x is %s, want %s", test.attribute, test.cluster, got, test.want)

@@ -79,8 +79,8 @@ func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header,
 	}
 	l.mark(&b.relayed, from)
 	l.mark(&b.relayed, h.Src)
-	if c := l.childAt(h.Src); c != nil && h.Src != from {
-		l.RemoveChild(c.EUI64) // it has another parent: its broadcasts come through that one
+	if h.Src != from {
+		l.movedAway(h.Src)
 	}
 	if l.isEndDevice() {
 		return true

@@ -139,6 +139,14 @@ func (l *Layer) sleeps(a zigbee.ShortAddr) bool {
 	return c != nil && c.Sleepy
 }
 
+// movedAway forgets a child of which a frame came through somebody else: it has
+// another parent, for everything that it says goes through its parent.
+func (l *Layer) movedAway(a zigbee.ShortAddr) {
+	if c := l.childAt(a); c != nil {
+		l.RemoveChild(c.EUI64)
+	}
+}
+
 // SetParent makes this node an end device: it relays nothing, and everything that
 // it sends goes through its parent (3.6.5 for broadcasts). Unassigned undoes that.
 func (l *Layer) SetParent(a zigbee.ShortAddr) { l.parent = a }

@@ -142,6 +142,7 @@ type Layer struct {
 	statusAt    time.Time // network states count from here
 
 	linkStatusAt  time.Time
+	coordinatorAt time.Time // when anything of the coordinator was last heard
 	manyToOneAt   time.Time // concentrator
 	manyToOneLast time.Time
 	counters      Counters

@@ -37,6 +37,9 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 			return Indication{}, false
 		}
 		sender.hear(now, lqi)
+		if h.Src == zigbee.Coordinator {
+			l.coordinatorAt = now
+		}
 		ind.Secured = true
 	} else if l.lostAsked(from, h, rest) {
 		return Indication{}, false
@@ -52,6 +55,9 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 	}
 	ind.SrcEUI64, _ = l.EUI64Of(h.Src)
 	ind.Payload = rest
+	if sender != nil && from != h.Src && !h.Dst.IsBroadcast() {
+		l.movedAway(h.Src)
+	}
 	if h.Type == TypeCommand {
 		l.receiveCommand(now, from, sender, h, rest)
 		return Indication{}, false

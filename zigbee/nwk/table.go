@@ -43,6 +43,10 @@ func (n *node) isRouter(now time.Time) bool {
 	return !n.router.IsZero() && now.Sub(n.router) <= routerAge
 }
 
+// HeardCoordinator returns when a frame of the coordinator was last received, over
+// however many hops; zero for never.
+func (l *Layer) HeardCoordinator() time.Time { return l.coordinatorAt }
+
 // HearsRouter reports whether a router of the network has been heard of late.
 func (l *Layer) HearsRouter(now time.Time) bool {
 	for _, n := range l.nodes {

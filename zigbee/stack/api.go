@@ -59,10 +59,11 @@ const (
 
 // The times of an end device that polls.
 const (
-	// DefaultPollLong and DefaultPollShort stand in for a configuration's zeros. A
-	// parent keeps a frame for 7.68 s (macTransactionPersistenceTime): what is sent unasked
-	// to a device that polls more rarely may be lost.
-	DefaultPollLong  = 7 * time.Second
+	// DefaultPollLong and DefaultPollShort stand in for a configuration's zeros. Who
+	// sends to a device that polls more rarely than every 6.4 s hears of no acknowledgement in
+	// time (apscAckWaitDuration), and a parent keeps a frame for 7.68 s
+	// (macTransactionPersistenceTime): what is sent unasked may be lost.
+	DefaultPollLong  = 5 * time.Second
 	DefaultPollShort = 250 * time.Millisecond
 
 	// MinPoll and MaxPoll bound both intervals.

@@ -108,9 +108,10 @@ func (n *Node) advanceMaintain() {
 	}
 }
 
-// follow notes a change, which is carried out when all have heard of it.
+// follow notes a change, which is carried out when all have heard of it: some time
+// after it was last announced.
 func (n *Node) follow(c change) {
-	if n.phase != up || !nwk.Newer(c.updateID, n.nwk.Network().UpdateID) || !n.change.at.IsZero() && n.change.updateID == c.updateID {
+	if n.phase != up || !nwk.Newer(c.updateID, n.nwk.Network().UpdateID) {
 		return
 	}
 	c.at = n.now.Add(changeDelay)

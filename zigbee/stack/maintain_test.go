@@ -199,3 +199,43 @@ func TestFormsWhereItIsQuiet(t *testing.T) {
 	tc.Start(m.now)
 	m.run(energyTimeout+time.Second, tc.isUp)
 }
+
+// Lamps of one circuit that had no power while the network moved hear one another
+// where it was. They find out that it moved, and follow.
+func TestIslandFollows(t *testing.T) {
+	m := newMedium(t, 5)
+	tc, lamps := joinAll(m, 4)
+	m.run(time.Minute, nil)
+	var states [2]State
+	for i := range states {
+		states[i] = lamps[i].State()
+		lamps[i].dead = true
+	}
+	to := otherChannel(tc)
+	if err := tc.ChangeChannel(m.now, to); err != nil {
+		t.Fatal(err)
+	}
+	m.run(10*time.Minute, nil)
+	for i := range states {
+		lamps[i].restart(&states[i])
+	}
+	m.run(10*time.Minute, together(m, to, tc.mac.PAN()))
+	m.checkCounters()
+}
+
+// Without their coordinator, lamps stay where they are and go on.
+func TestLampsWithoutCoordinator(t *testing.T) {
+	m := newMedium(t, 5)
+	tc, lamps := joinAll(m, 2)
+	before := lamps[0].Filter()
+	tc.dead = true
+	m.run(3*time.Hour, nil)
+	m.run(time.Minute, lamps[0].isUp)
+	if lamps[0].Filter().Channel != before.Channel || lamps[0].Filter().PANID != before.PANID || len(eventsOf[ParentLost](lamps[0])) > 0 {
+		t.Error("they lost their network")
+	}
+	r := DataRequest{Dst: lamps[1].nwk.Network().Short, SrcEndpoint: 1, DstEndpoint: 1, Profile: 0x0104, Cluster: 6, Payload: []byte{1}, Ack: true}
+	if err := lamps[0].send(r); err != nil {
+		t.Error(err)
+	}
+}

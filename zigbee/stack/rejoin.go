@@ -33,7 +33,9 @@ type rejoin struct {
 	at         time.Time // when the step is over; zero when something else ends it
 	attempts   int
 	pause      time.Duration
-	channel    uint8 // where the network was
+	channel    uint8       // where the network was
+	home       nwk.Network // as it was
+	moved      bool        // only the network of a newer update will do: else all is well
 	candidates []candidate
 }
 
@@ -52,7 +54,7 @@ func (n *Node) loseParent() {
 func (n *Node) lookAgain(after time.Duration) {
 	n.phase = rejoining
 	n.mac.StopBeacons()
-	n.rejoin = rejoin{channel: n.mac.Channel(), at: n.now.Add(after)}
+	n.rejoin = rejoin{channel: n.mac.Channel(), home: n.nwk.Network(), at: n.now.Add(after)}
 	n.change, n.timeout = change{}, negotiation{}
 	n.poll.failed = 0
 	n.schedulePoll()
@@ -117,6 +119,9 @@ func (n *Node) capability() zigbee.Capability {
 // heardHome notes a beacon of the network that this node belongs to. Permission to
 // join is not asked for: the node is a member.
 func (n *Node) heardHome(ind mac.Indication, b nwk.Beacon) {
+	if n.rejoin.moved && !nwk.Newer(b.UpdateID, n.rejoin.home.UpdateID) {
+		return
+	}
 	if b.Extended != n.nwk.Network().Extended || !n.hasRoom(b) || ind.Src.Mode != mac.ShortAddress || ind.Src.Short == n.nwk.Network().Short {
 		return
 	}
@@ -148,6 +153,14 @@ func betterHome(a, b candidate) bool {
 func (n *Node) tryParent() {
 	net := n.nwk.Network()
 	if len(n.rejoin.candidates) == 0 {
+		net = n.rejoin.home
+		n.nwk.SetNetwork(net)
+		if n.rejoin.moved {
+			n.mac.Configure(n.rejoin.channel, net.PAN, net.Short)
+			n.rejoin, n.phase = rejoin{}, up
+			n.setBeacon()
+			return
+		}
 		n.rejoin.step = pausing
 		n.rejoin.pause = min(max(2*n.rejoin.pause, firstRejoinPause), maxRejoinPause)
 		n.rejoin.at = n.now.Add(n.rejoin.pause + time.Duration(n.random(uint64(n.rejoin.pause/2))))
@@ -208,22 +221,29 @@ func (n *Node) rejoinAsked(o nwk.Output) {
 	n.nwk.AnswerRejoin(n.now, o.Short, a) // when full, the node asks somebody else
 }
 
-// A router that hears no other for this many watches in a row has lost its network.
+// How a router finds that its network is not where it is.
 const (
 	watchPause = 30 * time.Second
-	lonely     = 4
+	lonely     = 4 // watches in a row in which no other router was heard: the network is lost
+
+	// A router that hears others, and nothing of the coordinator for this long, looks
+	// whether the network has moved without them; each time later.
+	firstDoubt = 5 * time.Minute
+	maxDoubt   = time.Hour
 )
 
-// watch is how a router finds that its network is not where it is.
+// watch is how long a router has heard nobody, or not the coordinator.
 type watch struct {
 	at    time.Time
-	alone int // watches in a row
+	alone int           // watches in a row
+	since time.Time     // of the last look
+	doubt time.Duration // until the next
 }
 
 func (n *Node) startWatch() {
 	n.watch = watch{}
 	if n.cfg.Role == Router {
-		n.watch.at = n.now.Add(watchPause + time.Duration(n.random(uint64(watchPause))))
+		n.watch = watch{at: n.now.Add(watchPause + time.Duration(n.random(uint64(watchPause)))), since: n.now, doubt: firstDoubt}
 	}
 }
 
@@ -231,20 +251,31 @@ func (n *Node) advanceWatch() {
 	if n.watch.at.IsZero() || n.watch.at.After(n.now) {
 		return
 	}
-	n.watch.at = n.now.Add(watchPause)
-	n.watch.alone++
+	w := &n.watch
+	w.at = n.now.Add(watchPause)
+	w.alone++
 	if n.nwk.HearsRouter(n.now) {
-		n.watch.alone = 0
+		w.alone = 0
 	}
-	if n.phase == up && n.watch.alone >= lonely {
+	heard := n.nwk.HeardCoordinator()
+	if heard.After(w.since) {
+		w.since, w.doubt = heard, firstDoubt
+	}
+	switch {
+	case n.phase != up || !n.change.at.IsZero() || n.tc == 0:
+	case w.alone >= lonely:
 		n.watch = watch{}
 		n.loseParent()
+	case n.now.Sub(w.since) >= w.doubt:
+		w.since, w.doubt = n.now, min(2*w.doubt, maxDoubt)
+		n.lookAgain(0)
+		n.rejoin.moved, n.rejoin.attempts = true, 1
 	}
 }
 
 // heardRouter ends the search of a router whose network was silent, not gone.
 func (n *Node) heardRouter() {
-	if n.phase == rejoining && n.rejoin.step == pausing && n.cfg.Role == Router && n.nwk.HearsRouter(n.now) {
+	if n.phase == rejoining && n.rejoin.step == pausing && !n.rejoin.moved && n.cfg.Role == Router && n.nwk.HearsRouter(n.now) {
 		n.rejoin = rejoin{}
 		n.goUp()
 	}

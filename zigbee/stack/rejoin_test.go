@@ -77,6 +77,15 @@ func TestParentDies(t *testing.T) {
 		if err := parent.send(r); err != nil || len(eventsOf[DataIndication](sensor)) != 1 {
 			t.Errorf("data through the new parent: %v", err)
 		}
+		r = DataRequest{SrcEndpoint: 1, DstEndpoint: 1, Profile: 0x0104, Cluster: 6, Payload: []byte{2}, Ack: true, LinkKey: true}
+		if err := sensor.send(r); err != nil {
+			t.Errorf("to the coordinator through the new parent: %v", err)
+		}
+		sensor.events = nil
+		r.Dst, r.LinkKey = before.Short, false
+		if err := tc.send(r); err != nil || len(eventsOf[DataIndication](sensor)) != 1 {
+			t.Errorf("from the coordinator through the new parent: %v", err)
+		}
 		m.checkCounters()
 	}
 }
