@@ -96,10 +96,16 @@ type Metric uint8
 const (
 	ActivePower Metric = 1 // watts, electrical input of the device
 	LinkQuality Metric = 2 // LQI of the last hop, 0 to 255 (IEEE 802.15.4-2006, 6.9.8)
+	Energy      Metric = 3 // watt-hours, that the device has taken in since it was made
+	Illuminance Metric = 4 // lux
+	Occupancy   Metric = 5 // 1 while somebody is there, else 0
+	Temperature Metric = 6 // degrees Celsius, inside the device
+	Battery     Metric = 7 // per cent of its charge that is left
 )
 
 var metrics = names[Metric]{"metric", map[Metric]string{
-	ActivePower: "active_power", LinkQuality: "link_quality",
+	ActivePower: "active_power", LinkQuality: "link_quality", Energy: "energy", Illuminance: "illuminance",
+	Occupancy: "occupancy", Temperature: "temperature", Battery: "battery",
 }}
 
 // String returns the name that the API uses.
@@ -113,8 +119,17 @@ func (m *Metric) UnmarshalText(b []byte) error { return metrics.unmarshal(m, b) 
 
 // Unit returns the unit symbol of the metric's values, "" for a plain number.
 func (m Metric) Unit() string {
-	if m == ActivePower {
+	switch m {
+	case ActivePower:
 		return "W"
+	case Energy:
+		return "Wh"
+	case Illuminance:
+		return "lx"
+	case Temperature:
+		return "°C"
+	case Battery:
+		return "%"
 	}
 	return ""
 }

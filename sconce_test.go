@@ -44,6 +44,11 @@ func TestEnumerationsReadBackTheirText(t *testing.T) {
 		"gateway":      {ptr(Gateway), new(DeviceKind)},
 		"active_power": {ptr(ActivePower), new(Metric)},
 		"link_quality": {ptr(LinkQuality), new(Metric)},
+		"energy":       {ptr(Energy), new(Metric)},
+		"illuminance":  {ptr(Illuminance), new(Metric)},
+		"occupancy":    {ptr(Occupancy), new(Metric)},
+		"temperature":  {ptr(Temperature), new(Metric)},
+		"battery":      {ptr(Battery), new(Metric)},
 		"command":      {ptr(CauseCommand), new(Cause)},
 		"power_up":     {ptr(CausePowerUp), new(Cause)},
 		"owner":        {ptr(Owner), new(Role)},
@@ -65,6 +70,16 @@ func TestEnumerationsReadBackTheirText(t *testing.T) {
 	}
 	if b, err := Role(0).MarshalText(); err == nil {
 		t.Errorf("role 0 has the text %q", b)
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for m, want := range map[Metric]string{
+		ActivePower: "W", LinkQuality: "", Energy: "Wh", Illuminance: "lx", Occupancy: "", Temperature: "°C", Battery: "%",
+	} {
+		if got := m.Unit(); got != want {
+			t.Errorf("%s is in %q, want %q", m, got, want)
+		}
 	}
 }
 

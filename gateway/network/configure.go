@@ -184,9 +184,9 @@ func (d *device) configureReporting(cluster uint16) request {
 		case err != nil && !errors.As(err, &refused):
 			d.failed(doing, err)
 			return
-		case err != nil && cluster != zcl.ClusterElectrical:
+		case err != nil && (cluster == zcl.ClusterOnOff || cluster == zcl.ClusterLevel):
 			// A light that does not report what it does cannot be shown truly.
-			// Without its power, it still can.
+			// Without its readings, it still can.
 			d.failed(doing, err)
 			return
 		}
@@ -202,23 +202,17 @@ func (d *device) reports(cluster uint16) zcl.Reporting {
 		return zcl.Reporting{Attribute: zcl.AttrOnOff, Type: zcl.TypeBool, Min: lightMin, Max: lightMax}
 	case zcl.ClusterLevel:
 		return zcl.Reporting{Attribute: zcl.AttrCurrentLevel, Type: zcl.TypeUint8, Min: lightMin, Max: lightMax, Change: zcl.Uint8(1)}
-	default:
+	case zcl.ClusterElectrical:
 		change := math.Ceil(powerChange * float64(d.record.Divisor) / float64(d.record.Multiplier))
 		return zcl.Reporting{
 			Attribute: zcl.AttrActivePower, Type: zcl.TypeInt16, Min: powerMin, Max: powerMax,
 			Change: zcl.Int16(int16(min(change, math.MaxInt16))),
 		}
-	}
-}
-
-// attributeOf returns the one attribute of a reported cluster that matters.
-func attributeOf(cluster uint16) uint16 {
-	switch cluster {
-	case zcl.ClusterOnOff:
-		return zcl.AttrOnOff
-	case zcl.ClusterLevel:
-		return zcl.AttrCurrentLevel
 	default:
-		return zcl.AttrActivePower
+		r, _ := zcl.DefaultReporting(cluster, attributeOf(cluster))
+		if cluster == zcl.ClusterMetering {
+			r.Change = zcl.NewValue(r.Type, d.energyChange())
+		}
+		return r
 	}
 }

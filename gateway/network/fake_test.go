@@ -48,11 +48,12 @@ type world struct {
 
 // fakeLight is a dimmable light with a power meter.
 type fakeLight struct {
-	w      *world
-	eui    zigbee.EUI64
-	short  zigbee.ShortAddr
-	server *zcl.Server
-	due    *timer
+	energyUnit uint8 // of its meter; 0: kWh
+	w          *world
+	eui        zigbee.EUI64
+	short      zigbee.ShortAddr
+	server     *zcl.Server
+	due        *timer
 
 	on       bool
 	from, to uint8 // level, and where it fades to
@@ -93,7 +94,7 @@ func newFakeLight(w *world, e zigbee.EUI64, short zigbee.ShortAddr) *fakeLight {
 func (l *fakeLight) boot() {
 	s, err := zcl.NewServer(l, 80, []zcl.Endpoint{{
 		ID: 11, Profile: zcl.ProfileHomeAutomation,
-		Clusters: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical},
+		Clusters: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature},
 	}}, nil)
 	if err != nil {
 		l.w.t.Fatal(err)
@@ -125,6 +126,11 @@ func (l *fakeLight) Attribute(now time.Time, _ uint8, cluster, attribute uint16)
 		{zcl.ClusterElectrical, zcl.AttrActivePower, zcl.Int16(l.watts)},
 		{zcl.ClusterElectrical, zcl.AttrACPowerMultiplier, zcl.Uint16(1)},
 		{zcl.ClusterElectrical, zcl.AttrACPowerDivisor, zcl.Uint16(10)},
+		{zcl.ClusterMetering, zcl.AttrEnergyDelivered, zcl.NewValue(zcl.TypeUint48, 7200)},
+		{zcl.ClusterMetering, zcl.AttrMeteringUnit, zcl.Enum8(l.energyUnit)},
+		{zcl.ClusterMetering, zcl.AttrMeteringMultiplier, zcl.NewValue(zcl.TypeUint24, 1)},
+		{zcl.ClusterMetering, zcl.AttrMeteringDivisor, zcl.NewValue(zcl.TypeUint24, 3_600_000)},
+		{zcl.ClusterTemperature, zcl.AttrCurrentTemperature, zcl.Int16(-7)},
 	} {
 		if a.cluster == cluster && a.attribute == attribute {
 			return zcl.Reading{Value: a.v, Moving: moving && cluster == zcl.ClusterLevel}, true
@@ -217,7 +223,7 @@ func (l *fakeLight) zdo(now time.Time, r stack.DataRequest) {
 		if req.Endpoint == 11 {
 			d = zdo.SimpleDescriptor{
 				Endpoint: 11, Profile: zcl.ProfileHomeAutomation, Device: zcl.DeviceDimmableLight,
-				In: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical},
+				In: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature},
 			}
 		}
 		answer = zdo.SimpleDescRsp{Seq: req.Seq, Addr: l.short, Descriptor: d}.Append(nil)

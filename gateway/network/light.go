@@ -126,9 +126,10 @@ func (n *Network) attribute(now time.Time, d *device, cluster, id uint16, v zcl.
 		take(n, now, d, &d.light.on, v.Bool())
 	case cluster == zcl.ClusterLevel && v.Type() == zcl.TypeUint8 && v.Uint() <= uint64(zcl.MaxLevel):
 		take(n, now, d, &d.light.level, uint8(v.Uint()))
-	case cluster == zcl.ClusterElectrical && v.Type() == zcl.TypeInt16 && d.record.Divisor > 0:
-		watts := float64(v.Int()) * float64(d.record.Multiplier) / float64(d.record.Divisor)
-		n.out.reading(now, d, sconce.ActivePower, watts)
+	default:
+		if metric, value, ok := d.record.reading(cluster, v); ok {
+			n.out.reading(now, d, metric, value)
+		}
 	}
 }
 

@@ -39,6 +39,9 @@ type Record struct {
 	Divisor      uint16       `cbor:"11,keyasint"`
 	Reporting    bool         `cbor:"12,keyasint"` // bound, and told when to report
 	Settled      bool         `cbor:"13,keyasint"` // was brought to the groups of the desired state
+
+	EnergyMultiplier uint32 `cbor:"14,keyasint"` // of energy in kWh, 0 for one that cannot be told
+	EnergyDivisor    uint32 `cbor:"15,keyasint"` // 0 for not known
 }
 
 func (r Record) has(cluster uint16) bool { return slices.Contains(r.Clusters, cluster) }
@@ -69,10 +72,13 @@ func (s *setup) restart() {
 }
 
 // reportedClusters are bound and report, in this order.
-var reportedClusters = [...]uint16{zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical}
+var reportedClusters = [...]uint16{
+	zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature,
+	zcl.ClusterOccupancy, zcl.ClusterIlluminance, zcl.ClusterPower,
+}
 
 // relevantClusters are those whose presence is kept in a [Record].
-var relevantClusters = [...]uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical}
+var relevantClusters = append([]uint16{zcl.ClusterBasic, zcl.ClusterGroups}, reportedClusters[:]...)
 
 // proceed does the next thing that is missing for a device to be as desired. It
 // looks at what is known and what differs, so it can be called at any time.
@@ -144,6 +150,9 @@ func (d *device) nextStep() (request, bool) {
 	}
 	if r.Multiplier == 0 && r.has(zcl.ClusterElectrical) {
 		return d.askScale(), true
+	}
+	if r.EnergyDivisor == 0 && r.has(zcl.ClusterMetering) {
+		return d.askEnergyScale(), true
 	}
 	if r.has(zcl.ClusterGroups) {
 		if req, differs := d.nextGroupStep(); differs {

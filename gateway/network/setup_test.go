@@ -2,6 +2,7 @@ package network
 
 import (
 	"encoding/hex"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -41,11 +42,11 @@ func TestALightJoinsAndIsConfigured(t *testing.T) {
 	if !slices.Equal(l.groups, []uint16{5, 7}) {
 		t.Errorf("groups %v", l.groups)
 	}
-	if !slices.Equal(l.bindings, []uint16{zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical}) {
+	if !slices.Equal(l.bindings, []uint16{zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature}) {
 		t.Errorf("bindings %v", l.bindings)
 	}
-	if n := len(l.server.Reporting()); n != 3 {
-		t.Errorf("%d attributes are reported, want 3", n)
+	if n := len(l.server.Reporting()); n != 5 {
+		t.Errorf("%d attributes are reported, want 5", n)
 	}
 	if s := w.stageOf(0); s.Stage != wire.StageConfigured || s.Reason != "" {
 		t.Errorf("stands at %+v", s)
@@ -63,6 +64,55 @@ func TestALightJoinsAndIsConfigured(t *testing.T) {
 	}
 	if p := readingsOf(w, sconce.ActivePower); len(p) == 0 || p[0] != 30 {
 		t.Errorf("active power %v, want 30 W first", p)
+	}
+	if p := readingsOf(w, sconce.Energy); len(p) == 0 || p[0] != 2 {
+		t.Errorf("energy %v, want 2 Wh first", p)
+	}
+	if p := readingsOf(w, sconce.Temperature); len(p) == 0 || p[0] != -7 {
+		t.Errorf("temperature %v, want -7 °C first", p)
+	}
+}
+
+// Energy in another unit than kilowatt-hours is not told as if it were.
+func TestEnergyInAnotherUnit(t *testing.T) {
+	w := newWorld(t, 1)
+	w.light(0).energyUnit = 1 // cubic metres
+	w.net.SetDesired(w.now, desired(1, 1))
+	w.light(0).join()
+	w.run(10 * time.Second)
+	if p := readingsOf(w, sconce.Energy); len(p) != 0 || w.stageOf(0).Stage != wire.StageConfigured {
+		t.Errorf("energy %v, at %+v", p, w.stageOf(0))
+	}
+}
+
+func TestReadings(t *testing.T) {
+	r := Record{Multiplier: 1, Divisor: 10, EnergyMultiplier: 1, EnergyDivisor: 3_600_000}
+	for _, test := range []struct {
+		cluster uint16
+		v       zcl.Value
+		metric  sconce.Metric
+		want    float64
+	}{
+		{zcl.ClusterElectrical, zcl.Int16(255), sconce.ActivePower, 25.5},
+		{zcl.ClusterMetering, zcl.NewValue(zcl.TypeUint48, 36_000), sconce.Energy, 10},
+		{zcl.ClusterTemperature, zcl.Int16(41), sconce.Temperature, 41},
+		{zcl.ClusterOccupancy, zcl.Map8(0x81), sconce.Occupancy, 1},
+		{zcl.ClusterIlluminance, zcl.Uint16(20_001), sconce.Illuminance, 100},
+		{zcl.ClusterIlluminance, zcl.Uint16(0), sconce.Illuminance, 0},
+		{zcl.ClusterPower, zcl.Uint8(151), sconce.Battery, 75.5},
+	} {
+		metric, value, ok := r.reading(test.cluster, test.v)
+		if !ok || metric != test.metric || math.Abs(value-test.want) > 1e-9 {
+			t.Errorf("%s of 0x%04x: %s %g, %v; want %s %g", test.v, test.cluster, metric, value, ok, test.metric, test.want)
+		}
+	}
+	for cluster, v := range map[uint16]zcl.Value{
+		zcl.ClusterElectrical: zcl.Int16(1), zcl.ClusterMetering: zcl.NewValue(zcl.TypeUint48, 1),
+		zcl.ClusterTemperature: zcl.Uint16(1), zcl.ClusterOnOff: zcl.Bool(true),
+	} {
+		if metric, value, ok := (&Record{}).reading(cluster, v); ok {
+			t.Errorf("%s of 0x%04x was read as %s %g", v, cluster, metric, value)
+		}
 	}
 }
 
@@ -234,7 +284,7 @@ func TestAfterARestartOfTheGatewayNothingIsAskedTwice(t *testing.T) {
 	if s := w.stageOf(0); s.Stage != wire.StageConfigured {
 		t.Errorf("stands at %+v", s)
 	}
-	if w.net.Version() != 1 || len(w.light(0).bindings) != 3 {
+	if w.net.Version() != 1 || len(w.light(0).bindings) != 5 {
 		t.Errorf("version %d, %d bindings", w.net.Version(), len(w.light(0).bindings))
 	}
 	// Its groups and its state may have changed meanwhile: these are read.
@@ -274,8 +324,8 @@ func TestALightWithoutPowerIsUnreachableAndComesBack(t *testing.T) {
 	if e := told[wire.Events](w); len(e) != 1 || e[0].Events[0].Kind != wire.EventRestarted {
 		t.Errorf("events %+v", e)
 	}
-	if n := len(l.server.Reporting()); n != 3 {
-		t.Errorf("%d attributes are reported after it has forgotten, want 3", n)
+	if n := len(l.server.Reporting()); n != 5 {
+		t.Errorf("%d attributes are reported after it has forgotten, want 5", n)
 	}
 }
 
@@ -324,7 +374,7 @@ func TestALightThatResetsAndJoinsAgainIsSetUpAnew(t *testing.T) {
 	w.allowed[l.eui], w.open = true, time.Second
 	l.join()
 	w.run(10 * time.Second)
-	if !slices.Equal(l.groups, []uint16{5}) || len(l.bindings) != 3 {
+	if !slices.Equal(l.groups, []uint16{5}) || len(l.bindings) != 5 {
 		t.Errorf("groups %v, bindings %v", l.groups, l.bindings)
 	}
 }
