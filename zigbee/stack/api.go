@@ -14,6 +14,9 @@
 // [DefaultPollLong]); a node that lost its network comes back by secured rejoin, by
 // itself. The network key is changed by sending the
 // new one to each device under the link key that it alone has.
+//
+// A router that is up passes on what battery-less switches say, and the coordinator
+// obeys those that are paired with it: see the package gp for what they may do.
 package stack
 
 import (

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sconce/zigbee"
+	"sconce/zigbee/gp"
 	"sconce/zigbee/mac"
 	"sconce/zigbee/nwk"
 	"sconce/zigbee/zdo"
@@ -345,7 +346,7 @@ func TestDescribesItself(t *testing.T) {
 		t.Errorf("power descriptor: %+v, %v", power, err)
 	}
 	active, err := zdo.ParseEndpointsRsp(tc.ask(t, a, zdo.ActiveEP, zdo.DescReq{Addr: a}.Append(nil)))
-	if err != nil || !slices.Equal(active.Endpoints, []uint8{1}) {
+	if err != nil || !slices.Equal(active.Endpoints, []uint8{1, gp.Endpoint}) {
 		t.Errorf("active endpoints: %+v, %v", active, err)
 	}
 	for endpoint, want := range map[uint8]zdo.Status{0: zdo.InvalidEndpoint, 1: zdo.Success, 2: zdo.NotActive} {
@@ -353,6 +354,10 @@ func TestDescribesItself(t *testing.T) {
 		if err != nil || simple.Status != want || want == zdo.Success && !slices.Equal(simple.Descriptor.In, lampEndpoint()[0].In) {
 			t.Errorf("simple descriptor of %d: %+v, %v", endpoint, simple, err)
 		}
+	}
+	green, err := zdo.ParseSimpleDescRsp(tc.ask(t, a, zdo.SimpleDesc, zdo.SimpleDescReq{Addr: a, Endpoint: gp.Endpoint}.Append(nil)))
+	if d := green.Descriptor; err != nil || d.Profile != gp.Profile || d.Device != gp.DeviceProxyBasic || !slices.Equal(d.Out, []uint16{gp.Cluster}) {
+		t.Errorf("simple descriptor of Green Power: %+v, %v", green, err)
 	}
 	other, err := zdo.ParseNodeDescRsp(tc.ask(t, a, zdo.NodeDesc, zdo.DescReq{Addr: a + 1}.Append(nil)))
 	if err != nil || other.Status != zdo.DeviceNotFound {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"slices"
 	"time"
 
 	"sconce/zigbee"
@@ -9,6 +10,7 @@ import (
 	"sconce/zigbee/mac"
 	"sconce/zigbee/nwk"
 	"sconce/zigbee/zcl"
+	"sconce/zigbee/zdo"
 )
 
 // greenPower is a node's part in Green Power: every router is a proxy, the
@@ -118,6 +120,19 @@ func (n *Node) receiveGPDF(ind mac.Indication) bool {
 		n.gp.proxy.Receive(n.now, f, ind.Seq, ind.LQI, n.nwk.Network().Short)
 	}
 	return true
+}
+
+// described returns the endpoints that the node tells others of: its applications',
+// and that of Green Power (A.3.2), which a device that sleeps has no use for.
+func (n *Node) described() []zdo.SimpleDescriptor {
+	if n.cfg.Role == EndDevice {
+		return n.cfg.Endpoints
+	}
+	d := zdo.SimpleDescriptor{Endpoint: gp.Endpoint, Profile: gp.Profile, Device: gp.DeviceProxyBasic, Out: []uint16{gp.Cluster}}
+	if n.gp.sink != nil {
+		d.Device, d.In = gp.DeviceComboBasic, []uint16{gp.Cluster}
+	}
+	return append(slices.Clip(n.cfg.Endpoints), d)
 }
 
 // isGreenPower reports whether a frame is for the Green Power endpoint.

@@ -204,7 +204,7 @@ func (n *Node) answerDescriptor(c zdo.Cluster, p []byte) []byte {
 		return zdo.PowerDescRsp{Seq: m.Seq, Status: status, Addr: m.Addr, Descriptor: n.powered()}.Append(nil)
 	default:
 		rsp := zdo.EndpointsRsp{Seq: m.Seq, Status: status, Addr: m.Addr}
-		for _, e := range n.cfg.Endpoints {
+		for _, e := range n.described() {
 			rsp.Endpoints = append(rsp.Endpoints, e.Endpoint)
 		}
 		return rsp.Append(nil)
@@ -223,7 +223,7 @@ func (n *Node) answerSimple(p []byte) []byte {
 	case m.Endpoint == 0 || m.Endpoint > 254:
 		rsp.Status = zdo.InvalidEndpoint
 	}
-	for _, e := range n.cfg.Endpoints {
+	for _, e := range n.described() {
 		if rsp.Status == zdo.NotActive && e.Endpoint == m.Endpoint {
 			rsp.Status, rsp.Descriptor = zdo.Success, e
 		}
