@@ -26,6 +26,8 @@ type Child struct {
 	expires time.Time // when it counts as gone, unless it is heard before
 	heard   bool      // since this node started
 	stray   bool      // is no child, and waits to be told so
+
+	recorded time.Time // which request of the concentrator its last route record answered
 }
 
 // AddChild makes an end device a child of this node, or says more of one that is.

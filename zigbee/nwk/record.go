@@ -100,23 +100,37 @@ func (l *Layer) sourceRoute(now time.Time, q *item) bool {
 }
 
 // sendRecord has a route record go before a frame to a concentrator that wants
-// one. When there is no room the next frame brings it.
+// one (3.6.3.5.4): once after each of its requests, of this node's own way and of each child's,
+// which begins here. When there is no room the next frame brings it.
 func (l *Layer) sendRecord(r *route, q *item) {
-	if !r.record || q.header.Src != l.net.Short {
+	h := Header{Type: TypeCommand, Dst: r.dst, Src: q.header.Src, Radius: DefaultRadius, Secured: true}
+	var own [2]byte
+	var relays Relays
+	c := l.childAt(h.Src)
+	switch {
+	case h.Src == l.net.Short:
+		if !r.record {
+			return
+		}
+		h.SrcEUI64 = l.eui64
+	case c != nil && !c.stray && r.wants && c.recorded.Before(r.asked):
+		h.SrcEUI64, relays = c.EUI64, Relays(own[:0]).Append(l.net.Short)
+	default:
 		return
 	}
 	record := l.freeItem()
 	if record == nil {
 		return
 	}
-	r.record = false
-	l.seq++
-	h := Header{
-		Type: TypeCommand, Dst: r.dst, Src: l.net.Short, SrcEUI64: l.eui64,
-		Radius: DefaultRadius, Seq: l.seq, Secured: true,
+	if h.Src == l.net.Short {
+		r.record = false
+	} else {
+		c.recorded = r.asked
 	}
-	var b [2]byte
-	l.fill(record, h, 0, AppendRouteRecord(b[:0], nil))
+	l.seq++
+	h.Seq = l.seq
+	var b [4]byte
+	l.fill(record, h, 0, AppendRouteRecord(b[:0], relays))
 	record.hop = r.hop
 	record.order, q.order = q.order, record.order
 }

@@ -28,7 +28,9 @@ const (
 type route struct {
 	dst, hop  zigbee.ShortAddr
 	manyToOne bool      // dst is a concentrator, which asks for routes to itself
-	record    bool      // it wants a route record before the next frame
+	asked     time.Time // when it last did
+	wants     bool      // it keeps route records
+	record    bool      // this node's own is due before the next frame
 	expires   time.Time // zero: free
 }
 
@@ -54,7 +56,7 @@ func (l *Layer) setRoute(now time.Time, dst, hop zigbee.ShortAddr, manyToOne, re
 	if manyToOne {
 		life = manyToOneLife
 	}
-	*r = route{dst: dst, hop: hop, manyToOne: manyToOne, record: record, expires: now.Add(life)}
+	*r = route{dst: dst, hop: hop, manyToOne: manyToOne, asked: now, wants: record, record: record, expires: now.Add(life)}
 }
 
 // routeSlot returns a free entry, or makes one.
@@ -127,6 +129,9 @@ func (l *Layer) way(now time.Time, q *item) bool {
 		n = nil
 	}
 	if n != nil && n.linkCost() < farCost {
+		if r := l.findRoute(dst, now); !own && r != nil && r.manyToOne {
+			l.sendRecord(r, q)
+		}
 		q.hop = dst
 		return true
 	}
@@ -319,8 +324,15 @@ func (l *Layer) relay(now time.Time, from zigbee.ShortAddr, h Header, payload []
 	var record [2 + 2*MaxRelays]byte
 	if h.Type == TypeCommand && CommandID(payload[0]) == RouteRecord {
 		relays, err := ParseRouteRecord(payload)
-		if err != nil || relays.Len() >= MaxRelays || relays.Has(l.net.Short) {
+		switch {
+		case err != nil:
 			l.counters.Malformed++
+			return
+		case relays.Has(l.net.Short):
+			l.counters.Loops++
+			return
+		case relays.Len() >= MaxRelays: // the concentrator looks for a route instead
+			l.counters.RelaysFull++
 			return
 		}
 		payload = Relays(AppendRouteRecord(record[:0], relays)).Append(l.net.Short)

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -224,14 +225,59 @@ func TestSensorAtTheEndOfARow(t *testing.T) {
 	if err := sensor.send(r); err != nil {
 		t.Errorf("to the coordinator: %v", err)
 	}
+	searches := tc.Counters().NWK.Searches
 	r.Dst = addressOf(t, tc, sensor.cfg.EUI64)
 	if err := tc.send(r); err != nil {
 		t.Errorf("to the sensor: %v", err)
+	}
+	if tc.Counters().NWK.Searches != searches {
+		t.Error("the parent recorded no route for its child")
 	}
 	if len(eventsOf[DataIndication](tc)) != 1 || len(eventsOf[DataIndication](sensor)) != 1 {
 		t.Errorf("%d and %d payloads", len(eventsOf[DataIndication](tc)), len(eventsOf[DataIndication](sensor)))
 	}
 	m.checkCounters()
+}
+
+// A router passes a frame on, from the radio to the radio, without allocating.
+func TestRelayAllocatesNothing(t *testing.T) {
+	m := newMedium(t, 9)
+	tc, lamps := row(m, 2)
+	a := addressOf(t, tc, lamps[1].cfg.EUI64)
+	r := DataRequest{Dst: a, SrcEndpoint: 1, DstEndpoint: 1, Profile: 0x0104, Cluster: 6, Payload: make([]byte, 40)}
+	if err := tc.send(r); err != nil {
+		t.Fatal(err)
+	}
+	m.run(time.Second, nil)
+	const rounds = 100
+	var frames [][]byte
+	for range rounds + 1 { // one more: to warm up
+		if _, err := tc.Data(m.now, r); err != nil {
+			t.Fatal(err)
+		}
+		f, ok := tc.NextFrame()
+		if !ok {
+			t.Fatal("no frame")
+		}
+		frames = append(frames, bytes.Clone(f.Data))
+		tc.FrameDone(m.now, TxStatus{Sent: true})
+		tc.drain()
+	}
+	before, i := lamps[0].Counters().NWK.Relayed, 0
+	if n := testing.AllocsPerRun(rounds, func() {
+		m.now = m.now.Add(10 * time.Millisecond)
+		lamps[0].Receive(m.now, frames[i], 200)
+		if _, ok := lamps[0].NextFrame(); !ok {
+			t.Fatal("not passed on")
+		}
+		lamps[0].FrameDone(m.now, TxStatus{Sent: true})
+		i++
+	}); n != 0 {
+		t.Errorf("%v allocations a frame", n)
+	}
+	if n := lamps[0].Counters().NWK.Relayed - before; n != rounds+1 {
+		t.Errorf("%d of %d passed on", n, rounds+1)
+	}
 }
 
 // Two lamps have one address: both take another, announce it, and are reached.
