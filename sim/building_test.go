@@ -221,6 +221,61 @@ func TestLightsJoin(t *testing.T) {
 	}
 }
 
+// The network key changes twice, and a light is evicted in between: Wireshark follows with the
+// codes of the labels alone, and reads nothing without them.
+func TestRotationOnTheAir(t *testing.T) {
+	var air bytes.Buffer
+	p := NewPcap(&air)
+	all := lights(t, 5)
+	b, err := NewBuilding(BuildingConfig{
+		Air: AirConfig{Seed: 3, Start: epoch, Tap: p.Tap}, Channels: zigbee.Channels(11, 15, 20), Lights: all, Store: MemoryStore{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHub(t, b, 3)
+	h.admit(t, all)
+	change := func(f func(now time.Time) error) {
+		t.Helper()
+		changes := len(events[stack.NetworkKeyChanged](h))
+		b.RunFor(5 * time.Second)
+		b.Do(func(*Air) {
+			h.node.Do(func(now time.Time) {
+				if err := f(now); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+		h.run(t, "the key is changed", 10*time.Minute, func() bool { return len(events[stack.NetworkKeyChanged](h)) > changes })
+	}
+	change(h.stack.RotateNetworkKey)
+	change(func(now time.Time) error { return h.stack.Evict(now, zigbee.EUI64(all[4].EUI64)) })
+	b.RunFor(15 * time.Second)
+	for _, e := range events[stack.NetworkKeyChanged](h) {
+		if len(e.Without) != 0 {
+			t.Error(e)
+		}
+	}
+	for i, l := range all[:4] {
+		h.onOff(t, l.EUI64, uint8(i), 0)
+	}
+	h.run(t, "all lights off", 10*time.Second, func() bool {
+		return !slices.ContainsFunc(all[:4], func(l LightConfig) bool { s, _ := b.Light(l.EUI64); return s.On })
+	})
+	if r := events[stack.JoinRefused](h); len(r) == 0 || r[0].EUI64 != zigbee.EUI64(all[4].EUI64) {
+		t.Errorf("the evicted light does not ask in vain: %+v", r)
+	}
+	var keys []tshark.Key
+	for i, l := range all {
+		keys = append(keys, tshark.Key{Name: fmt.Sprint("install code ", i), Value: l.InstallCode.LinkKey().Bytes()})
+	}
+	path := filepath.Join(t.TempDir(), "rotation.pcap")
+	if err := errors.Join(p.Err(), os.WriteFile(path, air.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	tshark.Gate(t, path, keys...)
+}
+
 func TestSameSeedSameBuilding(t *testing.T) {
 	one, _ := story(t, 7)
 	two, _ := story(t, 7)

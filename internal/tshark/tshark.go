@@ -2,7 +2,7 @@
 // dissectors of Wireshark (tshark 4.0 or newer). It is for tests.
 //
 // What tshark does not check, this package cannot: replayed counters, the hash
-// of Verify-Key, and whether a frame made sense to its receiver.
+// of Verify-Key, the integrity code of a link key on an acknowledgement, and whether a frame made sense to its receiver.
 package tshark
 
 import (
@@ -93,8 +93,11 @@ var fields = []string{
 	"zbee.sec.mic", "zbee.sec.key", "zbee_aps.type", "zbee_aps.cmd.key", "frame.protocols", "_ws.malformed", "_ws.expert.message",
 }
 
-// apsData is the value of zbee_aps.type for application data.
-const apsData = "0x00"
+// The values of zbee_aps.type for application data and acknowledgements.
+const (
+	apsData = "0x00"
+	apsAck  = "0x02"
+)
 
 // add counts one frame, and returns the key that it carries.
 func (r *Report) add(number int, f []string) (k Key, ok bool) {
@@ -102,6 +105,9 @@ func (r *Report) add(number int, f []string) (k Key, ok bool) {
 	mic, key, apsType, apsKey, protocols, malformed, expert := f[0], f[1], f[2], f[3], f[4], f[5], f[6]
 	r.Secured += values(mic)
 	r.Verified += values(key)
+	if apsType == apsAck && values(mic) == 2 && values(key) == 1 {
+		r.Secured-- // the link-key protection of an acknowledgement, which has no payload: tshark does not look at it
+	}
 	if apsType == apsData || apsKey != "" || strings.Contains(protocols, "zbee_zcl") || strings.Contains(protocols, "zbee_zdp") {
 		r.Readable++
 	}

@@ -347,6 +347,7 @@ type Counters struct {
 	JoinsRefused  uint64 // trust centre: associations refused
 	JoinsFailed   uint64 // trust centre: joins that did not end in time; router: own attempts
 	Saves         uint64 // states asked to be saved
+	LabelKeys     uint64 // times that a trust centre let this node keep the key of its label: who reads the label reads its keys
 
 	MAC mac.Counters
 	NWK nwk.Counters

@@ -263,6 +263,9 @@ func (n *Node) linkKey(in nwk.Indication, a aps.Indication) {
 		n.joinFailed("there is no room for the key")
 		return
 	}
+	if c.LinkKey.Equal(n.cfg.InstallCode.LinkKey()) {
+		n.counters.LabelKeys++ // BDB 3.0.1, 10.2.5 wants another; to refuse would only make this node leave and come back for ever
+	}
 	n.changed()
 	n.join.step, n.join.at, n.join.revision = storing, time.Time{}, n.save.revision
 }
@@ -336,7 +339,7 @@ func (n *Node) abandon() {
 	n.mac.Configure(n.mac.Channel(), zigbee.BroadcastPAN, zigbee.Broadcast)
 	n.tc = 0
 	n.permit, n.newcomers = time.Time{}, nil
-	n.rotation, n.lost, n.formerKey = rotation{}, lost{}, time.Time{}
+	n.rotation, n.renewal, n.lost, n.formerKey = rotation{}, renewal{}, lost{}, time.Time{}
 	n.bindings = nil
 	n.rejoin, n.change, n.timeout, n.watch = rejoin{}, change{}, negotiation{}, watch{}
 	n.poll.at, n.poll.failed, n.poll.fast = time.Time{}, 0, time.Time{}

@@ -167,7 +167,7 @@ func TestTrustCentreKeepsTheKey(t *testing.T) {
 	}
 	say(aps.Command{ID: aps.ConfirmKey, KeyType: aps.TrustCentreLinkKey, Dst: lampAddress}, zigbee.KeyData)
 	key, ok := lamp.aps.Key(tcAddress, aps.Established)
-	if !lamp.isUp() || lamp.counters.Policy != 0 || !ok || !key.Equal(code(t, 0).LinkKey()) || len(lamp.aps.Keys()) != 1 {
+	if !lamp.isUp() || lamp.counters.Policy != 0 || lamp.counters.LabelKeys != 1 || !ok || !key.Equal(code(t, 0).LinkKey()) || len(lamp.aps.Keys()) != 1 {
 		t.Errorf("up %v, %d refusals, %d keys", lamp.isUp(), lamp.counters.Policy, len(lamp.aps.Keys()))
 	}
 }

@@ -261,7 +261,7 @@ func (n *Node) keySwitched() {
 // acknowledged the key is known.
 func (n *Node) resumeRotation() {
 	for _, d := range n.devices {
-		d.transport = transport{has: d.transport.has}
+		d.transport, d.renewal = transport{has: d.transport.has}, renewal{}
 	}
 	if _, _, ok := n.nwk.PreparedKey(); ok && n.cfg.Role == Coordinator {
 		n.rotation = rotation{step: keyStoring, revision: n.save.revision}

@@ -40,6 +40,7 @@ type Node struct {
 	newcomers []newcomer // router: devices that join through it
 	rotation  rotation   // trust centre: of the network key
 	lost      lost       // router, end device: a network key that it missed
+	renewal   renewal    // router, end device: of its link key
 	formerKey time.Time  // when the network key before the active one is forgotten
 
 	bindings []Binding
@@ -171,6 +172,7 @@ func (n *Node) receiveData(ind mac.Indication) {
 	a, ok := n.aps.Receive(n.now, aps.Incoming{
 		Src: in.Src, SrcEUI64: in.SrcEUI64, Secured: in.Secured, Data: in.Payload,
 	})
+	a.Use = n.promote(a)
 	switch {
 	case !ok:
 	case a.Header.Type == aps.TypeCommand:
@@ -253,7 +255,7 @@ func (n *Node) emit(e Event) { n.events = append(n.events, e) }
 // when it waits for nothing.
 func (n *Node) Deadline() (time.Time, bool) {
 	d, ok := n.mac.Deadline()
-	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.familyDeadline, n.formDeadline, n.rotationDeadline, n.gp.deadline} {
+	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.familyDeadline, n.formDeadline, n.rotationDeadline, n.renewalDeadline, n.gp.deadline} {
 		if t, is := f(); is && (!ok || t.Before(d)) {
 			d, ok = t, true
 		}
@@ -275,6 +277,7 @@ func (n *Node) Advance(now time.Time) {
 	n.advanceForm()
 	n.advanceFamily()
 	n.advanceRotation()
+	n.advanceRenewal()
 	n.gp.advance(now)
 	n.pump()
 }

@@ -31,6 +31,7 @@ type saving struct {
 type confirmation struct {
 	device   zigbee.EUI64
 	revision uint64
+	renewed  bool // the device was authorised before
 }
 
 // changed notes that the state differs from what was saved.
@@ -135,6 +136,7 @@ func (n *Node) Saved(s State) {
 	n.confirmSaved()
 	n.stored()
 	n.distribute()
+	n.proveNextLinkKey()
 	n.pump()
 }
 

@@ -29,6 +29,7 @@ type device struct {
 	authorised bool
 	code       zigbee.LinkKey // made from its install code; zero when it may not join
 	parent     zigbee.EUI64   // the router through which it joins; 0 for this node itself
+	renewal    renewal        // of its link key
 	transport  transport      // of the next network key
 	joining    stage
 	deadline   time.Time // of the stage; zero when it is not joining
@@ -416,12 +417,14 @@ func (n *Node) verifyKey(src zigbee.ShortAddr, from zigbee.EUI64, c aps.Command)
 	switch {
 	case proves(aps.Provisional):
 		n.aps.Promote(d.eui64)
+		renewed := d.authorised && d.joining == settled
+		d.renewal = renewal{}
 		if d.joining != settled {
 			d.capability = d.asked
 		}
 		d.short, d.authorised, d.joining, d.deadline = src, true, settled, time.Time{}
 		n.changed()
-		n.save.confirm = append(n.save.confirm, confirmation{d.eui64, n.save.revision})
+		n.save.confirm = append(n.save.confirm, confirmation{d.eui64, n.save.revision, renewed})
 	case proves(aps.Established): // our answer was lost, or waits
 		waits := func(c confirmation) bool { return c.device == d.eui64 }
 		if !slices.ContainsFunc(n.save.confirm, waits) {
@@ -449,6 +452,10 @@ func (n *Node) confirmSaved() {
 			waiting = append(waiting, c)
 		default:
 			n.confirm(d)
+			if c.renewed {
+				n.emit(LinkKeyRenewed{EUI64: d.eui64})
+				continue
+			}
 			n.emit(DeviceAuthorised{EUI64: d.eui64, Short: d.short})
 			if n.open() { // it missed that the network was opened
 				n.sendPermit(d.short, min(n.permit.Sub(n.now), permitPeriod))

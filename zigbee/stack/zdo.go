@@ -18,8 +18,11 @@ func (n *Node) command(in nwk.Indication, a aps.Indication) {
 		if !n.lostKey(a) {
 			n.networkKey(in, a)
 		}
+	case a.Command.ID == aps.TransportKey && n.phase == up && a.Use == aps.Established:
+		n.nextLinkKey(in, a)
 	case a.Command.ID == aps.TransportKey:
 		n.linkKey(in, a)
+	case a.Command.ID == aps.ConfirmKey && n.phase == up && a.Use == aps.Established: // has done its work
 	case a.Command.ID == aps.ConfirmKey:
 		n.confirmKey(in, a)
 	case a.Command.ID == aps.RequestKey && in.Secured:
