@@ -321,7 +321,6 @@ func (l *Luminaire) onOffCommand(now time.Time, c zcl.Command) zcl.Status {
 	switch c := c.(type) {
 	case zcl.On:
 		l.light.switchOn(now)
-		l.global.kept = false
 	case zcl.Off:
 		l.light.switchOff(now)
 	case zcl.Toggle:

@@ -119,6 +119,9 @@ func (l *Luminaire) next() (at time.Time, ok bool) {
 
 // changed tells the owner when the lamp has something else to do.
 func (l *Luminaire) changed(now time.Time) {
+	if l.light.on && !l.light.fade.off {
+		l.global.kept = false // whatever switched it on (07-5123-08, 3.8.2.2.2)
+	}
 	if k := l.lamp(); k != l.kept {
 		l.kept = k
 		l.revision++

@@ -93,10 +93,12 @@ func (l *Luminaire) recall(b []byte) error {
 			length: binary.BigEndian.Uint32(s[3:]), look: parseLook(s[7:]),
 		})
 	}
+	valid := l.global.look.level == 0 || validLevel(l.global.look.level)
 	for _, s := range l.scenes.list {
-		if s.look.level != 0 && !validLevel(s.look.level) {
-			return errMemory
-		}
+		valid = valid && (s.look.level == 0 || validLevel(s.look.level))
+	}
+	if !valid {
+		return errMemory
 	}
 	return nil
 }

@@ -217,3 +217,23 @@ func TestOffWithEffect(t *testing.T) {
 		}
 	}
 }
+
+// GlobalSceneControl is true again as soon as something lights the lamp.
+func TestGlobalSceneControl(t *testing.T) {
+	for _, lights := range []zcl.Command{
+		zcl.On{}, zcl.Toggle{}, zcl.OnWithRecallGlobalScene{}, zcl.OnWithTimedOff{OnTime: 100}, zcl.MoveToLevel{Level: 9, WithOnOff: true},
+	} {
+		b := newBuilding(t)
+		l := b.join()
+		b.command(l, zcl.OffWithEffect{})
+		b.command(l, zcl.OffWithEffect{}) // keeps what was kept
+		b.run(2*time.Second, nil)
+		if got := b.read(l, zcl.ClusterOnOff, zcl.AttrGlobalScene); got != zcl.Bool(false) || !l.global.look.on || l.Light(b.now).On {
+			t.Fatalf("after going off: %s, keeps %+v", got, l.global.look)
+		}
+		b.command(l, lights)
+		if got := b.read(l, zcl.ClusterOnOff, zcl.AttrGlobalScene); got != zcl.Bool(true) || !l.Light(b.now).On {
+			t.Errorf("after %T: %s", lights, got)
+		}
+	}
+}

@@ -202,6 +202,23 @@ func TestCheckIn(t *testing.T) {
 			return err == nil && d.Cluster == zcl.ClusterPollControl && h.Specific && h.FromServer && h.Command == 0
 		})
 	})
+	b.command(s, zcl.CheckInResponse{StartFastPolling: true, FastPollTimeout: 40})
+	b.run(5*time.Second, nil)
+	if at, ok := s.node.Deadline(); !ok || at.Sub(b.now) > stack.DefaultPollShort {
+		t.Errorf("polls next at %v, want fast", at.Sub(b.now))
+	}
+	b.run(20*time.Second, nil)
+	fast := 0
+	for range 4 {
+		at, _ := s.node.Deadline()
+		if at.Sub(b.now) <= stack.DefaultPollShort {
+			fast++
+		}
+		b.run(time.Second, nil)
+	}
+	if fast == 4 {
+		t.Error("does not stop to poll fast")
+	}
 }
 
 // bindTo binds a cluster of a device.

@@ -58,6 +58,7 @@ func TestStateRefused(t *testing.T) {
 		"half on":          func(p []byte) []byte { p[memory+1] = 2; return p },
 		"level 0":          func(p []byte) []byte { p[memory+2] = 0; return p },
 		"level 255":        func(p []byte) []byte { p[memory+3] = 255; return p },
+		"a global level":   func(p []byte) []byte { p[memory+22] = 255; return p },
 		"scenes not there": func(p []byte) []byte { p[memory+lampSize-1]++; return p },
 	} {
 		s, err := ParseState(change(bytes.Clone(good)))
@@ -98,6 +99,30 @@ func FuzzParseState(f *testing.F) {
 		again, err := ParseState(canonical)
 		if err != nil || !bytes.Equal(again.Append(nil), canonical) {
 			t.Fatalf("%x encodes to %x, which does not encode to itself: %v", p, canonical, err)
+		}
+	})
+}
+
+// FuzzRecall: whatever a luminaire is made to remember, it starts or refuses, and
+// what it then keeps it remembers again, but for the count of its starts.
+func FuzzRecall(f *testing.F) {
+	l := lone(f, nil)
+	l.onOffCommand(start, zcl.OffWithEffect{})
+	l.storeScene(start, sceneID(0, 7))
+	f.Add(l.remember(nil))
+	f.Fuzz(func(t *testing.T, p []byte) {
+		first, second := Luminaire{tone: newTone(white)}, Luminaire{tone: newTone(white)}
+		if first.recall(p) != nil {
+			return
+		}
+		first.light.startUpOnOff, first.light.startUpLevel = unset, unset // once is enough
+		kept := first.remember(nil)
+		if err := second.recall(kept); err != nil {
+			t.Fatalf("%x is kept as %x, which is refused: %v", p, kept, err)
+		}
+		second.resets--
+		if again := second.remember(nil); !bytes.Equal(again, kept) {
+			t.Fatalf("%x is kept as %x, and then as %x", p, kept, again)
 		}
 	})
 }
