@@ -33,7 +33,8 @@ type air struct {
 	set    radio.Filter
 	short  []uint16 // neighbours with frames pending, as set
 	long   []uint64
-	fresh  bool // the radio has not been set yet
+	fresh  bool                // the radio has not been set yet
+	energy *stack.EnergyWanted // to be measured; nil: nothing is
 
 	wanted chan struct{}    // asks for a radio
 	opened chan radio.Radio // answers
@@ -41,11 +42,12 @@ type air struct {
 	done   chan outcome
 }
 
-// job is one thing for the radio to do: transmit the frame, or be set.
+// job is one thing for the radio to do: measure, transmit the frame, or be set.
 type job struct {
 	radio   radio.Radio
-	node    *stack.Node // whose frame or settings these are
-	frame   []byte      // nil to set
+	node    *stack.Node         // whose frame or settings these are
+	energy  *stack.EnergyWanted // nil: no measuring
+	frame   []byte              // nil to set
 	filter  *radio.Filter
 	pending bool
 	short   []uint16
@@ -58,7 +60,10 @@ type outcome struct {
 	node   *stack.Node
 	frame  bool
 	result radio.TxResult
-	err    error
+
+	measured bool
+	energy   []stack.Energy
+	err      error
 }
 
 func newAir(open func(context.Context) (radio.Radio, error), log *slog.Logger) *air {
@@ -130,6 +135,9 @@ func (a *air) worker(ctx context.Context) {
 }
 
 func (j job) do(ctx context.Context) outcome {
+	if j.energy != nil {
+		return j.measure(ctx)
+	}
 	o := outcome{radio: j.radio, node: j.node, frame: j.frame != nil}
 	if j.frame != nil {
 		o.result, o.err = j.radio.Transmit(ctx, j.frame)
@@ -170,6 +178,12 @@ func (a *air) lose() {
 // transmit the node's next frame.
 func (a *air) pump(n *stack.Node) {
 	if a.radio == nil || a.busy {
+		return
+	}
+	if a.energy != nil {
+		a.busy = true
+		a.jobs <- job{radio: a.radio, node: n, energy: a.energy}
+		a.energy = nil
 		return
 	}
 	if j, differs := a.settings(n.Filter()); differs {

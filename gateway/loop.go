@@ -146,6 +146,12 @@ func (l *loop) events(now time.Time) {
 			l.log.Info("the network is up", "channel", e.Channel, "pan", e.PANID, "extended_pan", e.ExtendedPANID)
 			l.up = &wire.Network{ExtendedPANID: uint64(e.ExtendedPANID), PANID: uint16(e.PANID), Channel: e.Channel}
 			l.link.SetHello(l.hello())
+		case stack.NetworkChanged:
+			l.log.Info("the network has moved", "channel", e.Channel, "pan", e.PANID)
+			l.up = &wire.Network{ExtendedPANID: l.up.ExtendedPANID, PANID: uint16(e.PANID), Channel: e.Channel}
+			l.link.SetHello(l.hello())
+		case stack.EnergyWanted:
+			l.air.energy = &e
 		default:
 			l.net.Event(now, e)
 		}
@@ -217,6 +223,7 @@ func (l *loop) adopt(now time.Time, a wire.Adopt) error {
 // silence ends the network on the air.
 func (l *loop) silence() {
 	l.node, l.net, l.up = nil, nil, nil
+	l.air.energy = nil
 	l.air.lose()
 }
 
@@ -243,7 +250,7 @@ func (l *loop) raise(now time.Time) error {
 	}
 	l.node, err = stack.New(stack.Config{
 		Role: stack.Coordinator, EUI64: section.Coordinator, Random: random, Channels: l.cfg.Channels,
-		Endpoints: []zdo.SimpleDescriptor{descriptor}, Descriptor: nodeDescriptor, Restore: state,
+		Endpoints: []zdo.SimpleDescriptor{descriptor}, Descriptor: nodeDescriptor, Restore: state, MeasuresEnergy: true,
 	})
 	if err != nil {
 		return fmt.Errorf("starting the network: %w", err)
@@ -299,6 +306,9 @@ func (l *loop) jobDone(now time.Time, o outcome) {
 	if o.err != nil && o.radio == l.air.radio {
 		l.log.Warn("the radio is in trouble and is opened again", "err", o.err)
 		l.loseRadio()
+	}
+	if o.measured && o.node == l.node && l.node != nil {
+		l.node.EnergyMeasured(now, o.energy)
 	}
 	if o.frame && l.node != nil && o.node == l.node {
 		l.node.FrameDone(now, stack.TxStatus{Sent: o.err == nil && o.result.Status == radio.Sent, FramePending: o.result.FramePending})
