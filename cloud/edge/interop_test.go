@@ -60,6 +60,9 @@ func TestMosquittoReceives(t *testing.T) {
 		if got := out.String(); got != "g/5ec0ce0000000001/down/command 0\ng/5ec0ce0000000001/down/command 1\n" {
 			t.Errorf("version %s: received %q", v, got)
 		}
+		// The next client has the same identity: what is published must not count
+		// for this one.
+		eventually(t, "mosquitto_sub is gone", func() bool { return f.Stats().Gateways == 0 })
 	}
 }
 
