@@ -13,6 +13,7 @@ package wire
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/fxamacker/cbor/v2"
@@ -159,7 +160,10 @@ func appendMessage(b []byte, header, body any) ([]byte, error) {
 // ParseUpHeader reads the header of an up payload and returns the encoded body,
 // unread: what has to be known to keep and acknowledge a message.
 func ParseUpHeader(payload []byte) (h UpHeader, body []byte, err error) {
-	body, err = parseHeader(payload, &h)
+	body, ok := readUpHeader(payload, &h)
+	if !ok || len(payload) > MaxPayload {
+		h, body, err = parseUnusualHeader(payload)
+	}
 	switch {
 	case err != nil:
 	case h.Version != Version:
@@ -168,6 +172,52 @@ func ParseUpHeader(payload []byte) (h UpHeader, body []byte, err error) {
 		err = fmt.Errorf("message header: boot and sequence must be from 1 to 2^63-1")
 	}
 	return h, body, err
+}
+
+// parseUnusualHeader is apart so that the headers of the usual form stay on the stack.
+func parseUnusualHeader(payload []byte) (h UpHeader, body []byte, err error) {
+	body, err = parseHeader(payload, &h)
+	return h, body, err
+}
+
+// readUpHeader reads a header in the form in which it is usually written: an array
+// of four integers. Anything else is left to the decoder, which knows all forms
+// and says what is wrong. The cloud reads a header for every message it keeps.
+func readUpHeader(b []byte, h *UpHeader) (body []byte, ok bool) {
+	const arrayOfFour = 0x84 // RFC 8949, 3.1
+	if len(b) == 0 || b[0] != arrayOfFour {
+		return nil, false
+	}
+	b = b[1:]
+	var n [4]uint64
+	for i := range n {
+		if n[i], b, ok = readUint(b); !ok {
+			return nil, false
+		}
+	}
+	if n[3] > math.MaxInt64 {
+		return nil, false
+	}
+	h.Version, h.Boot, h.Sequence, h.Sent = uint(n[0]), n[1], n[2], Time(n[3])
+	return b, true
+}
+
+// readUint reads an unsigned integer (RFC 8949, 3.1, major type 0).
+func readUint(b []byte) (n uint64, rest []byte, ok bool) {
+	if len(b) == 0 || b[0] > 0x1b {
+		return 0, nil, false
+	}
+	if b[0] < 0x18 {
+		return uint64(b[0]), b[1:], true
+	}
+	size := 1 << (b[0] - 0x18)
+	if len(b) < 1+size {
+		return 0, nil, false
+	}
+	for _, c := range b[1 : 1+size] {
+		n = n<<8 | uint64(c)
+	}
+	return n, b[1+size:], true
 }
 
 // ParseDownHeader is [ParseUpHeader] for a down payload.

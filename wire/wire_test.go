@@ -336,3 +336,37 @@ func settled(t *testing.T, before, input, after []byte, err error) []byte {
 	}
 	return after
 }
+
+// FuzzUpHeader holds the quick reader of headers to the decoder that knows all
+// forms: what it reads, it reads the same.
+func FuzzUpHeader(f *testing.F) {
+	for _, h := range []UpHeader{{Version: 1, Boot: 1, Sequence: 23}, {Version: 24, Boot: 1<<63 - 1, Sequence: 1 << 40, Sent: someTime}, {Sent: -1}} {
+		payload, err := AppendUp(nil, h, Events{})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(payload)
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var quick, slow UpHeader
+		rest, ok := readUpHeader(payload, &quick)
+		if !ok || len(payload) > MaxPayload {
+			return
+		}
+		want, err := parseHeader(payload, &slow)
+		if err != nil || quick != slow || !bytes.Equal(rest, want) {
+			t.Fatalf("read %+v and %x; the decoder %+v and %x, %v", quick, rest, slow, want, err)
+		}
+	})
+}
+
+// TestUsualHeadersAreReadQuickly shows that the quick reader does the work.
+func TestUsualHeadersAreReadQuickly(t *testing.T) {
+	payload, err := AppendUp(nil, UpHeader{Version: Version, Boot: 1 << 62, Sequence: 70_000, Sent: someTime}, Events{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { _, _, err = ParseUpHeader(payload) }); n != 0 || err != nil {
+		t.Errorf("%v allocations, %v", n, err)
+	}
+}

@@ -75,7 +75,8 @@ func NewProjector(log Log, results Reading, assignments Assignments, announce An
 }
 
 // Run projects whatever is in the journal, and then again each time that
-// committed receives, until ctx ends. A failure is tried again every second.
+// committed receives, until ctx ends. A failure is tried again every second. While
+// messages come, it rests so that they are acknowledged first.
 func (p *Projector) Run(ctx context.Context, committed <-chan struct{}) {
 	var rested time.Time // when the rest for the work so far is over
 	for {
@@ -99,10 +100,22 @@ func (p *Projector) Run(ctx context.Context, committed <-chan struct{}) {
 				return
 			case <-committed:
 			}
+		} else if err == nil && !arrived(committed) {
+			rested = time.Time{} // nobody waits for what this would leave to others
 		}
 		if !sleep(ctx, time.Until(rested)-slack) {
 			return
 		}
+	}
+}
+
+// arrived reports whether something was committed since it was last asked.
+func arrived(committed <-chan struct{}) bool {
+	select {
+	case <-committed:
+		return true
+	default:
+		return false
 	}
 }
 
