@@ -32,6 +32,11 @@ type Air struct {
 
 	all    []*Transceiver
 	active [maxChannel + 1][]*transmission // now on the air, by channel
+	free   []*transmission                 // to be used again
+	scans  int                             // energy scans under way
+
+	counters AirCounters
+
 	shadow *rand.Rand
 	source *rand.PCG // of shadow, reseeded for each link
 }
@@ -56,6 +61,17 @@ func NewAir(cfg AirConfig) *Air {
 		source: source,
 	}
 }
+
+// AirCounters counts what happened on an air.
+type AirCounters struct {
+	Frames     uint64 // sent, with acknowledgements
+	Bytes      uint64 // of those, with frame check sequences
+	Collisions uint64 // receptions that something else on the channel spoilt
+	Lost       uint64 // receptions that were lost to luck: [AirConfig.Loss], [Transceiver.SetLoss]
+}
+
+// Counters returns what was counted so far.
+func (a *Air) Counters() AirCounters { return a.counters }
 
 // Now returns the time on the clock of the simulation.
 func (a *Air) Now() time.Time { return a.cfg.Start.Add(a.now) }

@@ -95,7 +95,7 @@ func takeAddress(b []byte, mode uint8) (uint64, []byte, bool) {
 }
 
 // accepts is the third level of filtering (802.15.4-2006, 7.5.6.2).
-func accepts(f radio.Filter, h header) bool {
+func accepts(f radio.Filter, h *header) bool {
 	switch h.dstMode {
 	case addressNone:
 		if h.kind == frameBeacon {
@@ -109,14 +109,14 @@ func accepts(f radio.Filter, h header) bool {
 	}
 }
 
-func inPAN(f radio.Filter, h header) bool { return h.dstPAN == broadcast || h.dstPAN == f.PANID }
+func inPAN(f radio.Filter, h *header) bool { return h.dstPAN == broadcast || h.dstPAN == f.PANID }
 
 // unicast reports whether the frame names one receiver.
-func (h header) unicast() bool {
+func (h *header) unicast() bool {
 	return h.dstMode == addressExtended || h.dstMode == addressShort && h.dst != broadcast
 }
 
-func (h header) dataRequest() bool {
+func (h *header) dataRequest() bool {
 	return h.kind == frameCommand && !h.security && len(h.payload) > 0 && h.payload[0] == cmdDataRequest
 }
 
@@ -127,7 +127,7 @@ type pending struct {
 	extended []uint64
 }
 
-func (p *pending) has(h header) bool {
+func (p *pending) has(h *header) bool {
 	switch {
 	case !h.dataRequest():
 		return false
@@ -145,14 +145,10 @@ func (p *pending) has(h header) bool {
 func appendFCS(frame []byte) []byte {
 	var crc uint16
 	for _, b := range frame {
-		crc ^= uint16(b)
-		for range 8 {
-			low := crc & 1
-			crc >>= 1
-			if low != 0 {
-				crc ^= 0x8408
-			}
-		}
+		// The polynomial x^16 + x^12 + x^5 + 1, a byte at a time.
+		x := b ^ byte(crc)
+		x ^= x << 4
+		crc = crc>>8 ^ uint16(x)<<8 ^ uint16(x)<<3 ^ uint16(x)>>4
 	}
 	return binary.LittleEndian.AppendUint16(frame, crc)
 }

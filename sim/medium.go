@@ -24,66 +24,109 @@ const (
 // airtime returns how long a frame with its frame check sequence takes.
 func airtime(psdu int) time.Duration { return time.Duration(phyHeader+psdu) * octet }
 
-// transmission is a frame on the air.
+// transmission is a frame on the air, or noise, which nobody receives.
 type transmission struct {
 	src      *Transceiver
 	channel  uint8
+	noise    bool
 	start    time.Duration
 	psdu     []byte
-	overlaps []*transmission // all that were on the channel at some time with it
+	head     header // of psdu, when readable
+	readable bool
+	overlaps []overlap // all that were on the channel at some time with it
 	buf      [maxPSDU]byte
+}
+
+// overlap is what another transmission did to one.
+type overlap struct {
+	src   *Transceiver
+	power float64
 }
 
 // begin puts a frame on the air now.
 func (a *Air) begin(src *Transceiver, channel uint8, psdu []byte) *transmission {
-	t := &transmission{src: src, channel: channel, start: a.now}
+	t := a.occupy(src, channel)
 	t.psdu = append(t.buf[:0], psdu...)
-	for _, o := range a.active[channel] {
-		t.overlaps = append(t.overlaps, o)
-		o.overlaps = append(o.overlaps, t)
-	}
-	a.active[channel] = append(a.active[channel], t)
+	t.head, t.readable = parseHeader(t.psdu)
+	a.counters.Frames++
+	a.counters.Bytes += uint64(len(psdu))
 	if a.cfg.Tap != nil {
 		a.cfg.Tap(a.Now(), channel, t.psdu)
-	}
-	for i := range src.links {
-		if r := src.links[i].to; r.scanning && r.tuned == channel {
-			r.energy = max(r.energy, src.power+src.links[i].gain)
-		}
 	}
 	a.schedule(airtime(len(psdu)), t, 0, nil)
 	return t
 }
 
+// occupy puts energy on a channel.
+func (a *Air) occupy(src *Transceiver, channel uint8) *transmission {
+	var t *transmission
+	if last := len(a.free) - 1; last >= 0 {
+		t, a.free = a.free[last], a.free[:last]
+	} else {
+		t = &transmission{}
+	}
+	t.src, t.channel, t.start = src, channel, a.now
+	for _, o := range a.active[channel] {
+		t.overlaps = append(t.overlaps, overlap{o.src, o.src.power})
+		o.overlaps = append(o.overlaps, overlap{src, src.power})
+	}
+	a.active[channel] = append(a.active[channel], t)
+	if a.scans > 0 {
+		for i := range src.links {
+			if r := src.links[i].to; r.scanning && r.tuned == channel {
+				r.energy = max(r.energy, src.power+src.links[i].gain)
+			}
+		}
+	}
+	return t
+}
+
+// clear takes a transmission off the air. It stays readable until it is recycled.
+func (a *Air) clear(t *transmission) {
+	a.active[t.channel] = slices.DeleteFunc(a.active[t.channel], func(o *transmission) bool { return o == t })
+}
+
+func (a *Air) recycle(t *transmission) {
+	t.src, t.noise, t.psdu, t.overlaps = nil, false, nil, t.overlaps[:0]
+	a.free = append(a.free, t)
+}
+
 // happen is the end of the transmission.
 func (t *transmission) happen(eventKind) {
 	a := t.src.air
-	a.active[t.channel] = slices.DeleteFunc(a.active[t.channel], func(o *transmission) bool { return o == t })
+	a.clear(t)
 	t.src.ended(t)
 	for i := range t.src.links {
 		l := &t.src.links[i]
 		if l.to.tuned == t.channel && l.to.heard(t, t.src.power+l.gain, l.loss) {
-			l.to.receive(t.psdu, t.src.power+l.gain)
+			l.to.receive(t, t.src.power+l.gain)
 		}
 	}
-	t.overlaps = nil // lets go of chains of transmissions
+	a.recycle(t)
 }
 
 // heard decides whether x received t, which just ended.
 func (x *Transceiver) heard(t *transmission, dBm, loss float64) bool {
-	if !x.listening() || x.since > t.start || dBm < sensitivity {
+	if dBm < sensitivity || !x.listening() || x.since > t.start {
 		return false
 	}
-	interference := 0.0
-	for _, o := range t.overlaps {
-		if l := x.link(o.src); l != nil {
-			interference += milliwatts(o.src.power + l.gain)
+	if len(t.overlaps) > 0 {
+		interference := 0.0
+		for _, o := range t.overlaps {
+			if l := x.link(o.src); l != nil {
+				interference += milliwatts(o.power + l.gain)
+			}
+		}
+		if interference > 0 && dBm-decibels(interference) < captureThreshold {
+			x.air.counters.Collisions++
+			return false
 		}
 	}
-	if interference > 0 && dBm-decibels(interference) < captureThreshold {
+	if loss > 0 && x.air.random.Float64() < loss {
+		x.air.counters.Lost++
 		return false
 	}
-	return loss == 0 || x.air.random.Float64() >= loss
+	return true
 }
 
 // level returns the strongest signal on a channel at x now, in dBm.

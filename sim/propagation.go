@@ -62,16 +62,23 @@ type link struct {
 	loss float64 // probability that a frame is missed
 }
 
-// connect computes the links between x and everyone attached before it.
+// connect computes the links between x and all others that one of the two may
+// reach with its power.
 func (a *Air) connect(x *Transceiver) {
+	sigma := a.cfg.Propagation.Shadowing
 	for _, y := range a.all {
+		if y == x {
+			continue
+		}
+		reach := max(x.reach, y.reach)
 		gain := a.cfg.Propagation.gain(x.position.distance(y.position))
-		sigma := a.cfg.Propagation.Shadowing
-		if gain+4*sigma+maxPower < inaudible {
+		if gain+4*sigma+reach < inaudible {
 			continue
 		}
 		if s := a.cfg.Propagation.Structure; s != nil {
-			gain -= s.Loss(x.position, y.position)
+			if gain -= s.Loss(x.position, y.position); gain+4*sigma+reach < inaudible {
+				continue
+			}
 		}
 		if sigma > 0 {
 			// Drawn from the seed and the pair alone, so that a link does not
@@ -79,16 +86,28 @@ func (a *Air) connect(x *Transceiver) {
 			a.source.Seed(a.cfg.Seed^min(x.eui64, y.eui64), max(x.eui64, y.eui64))
 			gain += sigma * min(max(a.shadow.NormFloat64(), -4), 4)
 		}
-		if gain+maxPower >= inaudible {
-			x.links = append(x.links, link{y, gain, a.cfg.Loss})
-			y.links = append(y.links, link{x, gain, a.cfg.Loss}) // x is the newest: still in order
+		if gain+reach >= inaudible {
+			x.addLink(y, gain)
+			y.addLink(x, gain)
 		}
 	}
 }
 
+// addLink adds a link in the order of attachment, unless it is there.
+func (x *Transceiver) addLink(y *Transceiver, gain float64) {
+	i, there := x.find(y)
+	if !there {
+		x.links = slices.Insert(x.links, i, link{y, gain, x.air.cfg.Loss})
+	}
+}
+
+func (x *Transceiver) find(y *Transceiver) (int, bool) {
+	return slices.BinarySearchFunc(x.links, y.id, func(l link, id int) int { return cmp.Compare(l.to.id, id) })
+}
+
 // link returns the link to y, or nil when they are out of each other's reach.
 func (x *Transceiver) link(y *Transceiver) *link {
-	i, ok := slices.BinarySearchFunc(x.links, y.id, func(l link, id int) int { return cmp.Compare(l.to.id, id) })
+	i, ok := x.find(y)
 	if !ok {
 		return nil
 	}

@@ -33,6 +33,8 @@ type Received struct {
 	Channel uint8
 	RSSI    int8 // dBm
 	LQI     uint8
+
+	from *Transceiver
 }
 
 // Sent is the end of a transmission.
@@ -71,6 +73,7 @@ type Transceiver struct {
 	eui64    uint64
 	position Position
 	power    float64
+	reach    float64 // the highest power so far, to which the links are known
 	links    []link
 	handler  Handler
 
@@ -100,7 +103,7 @@ type Transceiver struct {
 func (a *Air) Attach(cfg TransceiverConfig) *Transceiver {
 	x := &Transceiver{
 		air: a, id: len(a.all), eui64: cfg.EUI64, position: cfg.Position,
-		power: min(cfg.Power, maxPower), deaf: true,
+		power: min(cfg.Power, maxPower), reach: min(cfg.Power, maxPower), deaf: true,
 	}
 	a.connect(x)
 	a.all = append(a.all, x)
@@ -128,6 +131,9 @@ func (x *Transceiver) Configure(f radio.Filter) error {
 // Off switches the transceiver off. What it was doing is not reported any more;
 // a frame that is on the air already ends there.
 func (x *Transceiver) Off() {
+	if x.scanning {
+		x.air.scans--
+	}
 	x.on, x.deaf, x.acking, x.scanning = false, true, false, false
 	x.job.state, x.onAir = idle, nil
 	x.gen++
@@ -150,7 +156,13 @@ func (x *Transceiver) MatchSources(on bool) { x.pending.enabled = on }
 func (x *Transceiver) Promiscuous(on bool) { x.promiscuous = on }
 
 // SetPower sets the transmit power in dBm, at most 20.
-func (x *Transceiver) SetPower(dBm float64) { x.power = min(dBm, maxPower) }
+func (x *Transceiver) SetPower(dBm float64) {
+	x.power = min(dBm, maxPower)
+	if x.power > x.reach {
+		x.reach = x.power
+		x.air.connect(x)
+	}
+}
 
 // RSSI returns the signal on the channel now, in dBm.
 func (x *Transceiver) RSSI() int8 { return int8(x.level(x.tuned)) }
@@ -163,9 +175,9 @@ func (x *Transceiver) listen(channel uint8) {
 }
 
 // receive takes a frame that came through the air whole.
-func (x *Transceiver) receive(psdu []byte, dBm float64) {
-	r := Received{PSDU: psdu, Channel: x.tuned, RSSI: int8(dBm), LQI: quality(dBm)}
-	h, ok := parseHeader(psdu)
+func (x *Transceiver) receive(t *transmission, dBm float64) {
+	h, ok := &t.head, t.readable
+	r := Received{PSDU: t.psdu, Channel: x.tuned, RSSI: int8(dBm), LQI: quality(dBm), from: t.src}
 	switch {
 	case ok && h.kind == frameAck && x.job.state == waiting && h.seq == x.job.psdu[2]:
 		x.acked(r)
@@ -174,7 +186,7 @@ func (x *Transceiver) receive(psdu []byte, dBm float64) {
 	case !ok || h.kind > frameCommand || h.kind == frameAck || !accepts(x.filter, h):
 	case h.ackRequest && h.unicast():
 		x.held = r
-		x.held.PSDU = append(x.heldBuf[:0], psdu...)
+		x.held.PSDU = append(x.heldBuf[:0], t.psdu...)
 		ackFrame(x.ack[:0], h.seq, x.pending.has(h))
 		x.acking, x.deaf = true, true
 		x.air.schedule(turnaround, x, startAck, &x.gen)
@@ -195,6 +207,7 @@ func (x *Transceiver) EnergyScan(channel uint8, d time.Duration) error {
 		return ErrBusy
 	}
 	x.scanning, x.tuned = true, channel
+	x.air.scans++
 	x.energy = x.level(channel)
 	x.air.schedule(d, x, endScan, &x.gen)
 	return nil
@@ -203,6 +216,7 @@ func (x *Transceiver) EnergyScan(channel uint8, d time.Duration) error {
 func (x *Transceiver) scanned() {
 	channel, energy := x.tuned, x.energy
 	x.scanning = false
+	x.air.scans--
 	x.relisten()
 	x.handler.Scanned(x.air.Now(), channel, int8(energy))
 }
