@@ -35,7 +35,9 @@ type Air struct {
 	free   []*transmission                 // to be used again
 	scans  int                             // energy scans under way
 
-	counters AirCounters
+	attacker  *attacker // optional
+	obstacles []*Obstacle
+	counters  AirCounters
 
 	shadow *rand.Rand
 	source *rand.PCG // of shadow, reseeded for each link

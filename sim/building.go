@@ -25,6 +25,14 @@ type BuildingConfig struct {
 	// default they are drawn from the seed, as a repeatable simulation needs.
 	Random func(e sconce.EUI64) func(p []byte)
 
+	// Spread, optional, is the time within which the lights first start; by
+	// default a second.
+	Spread time.Duration
+
+	// Watch, optional, is told what a light does whenever that changes, and when
+	// it has power again or none. It is called while the air is held.
+	Watch func(now time.Time, e sconce.EUI64, s LightState)
+
 	Log *slog.Logger // optional
 }
 
@@ -68,13 +76,15 @@ type light struct {
 	dev    *device.Luminaire
 	joined bool
 	short  zigbee.ShortAddr
+	dead   bool     // failed for good
+	past   Refusals // of what ran here before the last power cut
 }
 
 // MaxLights is how many lights a building may have.
 const MaxLights = 10_000
 
-// spread is the time within which lights start after power comes.
-const spread = time.Second
+// defaultSpread is the time within which lights start after power comes.
+const defaultSpread = time.Second
 
 // NewBuilding returns a building with power on all lights: each starts within
 // the first second, as its state in the store says.
@@ -82,6 +92,9 @@ func NewBuilding(cfg BuildingConfig) (*Building, error) {
 	b := &Building{
 		Paced: Pace(NewAir(cfg.Air)), cfg: cfg, log: cfg.Log,
 		lights: make(map[sconce.EUI64]*light, len(cfg.Lights)),
+	}
+	if b.cfg.Spread <= 0 {
+		b.cfg.Spread = defaultSpread
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
@@ -116,7 +129,7 @@ func (b *Building) add(a *Air, cfg LightConfig) error {
 		return err
 	}
 	// A delay of the light's own, so that one more light does not move the others.
-	delay := time.Duration(l.random(b.cfg.Air.Seed).Uint64N(uint64(spread)))
+	delay := time.Duration(l.random(b.cfg.Air.Seed).Uint64N(uint64(b.cfg.Spread)))
 	a.After(delay, func() {
 		if l.node == nil && l.boots == 1 {
 			l.start(dev)
@@ -184,13 +197,31 @@ func (l *light) drain(time.Time) (retune bool) {
 			retune = true
 		case device.SaveState:
 			l.save()
+		case device.LightChanged:
+			l.watch()
 		case device.Joined:
 			l.joined, l.short = true, e.Short
+			l.watch()
 			l.b.log.Info("light joined", "device", l.cfg.EUI64, "channel", e.Channel, "pan", e.PANID, "short", e.Short)
 		case device.JoinFailed:
 			l.b.log.Debug("light did not join", "device", l.cfg.EUI64, "reason", e.Reason)
 		}
 	}
+}
+
+// watch tells what the light does.
+func (l *light) watch() {
+	if w := l.b.cfg.Watch; w != nil {
+		now := l.x.air.Now()
+		w(now, l.cfg.EUI64, l.state(now))
+	}
+}
+
+func (l *light) state(now time.Time) LightState {
+	if l.dev == nil { // not node: a device may tell before its start has returned
+		return LightState{}
+	}
+	return LightState{Light: l.dev.Light(now), Powered: true, Joined: l.joined, Short: l.short}
 }
 
 // saveAgain is how long a light waits after its state could not be saved.
@@ -228,8 +259,8 @@ func (b *Building) Lights() []sconce.EUI64 { return slices.Clone(b.order) }
 func (b *Building) Light(e sconce.EUI64) (s LightState, ok bool) {
 	b.Do(func(a *Air) {
 		l := b.lights[e]
-		if ok = l != nil; ok && l.node != nil {
-			s = LightState{Light: l.dev.Light(a.Now()), Powered: true, Joined: l.joined, Short: l.short}
+		if ok = l != nil; ok {
+			s = l.state(a.Now())
 		}
 	})
 	return s, ok
@@ -238,24 +269,32 @@ func (b *Building) Light(e sconce.EUI64) (s LightState, ok bool) {
 // SetPower cuts or restores the mains power of a light. It wakes up as its state
 // in the store says.
 func (b *Building) SetPower(e sconce.EUI64, on bool) error {
-	var err error
-	b.Do(func(a *Air) {
-		l := b.lights[e]
-		switch {
-		case l == nil:
-			err = sconce.Errorf(sconce.NotFound, "there is no light %s in the building", e)
-		case on && l.node == nil:
-			var dev *device.Luminaire
-			if dev, err = l.make(); err == nil {
-				l.start(dev)
-			}
-		case !on && l.node != nil:
-			l.lastWrite(a.Now())
-			l.node.PowerOff()
-			l.node, l.dev, l.joined = nil, nil, false
-		case !on:
-			l.boots++ // a start that waits is void
+	err := sconce.Errorf(sconce.NotFound, "there is no light %s in the building", e)
+	b.Do(func(*Air) {
+		if l := b.lights[e]; l != nil {
+			err = l.setPower(on)
 		}
 	})
 	return err
+}
+
+// setPower cuts or restores the mains power; the air is held.
+func (l *light) setPower(on bool) error {
+	switch {
+	case on && l.node == nil:
+		dev, err := l.make()
+		if err != nil {
+			return err
+		}
+		l.start(dev)
+	case !on && l.node != nil:
+		l.lastWrite(l.x.air.Now())
+		l.node.PowerOff()
+		l.past.add(l.dev.Counters())
+		l.node, l.dev, l.joined = nil, nil, false
+		l.watch()
+	case !on:
+		l.boots++ // a start that waits is void
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 const (
 	frameBeacon  = 0
+	frameData    = 1
 	frameAck     = 2
 	frameCommand = 3
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"sconce/zigbee"
@@ -59,9 +60,7 @@ func (n *Noise) happen(kind eventKind) {
 			return
 		}
 		for i := range n.cfg.Channels.Len() {
-			t := a.occupy(n.x, n.cfg.Channels.Nth(i))
-			t.noise = true
-			n.onAir = append(n.onAir, t)
+			n.onAir = append(n.onAir, a.occupy(n.x, n.cfg.Channels.Nth(i)))
 		}
 		a.schedule(n.cfg.Burst, n, endBurst, nil)
 		return
@@ -94,18 +93,29 @@ func (a *Air) AddObstacle(radius, loss float64) *Obstacle {
 // Move puts the obstacle at a place. It looks at every link, so it is for steps
 // of seconds, not of milliseconds.
 func (o *Obstacle) Move(to Position) {
+	o.Remove()
+	o.weaken(to, o.Loss)
+	o.at, o.set = to, true
+	o.air.obstacles = append(o.air.obstacles, o)
+}
+
+// Remove takes the obstacle out of the building.
+func (o *Obstacle) Remove() {
+	if o.set {
+		o.weaken(o.at, -o.Loss)
+		o.set = false
+		o.air.obstacles = slices.DeleteFunc(o.air.obstacles, func(p *Obstacle) bool { return p == o })
+	}
+}
+
+func (o *Obstacle) weaken(at Position, dB float64) {
 	for _, x := range o.air.all {
 		for i := range x.links {
-			l := &x.links[i]
-			if o.set && o.between(o.at, x.position, l.to.position) {
-				l.gain += o.Loss
-			}
-			if o.between(to, x.position, l.to.position) {
-				l.gain -= o.Loss
+			if l := &x.links[i]; o.between(at, x.position, l.to.position) {
+				l.gain -= dB
 			}
 		}
 	}
-	o.at, o.set = to, true
 }
 
 // between reports whether the way from p to q passes through the obstacle at c.

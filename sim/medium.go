@@ -24,15 +24,15 @@ const (
 // airtime returns how long a frame with its frame check sequence takes.
 func airtime(psdu int) time.Duration { return time.Duration(phyHeader+psdu) * octet }
 
-// transmission is a frame on the air, or noise, which nobody receives.
+// transmission is a frame on the air, or noise, which has no psdu.
 type transmission struct {
 	src      *Transceiver
 	channel  uint8
-	noise    bool
 	start    time.Duration
 	psdu     []byte
 	head     header // of psdu, when readable
 	readable bool
+	noted    *captured // optional
 	overlaps []overlap // all that were on the channel at some time with it
 	buf      [maxPSDU]byte
 }
@@ -50,6 +50,9 @@ func (a *Air) begin(src *Transceiver, channel uint8, psdu []byte) *transmission 
 	t.head, t.readable = parseHeader(t.psdu)
 	a.counters.Frames++
 	a.counters.Bytes += uint64(len(psdu))
+	if a.attacker != nil && t.readable {
+		t.noted = a.attacker.capture(src, channel, t.psdu, &t.head)
+	}
 	if a.cfg.Tap != nil {
 		a.cfg.Tap(a.Now(), channel, t.psdu)
 	}
@@ -87,7 +90,7 @@ func (a *Air) clear(t *transmission) {
 }
 
 func (a *Air) recycle(t *transmission) {
-	t.src, t.noise, t.psdu, t.overlaps = nil, false, nil, t.overlaps[:0]
+	t.src, t.noted, t.psdu, t.overlaps = nil, nil, nil, t.overlaps[:0]
 	a.free = append(a.free, t)
 }
 

@@ -144,7 +144,14 @@ func (n *Node) tune() {
 
 // Received implements [Handler].
 func (n *Node) Received(now time.Time, f Received) {
-	n.dev.Receive(now, f.PSDU[:len(f.PSDU)-fcsLen], f.LQI)
+	if f.noted != nil {
+		f.noted.heard = append(f.noted.heard, n.x.id)
+	}
+	if f.from.hostile != nil {
+		f.from.hostile(n, now, f)
+	} else {
+		n.dev.Receive(now, f.PSDU[:len(f.PSDU)-fcsLen], f.LQI)
+	}
 	n.settle()
 }
 

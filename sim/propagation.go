@@ -87,6 +87,11 @@ func (a *Air) connect(x *Transceiver) {
 			gain += sigma * min(max(a.shadow.NormFloat64(), -4), 4)
 		}
 		if gain+reach >= inaudible {
+			for _, o := range a.obstacles {
+				if o.between(o.at, x.position, y.position) {
+					gain -= o.Loss
+				}
+			}
 			x.addLink(y, gain)
 			y.addLink(x, gain)
 		}
@@ -95,8 +100,7 @@ func (a *Air) connect(x *Transceiver) {
 
 // addLink adds a link in the order of attachment, unless it is there.
 func (x *Transceiver) addLink(y *Transceiver, gain float64) {
-	i, there := x.find(y)
-	if !there {
+	if i, there := x.find(y); !there {
 		x.links = slices.Insert(x.links, i, link{y, gain, x.air.cfg.Loss})
 	}
 }

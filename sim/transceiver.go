@@ -34,7 +34,8 @@ type Received struct {
 	RSSI    int8 // dBm
 	LQI     uint8
 
-	from *Transceiver
+	from  *Transceiver
+	noted *captured
 }
 
 // Sent is the end of a transmission.
@@ -75,6 +76,7 @@ type Transceiver struct {
 	power    float64
 	reach    float64 // the highest power so far, to which the links are known
 	links    []link
+	hostile  func(n *Node, now time.Time, f Received) // of an attacker: gives a node what it sent, and looks at what comes of it
 	handler  Handler
 
 	filter      radio.Filter
@@ -177,7 +179,7 @@ func (x *Transceiver) listen(channel uint8) {
 // receive takes a frame that came through the air whole.
 func (x *Transceiver) receive(t *transmission, dBm float64) {
 	h, ok := &t.head, t.readable
-	r := Received{PSDU: t.psdu, Channel: x.tuned, RSSI: int8(dBm), LQI: quality(dBm), from: t.src}
+	r := Received{PSDU: t.psdu, Channel: x.tuned, RSSI: int8(dBm), LQI: quality(dBm), from: t.src, noted: t.noted}
 	switch {
 	case ok && h.kind == frameAck && x.job.state == waiting && h.seq == x.job.psdu[2]:
 		x.acked(r)

@@ -24,6 +24,10 @@ type officeOptions struct {
 	Labels      string  `help:"Write what is on the lights' labels to this file instead of to the screen, one JSON object a line." type:"path"`
 }
 
+// shadowing is how much the radio links of an office differ, as a standard
+// deviation in dB.
+const shadowing = 3
+
 // The address of an office's first light, locally administered.
 const officeLights = 0x5ec0ce0100000001
 
@@ -39,16 +43,12 @@ type label struct {
 // the virtual radio: in the room at one end of the ground floor. It prints the
 // labels.
 func (o *officeOptions) plan(nodes int) (cfg sim.BuildingConfig, at sim.Position, err error) {
-	if o.Rooms == 0 {
-		o.Rooms = (nodes + 5) / 6
+	office, err := o.structure(nodes)
+	if err != nil {
+		return cfg, at, err
 	}
-	if nodes < 1 || nodes > sim.MaxLights || o.Rooms < 1 || o.Floors < 1 || o.Rooms%o.Floors != 0 {
-		return cfg, at, sconce.Errorf(sconce.Invalid, "%d lights in %d rooms on %d floors: expected 1 to %d lights, and rooms that can be spread over the floors evenly",
-			nodes, o.Rooms, o.Floors, sim.MaxLights)
-	}
-	office := sim.Office{Floors: o.Floors, RoomsOnFloor: o.Rooms / o.Floors}
-	cfg = live(o.Seed)
-	cfg.Air.Propagation = sim.Propagation{Shadowing: 3, Structure: office}
+	cfg = livingBuilding(o.Seed)
+	cfg.Air.Propagation = sim.Propagation{Shadowing: shadowing, Structure: office}
 	labels := make([]label, 0, nodes)
 	places, rooms := office.Lights(nodes)
 	for i, place := range places {
@@ -69,6 +69,20 @@ func (o *officeOptions) plan(nodes int) (cfg sim.BuildingConfig, at sim.Position
 		})
 	}
 	return cfg, office.InRoom(0, 0.1, 0.5, 1), o.print(labels)
+}
+
+// structure returns the office's rooms and floors.
+func (o *officeOptions) structure(nodes int) (sim.Office, error) {
+	rooms := o.Rooms
+	if rooms == 0 {
+		rooms = (nodes + 5) / 6
+		rooms += (o.Floors - rooms%max(o.Floors, 1)) % max(o.Floors, 1)
+	}
+	if nodes < 1 || nodes > sim.MaxLights || rooms < 1 || o.Floors < 1 || rooms%o.Floors != 0 {
+		return sim.Office{}, sconce.Errorf(sconce.Invalid, "%d lights in %d rooms on %d floors: expected 1 to %d lights, and rooms that can be spread over the floors evenly",
+			nodes, rooms, o.Floors, sim.MaxLights)
+	}
+	return sim.Office{Floors: o.Floors, RoomsOnFloor: rooms / o.Floors}, nil
 }
 
 // light returns a new light with its label.

@@ -22,23 +22,36 @@ import (
 	"sconce/zigbee"
 )
 
-// simCommand runs a virtual building behind a virtual radio. Which lights hang
-// where comes from a file, or from the seed.
+// simCommand runs a virtual building: by the wall clock behind a virtual radio, for
+// a gateway or anybody's coordinator; or, without a radio, as a trial on the
+// virtual clock.
 type simCommand struct {
-	RCP      string `required:"" name:"rcp" help:"Where the virtual radio listens for a host, as in tcp:127.0.0.1:7654." placeholder:"tcp:HOST:PORT"`
+	RCP      string `name:"rcp" help:"Run by the wall clock; a virtual radio listens here for a host, as in tcp:127.0.0.1:7654." placeholder:"tcp:HOST:PORT"`
 	Building string `help:"File that says which lights hang where." type:"existingfile" xor:"lights" required:""`
-	Nodes    int    `help:"Instead of a file: how many lights an office of the seed has, which wait to join whatever network the virtual radio's host forms." xor:"lights" required:""`
-	State    string `help:"Folder in which the lights remember their network; without it they are new at every start." type:"path"`
+	Nodes    int    `help:"Instead of a file: how many lights there are in an office of the seed. With --rcp they wait to join whatever network the host forms." xor:"lights" required:""`
+	State    string `help:"With --rcp: folder in which the lights remember their network; without it they are new at every start." type:"path"`
 	Pcap     string `help:"Write every frame on the air to this file." type:"path"`
 
 	Office officeOptions `embed:""`
+	Trial  trialOptions  `embed:"" group:"Trials, without --rcp:"`
 }
 
 // rcpEUI64 is the address of the virtual radio itself, locally administered.
 const rcpEUI64 = 0x5ec0ceffff000001
 
-// Run runs the building, paced by the wall clock, until it is interrupted.
-func (c *simCommand) Run(ctx context.Context) (err error) {
+// Run runs the building.
+func (c *simCommand) Run(ctx context.Context) error {
+	if c.RCP != "" {
+		return c.live(ctx)
+	}
+	if c.Building != "" {
+		return sconce.Errorf(sconce.Invalid, "--building needs --rcp: expected where the virtual radio listens, such as tcp:127.0.0.1:7654")
+	}
+	return c.trial(ctx)
+}
+
+// live runs the building by the wall clock, until it is interrupted.
+func (c *simCommand) live(ctx context.Context) (err error) {
 	address, ok := strings.CutPrefix(c.RCP, "tcp:")
 	if !ok {
 		return sconce.Errorf(sconce.Invalid, "--rcp %q: expected tcp:HOST:PORT, such as tcp:127.0.0.1:7654", c.RCP)
@@ -54,11 +67,12 @@ func (c *simCommand) Run(ctx context.Context) (err error) {
 		}
 	}
 	if c.Pcap != "" {
-		close, err := c.capture(&cfg)
+		tap, end, err := capture(c.Pcap)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, close()) }()
+		cfg.Air.Tap = tap
+		defer func() { err = errors.Join(err, end()) }()
 	}
 	building, err := sim.NewBuilding(cfg)
 	if err != nil {
@@ -89,30 +103,29 @@ func (c *simCommand) plan() (cfg sim.BuildingConfig, at sim.Position, err error)
 	return cfg, b.gateway(), err
 }
 
-// live are the settings of a building that lives by the wall clock, with lights
+// livingBuilding are the settings of a building that lives by the wall clock, with lights
 // of good luck: their keys are drawn by the system, not from the seed.
-func live(seed uint64) sim.BuildingConfig {
+func livingBuilding(seed uint64) sim.BuildingConfig {
 	return sim.BuildingConfig{
 		Air: sim.AirConfig{Seed: seed, Start: time.Now()}, Channels: zigbee.AllChannels, Log: slog.Default(),
 		Random: func(sconce.EUI64) func([]byte) { return func(p []byte) { _, _ = rand.Read(p) } },
 	}
 }
 
-// capture writes every frame to the file; the function that it returns ends it.
-func (c *simCommand) capture(cfg *sim.BuildingConfig) (end func() error, err error) {
-	f, err := os.Create(c.Pcap)
+// capture returns what writes frames to a file, and what ends it.
+func capture(path string) (tap func(time.Time, uint8, []byte), end func() error, err error) {
+	f, err := os.Create(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening capture: %w", err)
+		return nil, nil, fmt.Errorf("opening capture: %w", err)
 	}
 	w := bufio.NewWriter(f)
 	pcap := sim.NewPcap(w)
-	cfg.Air.Tap = pcap.Tap
-	return func() error { return errors.Join(pcap.Err(), w.Flush(), f.Close()) }, nil
+	return pcap.Tap, func() error { return errors.Join(pcap.Err(), w.Flush(), f.Close()) }, nil
 }
 
 // building returns what the file says.
 func (b *buildingConfig) building() (sim.BuildingConfig, error) {
-	cfg := live(b.Seed)
+	cfg := livingBuilding(b.Seed)
 	for _, l := range b.Lights {
 		code, err := zigbee.ParseInstallCode(l.InstallCode)
 		if err != nil {

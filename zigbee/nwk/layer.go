@@ -24,8 +24,9 @@ type Network struct {
 	Depth    uint8
 }
 
-// Counters counts what the layer refused or gave up.
+// Counters counts what the layer took, refused or gave up.
 type Counters struct {
+	Opened        uint64 // secured frames that passed every check
 	Malformed     uint64 // frames that could not be parsed or are not supported
 	Unsecured     uint64 // frames without security where it is required
 	UnknownKey    uint64 // frames secured with a key that this node does not have

@@ -113,6 +113,7 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 	}
 	n.next[slot] = aux.Counter + 1
 	l.follow(slot)
+	l.counters.Opened++
 	if h.Src == from {
 		// The network header is authentic, the MAC header is not.
 		l.Learn(aux.Source, from)
