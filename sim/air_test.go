@@ -232,27 +232,43 @@ func TestHiddenNodesCollide(t *testing.T) {
 }
 
 func TestChannelBusy(t *testing.T) {
-	b := newBench(t, AirConfig{Seed: 1})
-	a, jam := b.place(1, Position{}), b.place(2, Position{X: 5})
-	noise := frame(0, false, 0xffff, 2, string(make([]byte, 100)))
-	var again func()
-	again = func() {
-		if jam.x.Transmit(noise, TxOptions{}) == nil {
-			b.After(airtime(len(noise)+2)+turnaround, again)
-		} else {
-			b.After(symbol, again)
-		}
-	}
-	again()
-	b.RunFor(10 * time.Millisecond)
-	b.transmit(a, frame(1, true, 2, 1, ""), DefaultTx())
-	b.RunFor(200 * time.Millisecond)
-	// Between two noises there is a gap in which one may slip through; most do not.
-	if len(a.sent) != 1 {
-		t.Fatalf("%+v", a.sent)
-	}
-	if a.sent[0].Status != radio.ChannelBusy {
-		t.Errorf("on a channel that is busy 90 %% of the time: %v", a.sent[0].Status)
+	for _, c := range []struct {
+		name    string
+		options TxOptions
+		tries   bool // longer than one attempt takes at most
+	}{
+		{"as the standard says", DefaultTx(), false},
+		{"as OpenThread does", TxOptions{MaxBackoffs: 4, MaxRetries: 3, CSMA: true, RetryBusy: true}, true},
+		{"without retries", TxOptions{MaxBackoffs: 4, CSMA: true, RetryBusy: true}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, AirConfig{Seed: 1})
+			a := b.place(1, Position{})
+			noise := frame(0, false, 0xffff, 2, string(make([]byte, 100)))
+			for i := range 2 { // the gaps of one are filled by the other
+				jam := b.place(uint16(2+i), Position{X: 5})
+				var again func()
+				again = func() {
+					if jam.x.Transmit(noise, TxOptions{}) == nil {
+						b.After(airtime(len(noise)+2)+turnaround, again)
+					} else {
+						b.After(symbol, again)
+					}
+				}
+				b.After(time.Duration(i)*airtime(len(noise))/2, again)
+			}
+			b.RunFor(10 * time.Millisecond)
+			b.transmit(a, frame(1, true, 2, 1, ""), c.options)
+			const longest = (7+15+31+31+31)*unitBackoff + 5*ccaTime // of one attempt
+			b.RunFor(longest)
+			if got := len(a.sent) == 0; got != c.tries {
+				t.Errorf("after %v: %+v", longest, a.sent)
+			}
+			b.RunFor(3 * longest)
+			if len(a.sent) != 1 || a.sent[0].Status != radio.ChannelBusy {
+				t.Errorf("%+v", a.sent)
+			}
+		})
 	}
 }
 

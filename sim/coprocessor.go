@@ -218,6 +218,7 @@ func (c *coprocessor) pump() {
 		if o.tx != nil {
 			err = c.x.Transmit(o.tx.Frame, TxOptions{
 				Channel: o.tx.Channel, MaxBackoffs: o.tx.MaxBackoffs, MaxRetries: o.tx.MaxRetries, CSMA: o.tx.CSMA,
+				RetryBusy: true, // as OpenThread's SubMac does; hosts that ask for few back-offs count on it
 			})
 		} else {
 			err = c.x.EnergyScan(o.channel, o.length)

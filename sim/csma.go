@@ -107,6 +107,11 @@ func (x *Transceiver) assess() {
 	if x.acking || j.options.CSMA && x.level(j.options.Channel) >= ccaThreshold {
 		j.nb, j.be = j.nb+1, min(j.be+1, macMaxBE)
 		if j.nb > j.options.MaxBackoffs {
+			if j.options.RetryBusy && j.retries < j.options.MaxRetries {
+				j.retries++
+				x.attempt(0)
+				return
+			}
 			x.finish(Sent{Status: radio.ChannelBusy})
 			return
 		}

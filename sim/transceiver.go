@@ -55,6 +55,7 @@ type TxOptions struct {
 	MaxBackoffs uint8 // macMaxCSMABackoffs
 	MaxRetries  uint8 // macMaxFrameRetries
 	CSMA        bool  // false sends without listening first
+	RetryBusy   bool  // a channel that stays busy costs a retry, and ends the attempt only when none is left
 }
 
 // DefaultTx returns the defaults of 802.15.4-2006, 7.4.2.
