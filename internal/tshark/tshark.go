@@ -31,6 +31,7 @@ type Report struct {
 	Frames   int
 	Secured  int      // frame protections with an integrity code: a frame may have two
 	Verified int      // of those, how many integrity codes a key was found for
+	Empty    int      // not of those: APS acknowledgements under a link key, whose code is of headers alone, which tshark passes over
 	Readable int      // frames whose application data or keys can be read
 	Faults   []string // malformed frames and expert remarks, one a line
 }
@@ -107,6 +108,7 @@ func (r *Report) add(number int, f []string) (k Key, ok bool) {
 	r.Verified += values(key)
 	if apsType == apsAck && values(mic) == 2 && values(key) == 1 {
 		r.Secured-- // the link-key protection of an acknowledgement, which has no payload: tshark does not look at it
+		r.Empty++
 	}
 	if apsType == apsData || apsKey != "" || strings.Contains(protocols, "zbee_zcl") || strings.Contains(protocols, "zbee_zdp") {
 		r.Readable++

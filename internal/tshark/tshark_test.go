@@ -17,6 +17,13 @@ const (
 	networkKey = "01030507090b0d0f00020406080a0c0d"
 )
 
+// An acknowledgement that one of our lights gave zigbee-on-host under their link
+// key, in a network of one test.
+const (
+	linkAck    = "61887338870000b94008020000b9401e5528070000000000020000cec05e00895e527218d50d2298f8c806e102c34b29350edeab23e2"
+	linkAckKey = "6fd3ee3d67e2a09d41beec0c2f81503e"
+)
+
 func unhex(t *testing.T, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(s)
@@ -97,6 +104,17 @@ func TestRead(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.fault)
 			}
 		})
+	}
+}
+
+func TestAcknowledgementUnderLinkKey(t *testing.T) {
+	r, err := Read(t.Context(), capture(t, unhex(t, linkAck)), Key{"network", [16]byte(unhex(t, linkAckKey))})
+	if err != nil || r.Err() != nil || r.Empty != 1 || r.Secured != 1 || r.Verified != 1 {
+		t.Errorf("%+v, %v, %v", r, err, r.Err())
+	}
+	r, err = Read(t.Context(), capture(t, unhex(t, linkAck)))
+	if err != nil || r.Err() == nil || r.Empty != 0 || r.Secured != 1 {
+		t.Errorf("without the network key: %+v, %v", r, err)
 	}
 }
 
