@@ -13,7 +13,7 @@ FUZZTIME ?= 30s
 
 APP_SOURCES := $(shell find app -path app/node_modules -prune -o -path app/dist -prune -o -type f -print)
 
-.PHONY: help demo demo-reset build app test test-go test-app lint generate bench fuzz setup
+.PHONY: help demo demo-reset build app test test-go test-app lint interop generate bench fuzz setup
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,14 @@ test-app: app/node_modules/.package-lock.json
 
 test-go: app
 	@go test -timeout 12m ./...
+
+internal/interop/node_modules/.package-lock.json: internal/interop/package-lock.json
+	@scripts/need node
+	cd internal/interop && npm ci --loglevel=error
+
+interop: ## let Zigbee2MQTT, with a Zigbee stack of its own, run our virtual lights
+	@scripts/setup interop
+	go test -tags interop -count=1 -timeout 6m -v ./internal/interop
 
 lint: app/node_modules/.package-lock.json app ## check format, house rules and known mistakes
 	@scripts/need go

@@ -73,6 +73,7 @@ var layers = []layer{
 	{"sconce/internal/bench", false, []string{everything}},
 	{"sconce/internal/tidy", false, nil},
 	{"sconce/internal/e2e", false, []string{everything}},
+	{"sconce/internal/interop", false, []string{root, "sconce/device", "sconce/sim", "sconce/zigbee", "sconce/internal/tshark"}},
 	{"sconce/cmd/sconce-gateway", false, []string{root, "sconce/gateway/...", "sconce/radio/...", "sconce/wire", "sconce/zigbee/...", "sconce/internal/config"}},
 	{"sconce/cmd/...", false, []string{everything}},
 }
