@@ -60,7 +60,7 @@ interop: ## let Zigbee2MQTT, with a Zigbee stack of its own, run our virtual lig
 
 lint: app/node_modules/.package-lock.json app ## check format, house rules and known mistakes
 	@scripts/need go
-	$(TOOL) golangci-lint run ./...
+	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 	cd cloud/store && CGO_ENABLED=0 go tool -modfile=../../tools/go.mod sqlc diff
 	cd ../../app && npm run --silent check
 

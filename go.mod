@@ -48,4 +48,7 @@ require (
 	pgregory.net/rapid v1.3.0 // indirect
 )
 
-ignore ./app/node_modules
+ignore (
+	./app/node_modules
+	./internal/interop/node_modules
+)
