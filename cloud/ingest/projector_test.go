@@ -271,3 +271,44 @@ func TestFailedTransactionLeavesNothing(t *testing.T) {
 		t.Errorf("after the second attempt there is %+v, announced %v", got, in.told.states)
 	}
 }
+
+// oneByOne is a log that returns as little at a time as it may.
+type oneByOne struct{ ingest.Log }
+
+func (l oneByOne) After(ctx context.Context, id int64, maxBytes int) ([]ingest.Batch, error) {
+	batches, err := l.Log.After(ctx, id, maxBytes)
+	return batches[:min(1, len(batches))], err
+}
+
+// A projector that has fallen behind comes to the end by itself: nothing need be
+// committed for it to go on.
+func TestProjectorCatchesUpWithoutAnotherCommit(t *testing.T) {
+	in := newPlant(t, storetest.Open(t))
+	for n := range uint64(5) {
+		in.send(1, 1, n+1, wire.Events{})
+	}
+	last, err := in.store.Journal().Last(t.Context())
+	if err != nil || last < 2 {
+		t.Fatal(last, err)
+	}
+	p := ingest.NewProjector(oneByOne{in.store.Journal()}, in.store.Results(), in.store.Projects(), &in.told, quiet)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { p.Run(ctx, make(chan struct{})); close(done) }()
+	defer func() { stop(); <-done }()
+	deadline := time.After(20 * time.Second)
+	for {
+		position, err := in.store.Results().Position(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if position == last {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("it stands at %d of %d", position, last)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
