@@ -47,8 +47,9 @@ test: setup test-app test-go ## run every test, with real peers
 test-app: app/node_modules/.package-lock.json
 	@cd app && npm test --silent
 
+# Not from the cache: internal/e2e builds the programs, which go test does not see.
 test-go: app
-	@go test -timeout 12m ./...
+	@go test -timeout 12m -count=1 ./...
 
 internal/interop/node_modules/.package-lock.json: internal/interop/package-lock.json
 	@scripts/need node
