@@ -53,7 +53,7 @@ test-go: app
 
 internal/interop/node_modules/.package-lock.json: internal/interop/package-lock.json
 	@scripts/need node
-	cd internal/interop && npm ci --loglevel=error
+	cd internal/interop && npm ci --loglevel=error && npm rebuild node --ignore-scripts=false --loglevel=error # its own way to the program
 
 interop: ## let Zigbee2MQTT, with a Zigbee stack of its own, run our virtual lights
 	@scripts/setup interop
