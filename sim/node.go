@@ -137,6 +137,7 @@ func (n *Node) tune() {
 		extended[i] = uint64(a)
 	}
 	n.x.SetPending(short, extended)
+	n.x.Sleep(!f.Listening)
 	// A device without a channel yet has nothing to say or hear: the
 	// transceiver stays as it is, and Transmit tells.
 	_ = n.x.Configure(radio.Filter{Channel: f.Channel, PANID: uint16(f.PANID), Short: uint16(f.Short), EUI64: uint64(f.EUI64)})

@@ -139,11 +139,7 @@ func (t *trial) summary(took time.Duration, memory int64) *Summary {
 			if m.configured() {
 				s.Configured++
 			}
-			l := t.building.lights[m.light.EUI64]
-			s.Rejects.sum(l.past)
-			if l.dev != nil {
-				s.Rejects.add(l.dev.Counters())
-			}
+			s.Rejects.sum(t.building.lights[m.light.EUI64].refusals())
 		}
 	}
 	var accepted violation

@@ -86,6 +86,7 @@ type Transceiver struct {
 	on          bool
 	tuned       uint8         // the channel that it is on now
 	deaf        bool          // turning around, sending, or off
+	asleep      bool          // hears nothing but the acknowledgement of what it sent
 	since       time.Duration // listening without a break since then
 
 	job      job
@@ -137,7 +138,7 @@ func (x *Transceiver) Off() {
 	if x.scanning {
 		x.air.scans--
 	}
-	x.on, x.deaf, x.acking, x.scanning = false, true, false, false
+	x.on, x.deaf, x.asleep, x.acking, x.scanning = false, true, false, false, false
 	x.job.state, x.onAir = idle, nil
 	x.gen++
 	x.wait++
@@ -170,7 +171,18 @@ func (x *Transceiver) SetPower(dBm float64) {
 // RSSI returns the signal on the channel now, in dBm.
 func (x *Transceiver) RSSI() int8 { return int8(x.level(x.tuned)) }
 
-func (x *Transceiver) listening() bool { return x.on && !x.deaf && !x.scanning }
+// Sleep lets the receiver sleep while the device does not want it, or wakes it. A
+// sleeping one sends nevertheless, and hears what acknowledges that.
+func (x *Transceiver) Sleep(asleep bool) {
+	if x.asleep && !asleep {
+		x.since = x.air.now
+	}
+	x.asleep = asleep
+}
+
+func (x *Transceiver) listening() bool {
+	return x.on && !x.deaf && !x.scanning && (!x.asleep || x.job.state == waiting)
+}
 
 // listen begins to receive on a channel.
 func (x *Transceiver) listen(channel uint8) {
@@ -184,6 +196,7 @@ func (x *Transceiver) receive(t *transmission, dBm float64) {
 	switch {
 	case ok && h.kind == frameAck && x.job.state == waiting && h.seq == x.job.psdu[2]:
 		x.acked(r)
+	case x.asleep:
 	case x.promiscuous:
 		x.handler.Received(x.air.Now(), r)
 	case !ok || h.kind > frameCommand || h.kind == frameAck || !accepts(x.filter, h):
