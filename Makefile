@@ -72,5 +72,6 @@ bench: build ## measure, one JSON object a line
 	@scripts/setup bench >&2
 	exec bin/sconce bench
 
-fuzz: ## run every fuzz target for FUZZTIME (30s)
-	@scripts/fuzz $(FUZZTIME)
+fuzz: ## fuzz every target for FUZZTIME (30s, or a number of runs: 2000x)
+	@scripts/need go
+	scripts/fuzz for $(FUZZTIME)

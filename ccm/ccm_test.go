@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	pion "github.com/pion/dtls/v3/pkg/crypto/ccm"
+
+	"sconce/internal/corpus"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -237,7 +239,7 @@ func TestAllocatesNothing(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	f.Add(sequence(0, 16), sequence(1, 13), sequence(0, 30), sequence(0, 9), uint8(8))
-	f.Fuzz(func(t *testing.T, key, nonce, sealed, aad []byte, tag uint8) {
+	corpus.Fuzz(f, func(t *testing.T, key, nonce, sealed, aad []byte, tag uint8) {
 		a, err := New(key, int(tag))
 		if err != nil || len(nonce) < MinNonce || len(nonce) > MaxNonce {
 			return

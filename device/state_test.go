@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee/zcl"
 )
 
@@ -90,7 +91,7 @@ func TestStateOfAnotherDevice(t *testing.T) {
 
 func FuzzParseState(f *testing.F) {
 	f.Add(usedState(f))
-	f.Fuzz(func(t *testing.T, p []byte) {
+	corpus.Fuzz(f, func(t *testing.T, p []byte) {
 		s, err := ParseState(p)
 		if err != nil {
 			return
@@ -110,7 +111,7 @@ func FuzzRecall(f *testing.F) {
 	l.onOffCommand(start, zcl.OffWithEffect{})
 	l.storeScene(start, sceneID(0, 7))
 	f.Add(l.remember(nil))
-	f.Fuzz(func(t *testing.T, p []byte) {
+	corpus.Fuzz(f, func(t *testing.T, p []byte) {
 		first, second := Luminaire{tone: newTone(white)}, Luminaire{tone: newTone(white)}
 		if first.recall(p) != nil {
 			return

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -235,7 +236,7 @@ func TestBadRecordsNameTheLine(t *testing.T) {
 // the same records.
 func FuzzParseRecords(f *testing.F) {
 	f.Add([]byte(`{"eui64":"5ec0ce0000000001","kind":"gateway","model":"m","serial":"s","certificate_sha256":"00","approved_by":"o","issued_at":"2026-11-23T12:00:00Z"}` + "\n"))
-	f.Fuzz(func(t *testing.T, text []byte) {
+	corpus.Fuzz(f, func(t *testing.T, text []byte) {
 		records, err := ParseRecords(bytes.NewReader(text))
 		if err != nil {
 			return

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"sconce/internal/corpus"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -271,7 +273,7 @@ func FuzzParse(f *testing.F) {
 	for _, v := range vectors {
 		f.Add(unhex(f, v.hex), v.v == V5)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, five bool) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte, five bool) {
 		v := V311
 		if five {
 			v = V5

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"sconce/internal/corpus"
 )
 
 func TestDeliveryWithinTheWindowOfTheClient(t *testing.T) {
@@ -261,7 +263,7 @@ func FuzzConn(f *testing.F) {
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, b []byte, piece uint8) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte, piece uint8) {
 		whole, pieces := drive(t, b, len(b)+1), drive(t, b, int(piece)+1)
 		if whole != pieces {
 			t.Fatalf("whole: %s\nin pieces: %s", whole, pieces)

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/radio/spinel"
 )
 
@@ -385,7 +386,7 @@ func FuzzDriver(f *testing.F) {
 	f.Add(spinel.AppendProperty(nil, 0, spinel.PropIs, spinel.StreamRaw, spinel.AppendRxFrame(nil, spinel.RxFrame{PSDU: make([]byte, 9)})))
 	f.Add(spinel.AppendProperty(nil, 3, spinel.PropIs, spinel.LastStatus, []byte{0}))
 	f.Add(spinel.AppendProperty(nil, 0, spinel.PropIs, spinel.MACEnergyScanResult, []byte{11, 200}))
-	f.Fuzz(func(t *testing.T, line []byte) {
+	corpus.Fuzz(f, func(t *testing.T, line []byte) {
 		s := &Spinel{frames: make(chan Frame, queueLen), turn: make(chan struct{}, 1), resets: make(chan spinel.Status, resets)}
 		s.link = newLink(struct {
 			io.Reader

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/radio"
 	"sconce/radio/spinel"
 )
@@ -485,7 +486,7 @@ func FuzzHost(f *testing.F) {
 	f.Add(append(spinel.AppendProperty(spinel.AppendProperty(nil, 1, spinel.PropSet, spinel.PHYEnabled, []byte{1}), 1, spinel.PropSet,
 		spinel.MACRawStreamEnabled, []byte{1}), spinel.AppendProperty(nil, 2, spinel.PropSet, spinel.StreamRaw, tx(frame(1, true, 2, 1, "")))...))
 	f.Add([]byte{0x81, 3, 0x31, 11, 0x81, 3, 0x30, 2})
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		air := NewAir(AirConfig{Seed: 1})
 		c := newCoprocessor(air, air.Attach(TransceiverConfig{EUI64: 1}), func([]byte, bool) {})
 		var d spinel.Deframer
@@ -509,7 +510,7 @@ func FuzzHost(f *testing.F) {
 func FuzzHeader(f *testing.F) {
 	f.Add(frame(1, true, 2, 1, "x"))
 	f.Add([]byte{0x63, 0xc8, 1, 1, 0, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8, 4, 0, 0})
-	f.Fuzz(func(t *testing.T, psdu []byte) {
+	corpus.Fuzz(f, func(t *testing.T, psdu []byte) {
 		h, ok := parseHeader(psdu)
 		if !ok {
 			return

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/internal/corpus"
 )
 
 const someDevice, someTime = sconce.EUI64(0x00124b0000000001), Time(1_790_000_000_000)
@@ -270,7 +271,7 @@ func FuzzUp(f *testing.F) {
 		}
 		f.Add(string(m.UpKind()), payload)
 	}
-	f.Fuzz(func(t *testing.T, kind string, payload []byte) {
+	corpus.Fuzz(f, func(t *testing.T, kind string, payload []byte) {
 		canonical := payload
 		for range 2 {
 			h, body, err := ParseUpHeader(canonical)
@@ -299,7 +300,7 @@ func FuzzDown(f *testing.F) {
 		}
 		f.Add(string(m.DownKind()), payload)
 	}
-	f.Fuzz(func(t *testing.T, kind string, payload []byte) {
+	corpus.Fuzz(f, func(t *testing.T, kind string, payload []byte) {
 		canonical := payload
 		for range 2 {
 			h, body, err := ParseDownHeader(canonical)
@@ -347,7 +348,7 @@ func FuzzUpHeader(f *testing.F) {
 		}
 		f.Add(payload)
 	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
+	corpus.Fuzz(f, func(t *testing.T, payload []byte) {
 		var quick, slow UpHeader
 		rest, ok := readUpHeader(payload, &quick)
 		if !ok || len(payload) > MaxPayload {

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"sconce/internal/corpus"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -201,7 +203,7 @@ func TestEnvelope(t *testing.T) {
 func FuzzParseAux(f *testing.F) {
 	f.Add([]byte{0x28, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8, 0})
 	f.Add([]byte{0x10, 1, 2, 3, 4})
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		a, rest, err := ParseAux(b)
 		if err != nil {
 			return
@@ -215,7 +217,7 @@ func FuzzParseAux(f *testing.F) {
 
 func FuzzParseInstallCode(f *testing.F) {
 	f.Add("83FE D340 7A93 9723 A5C6 39B2 6916 D505 C3B5")
-	f.Fuzz(func(t *testing.T, s string) {
+	corpus.Fuzz(f, func(t *testing.T, s string) {
 		c, err := ParseInstallCode(s)
 		if err != nil {
 			return

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sconce/cloud/ingest"
+	"sconce/internal/corpus"
 	"sconce/wire"
 )
 
@@ -54,7 +55,7 @@ func FuzzParseEntry(f *testing.F) {
 	for _, e := range entries(f) {
 		f.Add(e.Append(nil))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		e, rest, err := ingest.ParseEntry(b)
 		if err != nil {
 			return
@@ -113,7 +114,7 @@ func FuzzParseSequences(f *testing.F) {
 		s.Add(n)
 	}
 	f.Add(s.Append(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		s, err := ingest.ParseSequences(b)
 		if err != nil {
 			return

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+
+	"sconce/internal/corpus"
 )
 
 // FuzzParseRecord checks that what was read of a record, written as a record, reads
@@ -15,7 +17,7 @@ func FuzzParseRecord(f *testing.F) {
 		`","claim_code_sha256":"` + digest + `","approved_by":"o","issued_at":"2026-11-23T12:00:00Z"}`))
 	f.Add([]byte(`{"eui64":"5e:c0:ce:00:00:00:00:01","kind":"luminaire","model":"m","serial":"s","certificate_sha256":"` + digest +
 		`","approved_by":"o","issued_at":"2026-11-23T12:00:00+01:00"}`))
-	f.Fuzz(func(t *testing.T, line []byte) {
+	corpus.Fuzz(f, func(t *testing.T, line []byte) {
 		id, err := parseRecord(line)
 		if err != nil {
 			return

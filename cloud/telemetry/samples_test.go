@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math"
 	"testing"
+
+	"sconce/internal/corpus"
 )
 
 func TestSamplesKeepTheirValues(t *testing.T) {
@@ -42,7 +44,7 @@ func TestSamplesAreSmall(t *testing.T) {
 func FuzzSamples(f *testing.F) {
 	f.Add(AppendSamples(nil, []Sample{{1_700_000_000_000, 12.3}, {1_700_000_060_000, math.Pi}}))
 	f.Add([]byte{0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		samples, err := ParseSamples(b)
 		if err != nil {
 			return

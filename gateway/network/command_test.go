@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sconce"
+	"sconce/internal/corpus"
 	"sconce/wire"
 	"sconce/zigbee/zcl"
 )
@@ -332,7 +333,7 @@ func FuzzIndication(f *testing.F) {
 	f.Add(zcl.ProfileHomeAutomation, uint16(6), uint8(11), []byte{0x18, 1, 0x0a, 0, 0, 0x10, 1})
 	f.Add(zcl.ProfileHomeAutomation, uint16(4), uint8(11), []byte{0x19, 1, 0x02, 0, 5, 1, 0})
 	f.Add(uint16(0), uint16(0x8005), uint8(0), []byte{1, 0, 0, 0x10, 1, 11})
-	f.Fuzz(func(t *testing.T, profile, cluster uint16, endpoint uint8, payload []byte) {
+	corpus.Fuzz(f, func(t *testing.T, profile, cluster uint16, endpoint uint8, payload []byte) {
 		w := newWorld(t, 1)
 		w.net.SetDesired(w.now, desired(1, 1, 5))
 		w.light(0).join()

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sconce/internal/corpus"
 )
 
 type sample struct {
@@ -154,7 +156,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("listen: [\n")
 	f.Add("a: &b [*b]\n")
 	f.Add("? [x]\n: y\n")
-	f.Fuzz(func(t *testing.T, text string) {
+	corpus.Fuzz(f, func(t *testing.T, text string) {
 		var s sample
 		err := Parse("c.yaml", []byte(text), &s)
 		var e *Error

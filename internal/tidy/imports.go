@@ -66,6 +66,7 @@ var layers = []layer{
 	{"sconce/cloud/store/...", false, slices.Concat([]string{root, "sconce/wire", "sconce/cloud/ingest", "sconce/cloud/store/..."}, capabilities)},
 	{"sconce/app", false, nil},
 	{"sconce/internal/config", false, nil},
+	{"sconce/internal/corpus", false, nil},
 	{"sconce/internal/tshark", false, nil},
 	{"sconce/internal/mosquitto", false, nil},
 	{"sconce/internal/mqttload", false, nil},

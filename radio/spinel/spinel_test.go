@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"slices"
 	"testing"
+
+	"sconce/internal/corpus"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -273,7 +275,7 @@ func TestParseFrameRefuses(t *testing.T) {
 func FuzzDeframer(f *testing.F) {
 	f.Add([]byte("\x7e\x80\x01\x02\x92\x7e"), 3)
 	f.Add([]byte("\x7e\x80\x06\x00\x72\xfc\x57\x7e\x7e\x80\x06\x00\x72\xfc\x57\x7e"), 9)
-	f.Fuzz(func(t *testing.T, stream []byte, cut int) {
+	corpus.Fuzz(f, func(t *testing.T, stream []byte, cut int) {
 		var whole, parts Deframer
 		got := frames(&whole, stream)
 		cut = min(max(cut, 0), len(stream))
@@ -293,7 +295,7 @@ func FuzzDeframer(f *testing.F) {
 func FuzzFrame(f *testing.F) {
 	f.Add([]byte{0x80, 0x06, 0x00, 0x72})
 	f.Add([]byte{0x84, 0x06, 0xb0, 0x01, 0x0a})
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		frame, err := ParseFrame(b)
 		if err != nil {
 			return
@@ -317,7 +319,7 @@ func FuzzStream(f *testing.F) {
 	f.Add(AppendTxRequest(nil, TxRequest{Frame: []byte{1, 2, 3}, Channel: 11, CSMA: true}))
 	f.Add(AppendRxFrame(nil, RxFrame{PSDU: []byte{1, 2, 3, 4, 5}, RSSI: -40, Channel: 26}))
 	f.Add(AppendTxDone(nil, TxDone{Ack: &RxFrame{PSDU: []byte{2, 0, 1, 0, 0}}}))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		if v, err := ParseTxRequest(b); err == nil {
 			fixed(t, AppendTxRequest(nil, v), func(b []byte) ([]byte, error) {
 				v, err := ParseTxRequest(b)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -254,7 +255,7 @@ func TestBlocksComeAgain(t *testing.T) {
 // within its limits.
 func FuzzReassemble(f *testing.F) {
 	f.Add([]byte{1, 1, 2, 9, 1, 2, 1, 9})
-	f.Fuzz(func(t *testing.T, script []byte) {
+	corpus.Fuzz(f, func(t *testing.T, script []byte) {
 		_, b := pair(t)
 		now := start
 		for ; len(script) >= 4; script = script[4:] {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -124,7 +125,7 @@ func FuzzParseHeader(f *testing.F) {
 	f.Add(unhex(f, "1209"))
 	f.Add(unhex(f, "c0010600040102090108"))
 	f.Add(unhex(f, "8202060004010109 0203fd"))
-	f.Fuzz(func(t *testing.T, frame []byte) {
+	corpus.Fuzz(f, func(t *testing.T, frame []byte) {
 		h, rest, err := ParseHeader(frame)
 		if err != nil {
 			return
@@ -139,7 +140,7 @@ func FuzzParseCommand(f *testing.F) {
 	for _, s := range commands {
 		f.Add(unhex(f, s))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		// Canonical form: the same bytes without what trails.
 		if c, err := ParseCommand(b); err == nil && !bytes.HasPrefix(b, AppendCommand(nil, c)) {
 			t.Fatalf("%x became %x", b, AppendCommand(nil, c))

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -436,7 +437,7 @@ func TestGroups(t *testing.T) {
 func FuzzReceive(f *testing.F) {
 	f.Add(unhex(f, "4001060004010209"), []byte("payload"), uint8(0), true)
 	f.Add(unhex(f, "2109"), unhex(f, "0804"), uint8(2), false)
-	f.Fuzz(func(t *testing.T, header, payload []byte, id uint8, secured bool) {
+	corpus.Fuzz(f, func(t *testing.T, header, payload []byte, id uint8, secured bool) {
 		a, b := pair(t)
 		b.Receive(start, Incoming{Src: 1, SrcEUI64: alice, Secured: secured, Data: append(bytes.Clone(header), payload...)})
 		h, _, err := ParseHeader(header)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -223,7 +224,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{"8c102143658702000000 20 cf787e72", "8c120a02000000 20 c5a83c5e", "0c2143658720", "0de394", "8c002143658720"} {
 		f.Add(unhex(f, s))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		const src zigbee.EUI64 = 7
 		p, err := Parse(src, b)
 		if err != nil {
@@ -243,7 +244,7 @@ func FuzzParse(f *testing.F) {
 func FuzzCommissioning(f *testing.F) {
 	f.Add(unhex(f, "0289f31adb70a88d71196ee50c03580537767de27ad5331309000037647a62697061304047503030303157"))
 	f.Add(unhex(f, "0785b3"+specKey+"010000001ff1ff020003202122 21060008000500020203"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		if c, err := ParseCommissioning(b); err == nil && !bytes.Equal(c.Append(nil), b) {
 			t.Fatalf("%x became %x", b, c.Append(nil))
 		}
@@ -276,7 +277,7 @@ func FuzzCluster(f *testing.F) {
 	}
 	table := ProxyTableResponse{Total: 1, Entries: []TableEntry{{ID: ID{Source: 5}, Level: LevelEncrypted, KeyType: KeyIndividual, Sink: 9}}}
 	f.Add(uint8(7), table.Append(nil))
-	f.Fuzz(func(t *testing.T, which uint8, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, which uint8, b []byte) {
 		list := parsers()
 		if p, err := list[int(which)%len(list)](b); err == nil && !bytes.Equal(p.Append(nil), b) {
 			t.Fatalf("%T: %x became %x", p, b, p.Append(nil))

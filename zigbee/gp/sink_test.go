@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -365,7 +366,7 @@ func TestState(t *testing.T) {
 func FuzzState(f *testing.F) {
 	f.Add(pairedSink(f).State().Append(nil))
 	f.Add(newProxy(f, pairing(f)).State().Append(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		if s, err := ParseState(b); err == nil && !bytes.Equal(s.Append(nil), b) {
 			t.Fatalf("%x became %x", b, s.Append(nil))
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -142,7 +143,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(unhex(f, "63cc03621a7766554433221100010000000000000002341200"))
 	f.Add(unhex(f, "008006621a0000ffcf00000022"))
 	f.Add(unhex(f, "120007"))
-	f.Fuzz(func(t *testing.T, frame []byte) {
+	corpus.Fuzz(f, func(t *testing.T, frame []byte) {
 		h, payload, err := Parse(frame)
 		if err != nil {
 			return
@@ -159,7 +160,7 @@ func FuzzParseCommand(f *testing.F) {
 	f.Add(unhex(f, "02341200"))
 	f.Add(unhex(f, "08621a01000f3412"))
 	f.Add(unhex(f, "04"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		if c, err := ParseCommand(b); err == nil && !bytes.Equal(AppendCommand(nil, c), b) {
 			t.Fatalf("%x became %x", b, AppendCommand(nil, c))
 		}
@@ -169,7 +170,7 @@ func FuzzParseCommand(f *testing.F) {
 func FuzzParseBeacon(f *testing.F) {
 	f.Add(unhex(f, "ffcf000000228400"))
 	f.Add(unhex(f, "ffcf8100341213117856"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		beacon, err := ParseBeacon(b)
 		if err != nil {
 			return

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"testing"
+
+	"sconce/internal/corpus"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -127,7 +129,7 @@ func TestCommands(t *testing.T) {
 func FuzzParseHeader(f *testing.F) {
 	f.Add(unhex(f, "091a34120000010877665544332211000100000000000000"))
 	f.Add(unhex(f, "0824020001000509020111223344"))
-	f.Fuzz(func(t *testing.T, frame []byte) {
+	corpus.Fuzz(f, func(t *testing.T, frame []byte) {
 		h, rest, err := ParseHeader(frame)
 		if err != nil {
 			return
@@ -142,7 +144,7 @@ func FuzzParseCommands(f *testing.F) {
 	f.Add(unhex(f, "082201003134120781"))
 	f.Add(unhex(f, "0460"))
 	f.Add(unhex(f, "030b3412"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		if c, err := ParseLinkStatus(b); err == nil && c.Len() <= maxLinks {
 			var links []Link
 			for i := range c.Len() {
@@ -163,7 +165,7 @@ func FuzzParseCommands(f *testing.F) {
 
 func FuzzParseBeacon(f *testing.F) {
 	f.Add(AppendBeacon(nil, Beacon{Depth: 3, Extended: 9}))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		beacon, err := ParseBeacon(b)
 		if err != nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -464,7 +465,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add(unhex(f, "0902020001000105"), unhex(f, "02002a0200341207"))
 	f.Add(unhex(f, "0902000001001e05"), unhex(f, "0500"))
 	f.Add(unhex(f, "0806090001001e050201"+"03000200"), []byte("payload"))
-	f.Fuzz(func(t *testing.T, header, payload []byte) {
+	corpus.Fuzz(f, func(t *testing.T, header, payload []byte) {
 		a, b := newLayer(alice, 1), newLayer(bob, 2)
 		b.Receive(start, 1, append(bytes.Clone(header), payload...), 1)
 		h, _, err := ParseHeader(header)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -66,7 +67,7 @@ func FuzzMaintenance(f *testing.F) {
 	for i, c := range maintenances() {
 		f.Add(uint8(i), unhex(f, c.want))
 	}
-	f.Fuzz(func(t *testing.T, which uint8, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, which uint8, b []byte) {
 		c := maintenances()[int(which)%len(maintenances())]
 		v, err := c.parse(b)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -92,7 +93,7 @@ func FuzzParseRouteCommands(f *testing.F) {
 	} {
 		f.Add(unhex(f, s))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		var again []byte
 		if c, err := ParseRouteRequest(b); err == nil {
 			again = AppendRouteRequest(nil, c)

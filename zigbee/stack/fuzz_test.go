@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 	"sconce/zigbee/aps"
 	"sconce/zigbee/mac"
@@ -43,7 +44,7 @@ func FuzzReceive(f *testing.F) {
 		Type: mac.TypeCommand, Ack: true, Seq: 1, Dst: mac.Short(tc.Filter().PANID, 0), Src: mac.Extended(zigbee.BroadcastPAN, lampAddress),
 	})
 	f.Add(mac.AppendCommand(request, mac.Command{ID: mac.AssociationRequest, Capability: zigbee.MainsPowered}), uint32(0))
-	f.Fuzz(func(t *testing.T, data []byte, how uint32) {
+	corpus.Fuzz(f, func(t *testing.T, data []byte, how uint32) {
 		for s, state := range states {
 			cfg := s.cfg
 			cfg.Restore = &state

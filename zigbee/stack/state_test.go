@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -269,7 +270,7 @@ func FuzzParseState(f *testing.F) {
 	tc, lamps := joinAll(m, 2)
 	f.Add(tc.State().Append(nil))
 	f.Add(lamps[0].State().Append(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		s, err := ParseState(b)
 		if err != nil {
 			return

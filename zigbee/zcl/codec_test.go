@@ -7,6 +7,8 @@ import (
 	"iter"
 	"reflect"
 	"testing"
+
+	"sconce/internal/corpus"
 )
 
 // commands is one of every command of the table, with its payload, checked with
@@ -314,7 +316,7 @@ func FuzzFrame(f *testing.F) {
 	for _, c := range commands {
 		f.Add(c.want.ID().Cluster, AppendRequest(nil, 1, c.want))
 	}
-	f.Fuzz(func(t *testing.T, cluster uint16, frame []byte) {
+	corpus.Fuzz(f, func(t *testing.T, cluster uint16, frame []byte) {
 		h, p, err := ParseHeader(frame)
 		if err != nil {
 			return

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"sconce/internal/corpus"
 )
 
 // lamp is an application with a few attributes that the tests set.
@@ -334,7 +336,7 @@ func FuzzServer(f *testing.F) {
 	for _, c := range commands {
 		f.Add(c.want.ID().Cluster, AppendRequest(nil, 1, c.want), false)
 	}
-	f.Fuzz(func(t *testing.T, cluster uint16, frame []byte, unicastTo bool) {
+	corpus.Fuzz(f, func(t *testing.T, cluster uint16, frame []byte, unicastTo bool) {
 		s := newServer(t, newLamp())
 		m := unicast(cluster, bytes.Clone(frame))
 		m.Unicast = unicastTo

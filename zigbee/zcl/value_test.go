@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"sconce/internal/corpus"
 )
 
 // values has one of every type that the library defines.
@@ -170,7 +172,7 @@ func FuzzValue(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	f.Fuzz(func(t *testing.T, p []byte) {
+	corpus.Fuzz(f, func(t *testing.T, p []byte) {
 		r := reader{rest: p}
 		v := r.typedValue()
 		if r.bad {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"sconce/internal/corpus"
 	"sconce/zigbee"
 )
 
@@ -181,7 +182,7 @@ func FuzzParse(f *testing.F) {
 	for i, c := range codecs {
 		f.Add(uint8(i), c.want.Append(nil))
 	}
-	f.Fuzz(func(t *testing.T, which uint8, p []byte) {
+	corpus.Fuzz(f, func(t *testing.T, which uint8, p []byte) {
 		c := codecs[int(which)%len(codecs)]
 		first, err := c.parse(p)
 		if err != nil {
