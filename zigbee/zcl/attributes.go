@@ -50,19 +50,20 @@ func (x *exchange) read() Status {
 }
 
 // write carries out the three write commands (07-5123-08, 2.5.3 to 2.5.6).
+// Refusals that outgrow the answer's frame are left out.
 func (x *exchange) write() Status {
 	attributes, ok := collect(ParseWriteAttributes(x.payload))
 	if !ok {
 		return MalformedCommand
 	}
 	frame := x.begin(false, CmdWriteAttributesResponse)
-	start := len(frame)
+	failed := false
 	for _, a := range attributes {
 		if status := x.mayWrite(a); status != Success {
-			frame = AppendWriteRecord(frame, WriteRecord{status, a.ID})
+			failed = true
+			frame = x.within(AppendWriteRecord(frame, WriteRecord{status, a.ID}), frame)
 		}
 	}
-	failed := len(frame) > start
 	if !failed || x.h.Command != CmdWriteAttributesUndivided {
 		for _, a := range attributes {
 			if x.mayWrite(a) == Success {

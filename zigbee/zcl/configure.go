@@ -17,7 +17,8 @@ func collect[T any](records iter.Seq2[T, error]) ([]T, bool) {
 	return list, len(list) > 0
 }
 
-// configure answers a configure reporting command (07-5123-08, 2.5.7.3).
+// configure answers a configure reporting command (07-5123-08, 2.5.7.3). Refusals
+// that outgrow the answer's frame are left out.
 func (x *exchange) configure() Status {
 	configs, ok := collect(ParseConfigureReporting(x.payload))
 	if !ok {
@@ -27,7 +28,7 @@ func (x *exchange) configure() Status {
 	start := len(frame)
 	for _, c := range configs {
 		if status := x.setReporting(c); status != Success {
-			frame = AppendReportingStatus(frame, ReportingStatus{status, c.Expect, c.Attribute})
+			frame = x.within(AppendReportingStatus(frame, ReportingStatus{status, c.Expect, c.Attribute}), frame)
 		}
 	}
 	if len(frame) == start {
@@ -89,11 +90,7 @@ func (x *exchange) readReporting() Status {
 	}
 	frame := x.begin(false, CmdReadReportingResponse)
 	for _, q := range queries {
-		longer := AppendReportingRecord(frame, x.reporting(q))
-		if len(longer) > x.maxFrame {
-			break
-		}
-		frame = longer
+		frame = x.within(AppendReportingRecord(frame, x.reporting(q)), frame)
 	}
 	x.answerGlobal(frame)
 	return Success

@@ -252,6 +252,15 @@ func (x *exchange) begin(specific bool, command uint8) []byte {
 	return AppendHeader(nil, x.h.response(specific, command))
 }
 
+// within returns the frame that became longer, or the shorter one it was made
+// from when it has become too long.
+func (x *exchange) within(longer, shorter []byte) []byte {
+	if len(longer) > x.maxFrame {
+		return shorter
+	}
+	return longer
+}
+
 // answerGlobal sends an answer that the library defines for all clusters. A frame
 // that was not for this node alone gets none, so that a groupcast is not
 // followed by a storm.

@@ -270,6 +270,8 @@ func TestAnswersFitAFrame(t *testing.T) {
 		"read":           AppendReadAttributes(nil, 1, make([]uint16, 30)...),
 		"read unknown":   AppendReadAttributes(nil, 1, slices.Repeat([]uint16{0x7777}, 30)...),
 		"read reporting": AppendReadReporting(nil, 1, slices.Repeat([]ReportingQuery{{Attribute: 0x7777}}, 24)...),
+		"write":          append([]byte{0x00, 1, CmdWriteAttributesUndivided}, bytes.Repeat([]byte{0x77, 0x77, byte(TypeUint8), 1}, 24)...),
+		"configure":      AppendConfigureReporting(nil, 1, slices.Repeat([]Reporting{{Attribute: 0x7777, Type: TypeBool}}, 12)...),
 		"discover":       AppendDiscoverAttributes(nil, 1, 0, 255),
 	} {
 		s := newServer(t, newLamp())
