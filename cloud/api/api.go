@@ -25,6 +25,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
@@ -52,6 +53,8 @@ type Options struct {
 	Telemetry *telemetry.Service
 	Log       *slog.Logger
 	App       fs.FS // the built web application, index.html at its root
+
+	SecurityLog *audit.Log
 
 	// LiveURL is where apps connect for live data, wss://….
 	LiveURL string
@@ -114,6 +117,7 @@ func (a *API) routes() {
 	a.groupRoutes()
 	a.commandRoutes()
 	a.readingRoutes()
+	a.securityLogRoutes()
 }
 
 func (a *API) config() huma.Config {

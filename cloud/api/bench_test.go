@@ -22,6 +22,7 @@ import (
 
 	"sconce"
 	"sconce/cloud/api"
+	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
@@ -82,7 +83,8 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	b := &bench{t: t, store: storetest.Open(t), tokens: map[string]string{}}
 	log := slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.projects = project.New(b.store.Projects(), time.Now)
-	people := identity.New(b.store.Identity(), time.Now)
+	securityLog := audit.NewLog(b.store.SecurityLog(), time.Now)
+	people := identity.New(b.store.Identity(), securityLog, time.Now)
 	key := filepath.Join(t.TempDir(), "master.key")
 	must(t, vault.CreateMasterKey(ctx, key, b.store.Keysets()))
 	sealer, err := vault.Open(ctx, key, b.store.Keysets())
@@ -97,7 +99,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	o := api.Options{
 		Identity: people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
 		Registry: b.registry, Lighting: b.lighting, Telemetry: telemetry.New(b.store.Telemetry(), b.presence),
-		Log: log, App: fs.FS(app), LiveURL: liveURL, DemoLiveURL: demoURL,
+		Log: log, SecurityLog: securityLog, App: fs.FS(app), LiveURL: liveURL, DemoLiveURL: demoURL,
 	}
 	for _, c := range change {
 		c(&o)
@@ -140,7 +142,7 @@ func (b *bench) account(who string) {
 	now := time.Now()
 	must(b.t, b.store.Identity().CreateAccount(b.t.Context(), identity.Credentials{
 		Account: identity.Account{ID: id(who), Email: who + "@example.org", Name: who, Made: now}, PasswordHash: "none",
-	}))
+	}, audit.Operator, audit.Console))
 	var token [32]byte
 	rand.Read(token[:])
 	must(b.t, b.store.Identity().CreateSession(b.t.Context(), identity.Session{
@@ -152,10 +154,10 @@ func (b *bench) account(who string) {
 func (b *bench) estate(who string, base sconce.EUI64) estate {
 	t, ctx := b.t, b.t.Context()
 	t.Helper()
-	m, err := b.projects.Create(ctx, id(who), "Project of "+who)
+	m, err := b.projects.Create(ctx, project.Caller{Account: id(who)}, "Project of "+who)
 	must(t, err)
 	e := estate{gateway: base, device: base + 1}
-	e.scope, err = b.projects.Enter(ctx, id(who), m.ID)
+	e.scope, err = b.projects.Enter(ctx, project.Caller{Account: id(who)}, m.ID)
 	must(t, err)
 	n, err := b.projects.CreateNetwork(ctx, e.scope, "Network")
 	must(t, err)

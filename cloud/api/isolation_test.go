@@ -111,6 +111,7 @@ func (b *bench) rows() map[string]row {
 			body: order(own), want: but(202, "user", "viewer"),
 			foreign: &row{body: order(other)}, foreignWant: 404,
 		},
+		"list-security-log": {path: "/security-log", want: but(200, "expert", "user", "viewer")},
 		"get-command": {
 			path: "/commands/" + string(own.command), want: all(200),
 			foreign: &row{path: "/commands/" + string(other.command)}, foreignWant: 404,

@@ -75,7 +75,7 @@ func (a *API) projectRoutes() {
 		id: "make-project", method: http.MethodPost, path: "/projects", status: http.StatusCreated,
 		summary: "Make a project of which you are the owner", tag: "projects",
 	}, func(ctx context.Context, who caller, in *namedRequest) (*struct{ Body ProjectItem }, error) {
-		m, err := a.Projects.Create(ctx, who.account.ID, in.Body.Name)
+		m, err := a.Projects.Create(ctx, who.asCaller(), in.Body.Name)
 		return &struct{ Body ProjectItem }{projectItem(m)}, err
 	})
 

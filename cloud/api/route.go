@@ -19,6 +19,11 @@ type caller struct {
 	account identity.Account
 }
 
+// asCaller returns the person as projects know them.
+func (c caller) asCaller() project.Caller {
+	return project.Caller{Account: c.account.ID, Origin: c.session.Origin()}
+}
+
 const sessionScheme = "session"
 
 // route says what every route says of itself.
@@ -66,7 +71,9 @@ func within[I, O any](a *API, r route, handle func(context.Context, project.Scop
 		if !ok {
 			return nil, sconce.Errorf(sconce.Forbidden, "no project was entered")
 		}
-		return handle(ctx, scope, in)
+		out, err := handle(ctx, scope, in)
+		a.refused(ctx, scope, r.id, err)
+		return out, err
 	})
 }
 
@@ -118,7 +125,7 @@ func (a *API) caller(ctx huma.Context) (caller, error) {
 // behind authenticate.
 func (a *API) enter(ctx huma.Context, next func(huma.Context)) {
 	who, _ := ctx.Context().Value(callerKey).(caller)
-	scope, err := a.Projects.Enter(ctx.Context(), who.account.ID, sconce.ProjectID(ctx.Param("project")))
+	scope, err := a.Projects.Enter(ctx.Context(), who.asCaller(), sconce.ProjectID(ctx.Param("project")))
 	if err != nil {
 		a.refuse(ctx, err)
 		return

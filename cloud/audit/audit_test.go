@@ -129,7 +129,7 @@ func TestKeptHead(t *testing.T) {
 	var h Head
 	var forged []Entry
 	for _, e := range all {
-		e.Event.Who = Account("eve")
+		e.Who = Account("eve")
 		n := h.Next(house, e.Event)
 		forged, h = append(forged, n), n.Head()
 	}

@@ -72,7 +72,7 @@ func (e Entry) digest() Digest {
 	text(string(e.Chain))
 	b = binary.BigEndian.AppendUint64(b, e.Number)
 	b = append(b, e.Previous[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(e.At.UnixMilli())) //nolint:gosec // two's complement, to be hashed
+	b = binary.BigEndian.AppendUint64(b, uint64(e.At.UnixMilli()))
 	for _, s := range []string{string(e.Who), string(e.Origin), string(e.Action), e.Target, e.Detail, string(e.Result)} {
 		text(s)
 	}

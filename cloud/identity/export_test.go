@@ -4,9 +4,9 @@ import "time"
 
 // NewCheap returns a Service whose password hashes cost next to nothing, and a
 // count of how often one was derived and with which iterations.
-func NewCheap(store Store, now func() time.Time) (*Service, *[]int) {
+func NewCheap(store Store, refusals Refusals, now func() time.Time) (*Service, *[]int) {
 	var costs []int
-	return newService(store, now, func(password string, salt []byte, iterations int) ([]byte, error) {
+	return newService(store, refusals, now, func(password string, salt []byte, iterations int) ([]byte, error) {
 		costs = append(costs, iterations)
 		return derive(password, salt, 1)
 	}), &costs

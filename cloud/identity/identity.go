@@ -22,6 +22,7 @@ import (
 
 	"sconce"
 	"sconce/cloud/attempts"
+	"sconce/cloud/audit"
 )
 
 // Account is one person.
@@ -41,11 +42,12 @@ type Credentials struct {
 	PasswordHash string
 }
 
-// Store keeps accounts and sessions.
+// Store keeps accounts and sessions. What changes something also writes it in the
+// security log, in the same transaction.
 type Store interface {
-	// CreateAccount stores an account. It returns a [sconce.Conflict] when its
-	// email address has one already.
-	CreateAccount(ctx context.Context, c Credentials) error
+	// CreateAccount stores an account, made by somebody from somewhere. It returns a
+	// [sconce.Conflict] when its email address has one already.
+	CreateAccount(ctx context.Context, c Credentials, by audit.Subject, from audit.Origin) error
 	// Credentials returns the account of a normalised email address, and the zero
 	// value when there is none.
 	Credentials(ctx context.Context, email string) (Credentials, error)
@@ -60,8 +62,10 @@ type Store interface {
 	TouchSession(ctx context.Context, id SessionID, used time.Time) error
 	// Sessions returns those of the given sessions that are there, in any order.
 	Sessions(ctx context.Context, ids []SessionID) ([]Session, error)
-	EndSession(ctx context.Context, id SessionID) error
-	EndSessions(ctx context.Context, account sconce.AccountID) error
+	// EndSession and EndSessions end what is there of a session, and of those of an
+	// account.
+	EndSession(ctx context.Context, id SessionID, at time.Time) error
+	EndSessions(ctx context.Context, account sconce.AccountID, at time.Time) error
 }
 
 // How often a wrong password may be tried before a wait: for one account from
@@ -80,16 +84,23 @@ type Service struct {
 	hasher    *hasher
 	byAccount *attempts.Limiter
 	byPlace   *attempts.Limiter
+	refusals  Refusals
+}
+
+// Refusals is where refused attempts to sign in are written.
+type Refusals interface {
+	Refuse(ctx context.Context, chain audit.Chain, who audit.Subject, from audit.Origin, operation, detail string) error
 }
 
 // New returns a Service that keeps its data in store and reads the time from now.
-func New(store Store, now func() time.Time) *Service {
-	return newService(store, now, derive)
+func New(store Store, refusals Refusals, now func() time.Time) *Service {
+	return newService(store, refusals, now, derive)
 }
 
-func newService(store Store, now func() time.Time, derive deriveFunc) *Service {
+func newService(store Store, refusals Refusals, now func() time.Time, derive deriveFunc) *Service {
 	return &Service{
 		store:     store,
+		refusals:  refusals,
 		now:       now,
 		hasher:    newHasher(derive),
 		byAccount: attempts.New(attemptsPerAccount, attemptsWindow, attemptsKept),
@@ -120,7 +131,7 @@ func (s *Service) CreateAccount(ctx context.Context, email, name string, p Passw
 	var random [10]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
 	a := Account{ID: sconce.MakeID[sconce.AccountID](now, random), Email: email, Name: name, Made: now}
-	return a, s.store.CreateAccount(ctx, Credentials{a, hash})
+	return a, s.store.CreateAccount(ctx, Credentials{a, hash}, audit.Operator, audit.Console)
 }
 
 // SignIn opens a session for the account of an email address when the password
@@ -149,6 +160,9 @@ func (s *Service) SignIn(ctx context.Context, email string, p Password, from net
 		return Account{}, Token{}, err
 	}
 	if !ok {
+		if err := s.refusals.Refuse(ctx, audit.People, audit.Nobody, "", "sign-in", string(audit.Account(c.ID))); err != nil {
+			return Account{}, Token{}, err
+		}
 		return Account{}, Token{}, wrong
 	}
 	s.byAccount.Forget(key)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/store/storetest"
 )
@@ -35,14 +36,17 @@ type people struct {
 	clock *clock
 	costs *[]int
 	store identity.Store
+	log   audit.Store
 	ada   identity.Account
 }
 
 // newPeople returns a service with one account, whose passwords cost nothing.
 func newPeople(t *testing.T) people {
 	t.Helper()
-	p := people{clock: newClock(), store: storetest.Open(t).Identity()}
-	p.Service, p.costs = identity.NewCheap(p.store, p.clock.now)
+	s := storetest.Open(t)
+	p := people{clock: newClock(), store: s.Identity()}
+	p.log = s.SecurityLog()
+	p.Service, p.costs = identity.NewCheap(p.store, audit.NewLog(p.log, p.clock.now), p.clock.now)
 	ada, err := p.CreateAccount(t.Context(), " Ada@Example.org ", " Ada ", identity.NewPassword(password))
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +104,8 @@ func TestSignIn(t *testing.T) {
 }
 
 func TestStoredPasswordAtFullCost(t *testing.T) {
-	p := identity.New(storetest.Open(t).Identity(), newClock().now)
+	s, now := storetest.Open(t), newClock().now
+	p := identity.New(s.Identity(), audit.NewLog(s.SecurityLog(), now), now)
 	if _, err := p.CreateAccount(t.Context(), email, "Ada", identity.NewPassword(password)); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +153,7 @@ func TestEndlessPasswordIsNotAnEmptyOne(t *testing.T) {
 		Account:      identity.Account{ID: "bob", Email: "bob@example.org", Name: "Bob", Made: p.clock.at},
 		PasswordHash: identity.EmptyPasswordHash(),
 	}
-	if err := p.store.CreateAccount(t.Context(), bob); err != nil {
+	if err := p.store.CreateAccount(t.Context(), bob, audit.Operator, audit.Console); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := p.SignIn(t.Context(), bob.Email, identity.NewPassword(""), home); err != nil {
@@ -355,5 +360,49 @@ func TestSignInEndsWithItsRequest(t *testing.T) {
 	cancel()
 	if _, _, err := p.SignIn(ctx, email, identity.NewPassword(password), home); err == nil {
 		t.Error("signed in although nobody waits for the answer")
+	}
+}
+
+// TestSignInsAreLogged shows that the security log has who signed in, who was refused and
+// who signed out, and no address.
+func TestSignInsAreLogged(t *testing.T) {
+	p := newPeople(t)
+	for _, wrong := range []string{email, "bob@example.org"} {
+		_, _, err := p.SignIn(t.Context(), wrong, identity.NewPassword("wrong wrong wrong"), home)
+		wantKind(t, wrong, err, sconce.Unauthenticated)
+	}
+	token := p.signIn(t)
+	session, _, err := p.Session(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.EndToken(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	ada := audit.Account(p.ada.ID)
+	want := []audit.Event{
+		{Who: audit.Operator, Origin: audit.Console, Action: audit.AccountMade, Target: string(ada), Result: audit.Done},
+		{Who: audit.Nobody, Action: audit.AccessRefused, Target: "sign-in", Detail: string(ada), Result: audit.Refused},
+		{Who: audit.Nobody, Action: audit.AccessRefused, Target: "sign-in", Detail: string(audit.Nobody), Result: audit.Refused},
+		{Who: ada, Origin: session.Origin(), Action: audit.SignedIn, Result: audit.Done},
+		{Who: ada, Origin: session.Origin(), Action: audit.SessionEnded, Result: audit.Done},
+	}
+	i := 0
+	for e, err := range audit.All(t.Context(), p.log, audit.People) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := e.Event
+		if got.At.IsZero() {
+			t.Errorf("entry %d has no time", e.Number)
+		}
+		got.At = time.Time{}
+		if i >= len(want) || got != want[i] {
+			t.Errorf("entry %d: %+v", e.Number, got)
+		}
+		i++
+	}
+	if i != len(want) {
+		t.Errorf("%d entries, want %d", i, len(want))
 	}
 }

@@ -3,9 +3,11 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 )
 
 // How long a session lasts: at most SessionLife, and no longer than SessionIdle
@@ -32,6 +34,12 @@ type Session struct {
 	Account sconce.AccountID
 	Made    time.Time
 	Used    time.Time // last use, exact to a minute
+}
+
+// Origin returns the session as the security log names it: by the first 8 bytes of its
+// identifier, which open nothing.
+func (s Session) Origin() audit.Origin {
+	return audit.Origin("session:" + hex.EncodeToString(s.ID[:8]))
 }
 
 // Valid reports whether the session has neither expired nor been idle too long.
@@ -67,15 +75,15 @@ func (s *Service) Session(ctx context.Context, token Token) (Session, Account, e
 
 // End ends one session. It is no error when it has ended before.
 func (s *Service) End(ctx context.Context, id SessionID) error {
-	return s.store.EndSession(ctx, id)
+	return s.store.EndSession(ctx, id, s.now())
 }
 
 // EndToken ends the session of a token. It is no error when there is none.
 func (s *Service) EndToken(ctx context.Context, token Token) error {
-	return s.store.EndSession(ctx, token.hash())
+	return s.store.EndSession(ctx, token.hash(), s.now())
 }
 
 // EndAll ends every session of an account.
 func (s *Service) EndAll(ctx context.Context, account sconce.AccountID) error {
-	return s.store.EndSessions(ctx, account)
+	return s.store.EndSessions(ctx, account, s.now())
 }

@@ -19,6 +19,7 @@ const (
 	ConfigureLights                   // add, change and remove devices, positions and groups
 	ManageNetworks                    // make networks, claim and release gateways
 	ManageMembers                     // decide who belongs to the project, in which role
+	ReadSecurityLog                   // see who did what
 )
 
 // The actions of a gateway, within its own network.
@@ -32,7 +33,7 @@ const (
 // A [sconce.User] controls the groups that were granted to them and nothing
 // else; somebody to whom no group was granted controls nothing.
 var may = map[sconce.Role][]Action{
-	sconce.Owner:  {ReadProject, ReadTelemetry, ControlLights, ConfigureLights, ManageNetworks, ManageMembers},
+	sconce.Owner:  {ReadProject, ReadTelemetry, ControlLights, ConfigureLights, ManageNetworks, ManageMembers, ReadSecurityLog},
 	sconce.Expert: {ReadProject, ReadTelemetry, ControlLights, ConfigureLights, ManageNetworks},
 	sconce.User:   {ReadProject},
 	sconce.Viewer: {ReadProject, ReadTelemetry},
@@ -64,6 +65,8 @@ func (a Action) String() string {
 		return "change networks and gateways"
 	case ManageMembers:
 		return "change members"
+	case ReadSecurityLog:
+		return "see the security log"
 	case GatewayReport:
 		return "report for a network"
 	case GatewayReceive:

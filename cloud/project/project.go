@@ -50,7 +50,8 @@ type Assignment struct {
 	Network sconce.NetworkID
 }
 
-// Store keeps projects. Its methods that take a [Scope] touch that project only
+// Store keeps projects. What changes something also writes it in the security log,
+// in the same transaction. Its methods that take a [Scope] touch that project only
 // and do not ask again what the scope permits.
 type Store interface {
 	// Role returns the role of an account in a project, 0 when it has none.
@@ -62,7 +63,7 @@ type Store interface {
 	Memberships(ctx context.Context, who sconce.AccountID, after sconce.ProjectID, limit int) ([]Membership, error)
 	// CreateProject stores a project and its first owner, unless the owner already
 	// belongs to max projects: then it returns a [sconce.TooMany].
-	CreateProject(ctx context.Context, p Project, owner sconce.AccountID, max int) error
+	CreateProject(ctx context.Context, p Project, owner Caller, max int) error
 	// SetMember gives an account a role in a project, or changes it.
 	SetMember(ctx context.Context, s Scope, who sconce.AccountID, role sconce.Role) error
 
@@ -86,12 +87,12 @@ func New(store Store, now func() time.Time) *Service {
 }
 
 // Create makes a project with its first owner.
-func (s *Service) Create(ctx context.Context, owner sconce.AccountID, name string) (Membership, error) {
+func (s *Service) Create(ctx context.Context, owner Caller, name string) (Membership, error) {
 	name, err := CheckName("project", name)
 	if err != nil {
 		return Membership{}, err
 	}
-	if owner == "" {
+	if owner.Account == "" {
 		return Membership{}, sconce.Errorf(sconce.Unauthenticated, "sign in to make a project")
 	}
 	now := s.now()

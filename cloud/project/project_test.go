@@ -15,7 +15,7 @@ import (
 // actions are all of them: a new one needs a row in the table below.
 var actions = []project.Action{
 	project.ReadProject, project.ReadTelemetry, project.ControlLights, project.ConfigureLights,
-	project.ManageNetworks, project.ManageMembers, project.GatewayReport, project.GatewayReceive,
+	project.ManageNetworks, project.ManageMembers, project.ReadSecurityLog, project.GatewayReport, project.GatewayReceive,
 }
 
 // TestPermissionMatrix says the whole matrix once more, for people to read: who may
@@ -29,6 +29,7 @@ func TestPermissionMatrix(t *testing.T) {
 		change devices and groups     x     x     -     -
 		change networks and gateways  x     x     -     -
 		change members                x     -     -     -
+		see the security log          x     -     -     -
 		report for a network          -     -     -     -
 		receive a network's configuration - -     -     -
 	`
@@ -80,11 +81,11 @@ func newSite(t *testing.T) site {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	s := site{Service: project.New(storetest.Open(t).Projects(), func() time.Time { return now })}
 	enter := func(who sconce.AccountID) project.Scope {
-		m, err := s.Create(ctx, who, " Offices of "+string(who)+" ")
+		m, err := s.Create(ctx, project.Caller{Account: who}, " Offices of "+string(who)+" ")
 		if err != nil {
 			t.Fatal(err)
 		}
-		scope, err := s.Enter(ctx, who, m.ID)
+		scope, err := s.Enter(ctx, project.Caller{Account: who}, m.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +115,7 @@ func TestEnter(t *testing.T) {
 	s := newSite(t)
 	id := s.own.Project()
 	for who, role := range members {
-		scope, err := s.Enter(t.Context(), who, id)
+		scope, err := s.Enter(t.Context(), project.Caller{Account: who}, id)
 		if err != nil || scope.Role() != role || scope.Account() != who || scope.Project() != id {
 			t.Errorf("%s enters as %v, %v", who, scope.Role(), err)
 		}
@@ -134,7 +135,7 @@ func TestEnter(t *testing.T) {
 		"a stranger": {"eve", id}, "nobody": {"", id}, "an absent project": {"ada", "0190a6e2-8f0e-7cc3-98c4-dc0c0c07398f"},
 		"no project": {"ada", ""}, "not an identifier": {"ada", "' OR 1=1 --"},
 	} {
-		scope, err := s.Enter(t.Context(), try.who, try.id)
+		scope, err := s.Enter(t.Context(), project.Caller{Account: try.who}, try.id)
 		wantKind(t, name, err, sconce.NotFound)
 		if scope != (project.Scope{}) {
 			t.Errorf("%s has a scope", name)
@@ -167,7 +168,7 @@ func TestEveryMethodAsks(t *testing.T) {
 	s := newSite(t)
 	ctx := t.Context()
 	for _, who := range []sconce.AccountID{"una", "vic", "exa"} {
-		scope, err := s.Enter(ctx, who, s.own.Project())
+		scope, err := s.Enter(ctx, project.Caller{Account: who}, s.own.Project())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +206,7 @@ func TestListPages(t *testing.T) {
 	s := newSite(t)
 	ctx := t.Context()
 	for i := range 4 {
-		if _, err := s.Create(ctx, "ada", fmt.Sprint("Project ", i)); err != nil {
+		if _, err := s.Create(ctx, project.Caller{Account: "ada"}, fmt.Sprint("Project ", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -243,7 +244,7 @@ func TestBadInput(t *testing.T) {
 		"empty": "", "blank": " \t ", "endless": strings.Repeat("x", 101), "two lines": "a\nb", "a control": "a\x00b",
 		"not UTF-8": "a\xff", "a C1 control": "a\u0085b",
 	} {
-		_, err := s.Create(ctx, "ada", text)
+		_, err := s.Create(ctx, project.Caller{Account: "ada"}, text)
 		wantKind(t, "project: "+name, err, sconce.Invalid)
 		_, err = s.CreateNetwork(ctx, s.own, text)
 		wantKind(t, "network: "+name, err, sconce.Invalid)
@@ -251,7 +252,7 @@ func TestBadInput(t *testing.T) {
 	if _, err := s.CreateNetwork(ctx, s.own, strings.Repeat("ü", 100)); err != nil {
 		t.Errorf("100 characters: %v", err)
 	}
-	_, err := s.Create(ctx, "", "Project")
+	_, err := s.Create(ctx, project.Caller{}, "Project")
 	wantKind(t, "a project of nobody", err, sconce.Unauthenticated)
 	for _, role := range []sconce.Role{0, 5, 255} {
 		wantKind(t, role.String(), s.SetMember(ctx, s.own, "bob", role), sconce.Invalid)

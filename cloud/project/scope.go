@@ -3,9 +3,17 @@ package project
 import (
 	"context"
 	"slices"
+	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 )
+
+// Caller is a person who asks: who it is, and from where, both opaque.
+type Caller struct {
+	Account sconce.AccountID
+	Origin  audit.Origin
+}
 
 // Scope is the right of one asker to one project's data: nothing reads or
 // writes that data without one. It is made by [Service.Enter] for people and
@@ -20,20 +28,22 @@ type Scope struct {
 	account sconce.AccountID // of a person
 	gateway sconce.EUI64     // of a gateway
 	network sconce.NetworkID // the only one that a gateway may touch
+	origin  audit.Origin
+	at      time.Time
 }
 
 // Enter returns the scope of a person in a project. When the project is not
 // there, and when the person is not a member, the error is the same
 // [sconce.NotFound].
-func (s *Service) Enter(ctx context.Context, who sconce.AccountID, id sconce.ProjectID) (Scope, error) {
-	role, err := s.store.Role(ctx, who, id)
+func (s *Service) Enter(ctx context.Context, who Caller, id sconce.ProjectID) (Scope, error) {
+	role, err := s.store.Role(ctx, who.Account, id)
 	if err != nil {
 		return Scope{}, err
 	}
-	if who == "" || id == "" || !May(role, ReadProject) {
+	if who.Account == "" || id == "" || !May(role, ReadProject) {
 		return Scope{}, errNotFound()
 	}
-	return Scope{project: id, role: role, account: who}, nil
+	return Scope{project: id, role: role, account: who.Account, origin: who.Origin, at: s.now()}, nil
 }
 
 // EnterGateway returns the scope of a gateway that was authenticated by its
@@ -47,7 +57,7 @@ func (s *Service) EnterGateway(ctx context.Context, gateway sconce.EUI64) (Scope
 	if gateway == 0 || a.Project == "" || a.Network == "" {
 		return Scope{}, sconce.Errorf(sconce.NotFound, "gateway %s is in no project", gateway)
 	}
-	return Scope{project: a.Project, role: gatewayRole, gateway: gateway, network: a.Network}, nil
+	return Scope{project: a.Project, role: gatewayRole, gateway: gateway, network: a.Network, at: s.now()}, nil
 }
 
 // Require returns nil when the scope permits the action, and otherwise a
@@ -64,6 +74,24 @@ func (s Scope) Project() sconce.ProjectID { return s.project }
 
 // Account returns the person who asks, "" for a gateway.
 func (s Scope) Account() sconce.AccountID { return s.account }
+
+// Subject returns who asks, as the security log names them.
+func (s Scope) Subject() audit.Subject {
+	if s.gateway != 0 {
+		return audit.Gateway(s.gateway)
+	}
+	return audit.Account(s.account)
+}
+
+// Origin returns from where they ask.
+func (s Scope) Origin() audit.Origin { return s.origin }
+
+// Event returns what the security log says of a change that is made with the scope.
+func (s Scope) Event(action audit.Action, target, detail string) audit.Event {
+	return audit.Event{
+		At: s.at, Who: s.Subject(), Origin: s.origin, Action: action, Target: target, Detail: detail, Result: audit.Done,
+	}
+}
 
 // Role returns the role of the person who asks, 0 for a gateway.
 func (s Scope) Role() sconce.Role {

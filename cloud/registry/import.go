@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 )
 
 // The limits of one import.
@@ -43,7 +44,7 @@ func (s *Service) Import(ctx context.Context, r io.Reader) (added, known int, er
 	if err != nil {
 		return 0, 0, err
 	}
-	if added, err = s.store.Import(ctx, ids); err != nil {
+	if added, err = s.store.Import(ctx, ids, s.event(audit.IdentitiesAdded, "")); err != nil {
 		return 0, 0, err
 	}
 	return added, len(ids) - added, s.reload(ctx)

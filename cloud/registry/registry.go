@@ -18,6 +18,7 @@ import (
 
 	"sconce"
 	"sconce/cloud/attempts"
+	"sconce/cloud/audit"
 	"sconce/cloud/project"
 )
 
@@ -37,8 +38,9 @@ type Identity struct {
 type Store interface {
 	// Import stores identities, all or none, and returns how many were new. One
 	// that is there already and equal is left as it is; one that contradicts what is
-	// there is a [sconce.Conflict] that names the device.
-	Import(ctx context.Context, ids []Identity) (added int, err error)
+	// there is a [sconce.Conflict] that names the device. The event is what the security
+	// log says of it, when any was new; how many is added to it.
+	Import(ctx context.Context, ids []Identity, e audit.Event) (added int, err error)
 	// Identities returns those of the given devices that are known, in any order.
 	Identities(ctx context.Context, devices []sconce.EUI64) ([]Identity, error)
 	// Version returns a number that changes with every change of the identities.
@@ -46,9 +48,10 @@ type Store interface {
 	// Gateways returns the device, certificate and revocation of every gateway, and
 	// the version at which they were so.
 	Gateways(ctx context.Context) ([]Identity, int64, error)
-	// Revoke marks an identity as revoked. It is a [sconce.NotFound] when the device
-	// is not known, and no error when it was revoked before.
-	Revoke(ctx context.Context, device sconce.EUI64, at time.Time) error
+	// Revoke marks an identity as revoked at the time of the event, which is what the
+	// security log says of it. It is a [sconce.NotFound] when the device is not known,
+	// and no error when it was revoked before.
+	Revoke(ctx context.Context, device sconce.EUI64, e audit.Event) error
 	// Claim assigns a gateway to a network of the project. It is a [sconce.NotFound]
 	// when the network is not there, and a [sconce.Conflict] when the gateway is
 	// assigned already or the network has one.
@@ -100,8 +103,16 @@ func (s *Service) Describe(ctx context.Context, devices []sconce.EUI64) (map[sco
 // Revoke ends the validity of a device's identity for ever. Its live connections
 // end within [RefreshEvery] and a moment, in whichever process they are.
 func (s *Service) Revoke(ctx context.Context, device sconce.EUI64) error {
-	if err := s.store.Revoke(ctx, device, s.now()); err != nil {
+	if err := s.store.Revoke(ctx, device, s.event(audit.IdentityRevoked, "device:"+device.String())); err != nil {
 		return err
 	}
 	return s.reload(ctx)
+}
+
+// event returns what the security log says of a change of identities: operators alone
+// make them, at the console.
+func (s *Service) event(action audit.Action, target string) audit.Event {
+	return audit.Event{
+		At: s.now(), Who: audit.Operator, Origin: audit.Console, Action: action, Target: target, Result: audit.Done,
+	}
 }

@@ -59,7 +59,7 @@ func newBench(t *testing.T) *bench {
 	if err := b.projects.SetMember(t.Context(), b.owner, "vic", sconce.Viewer); err != nil {
 		t.Fatal(err)
 	}
-	if b.viewer, err = b.projects.Enter(t.Context(), "vic", b.owner.Project()); err != nil {
+	if b.viewer, err = b.projects.Enter(t.Context(), project.Caller{Account: "vic"}, b.owner.Project()); err != nil {
 		t.Fatal(err)
 	}
 	b.network, b.second, b.foreign = b.newNetwork(t, b.owner), b.newNetwork(t, b.owner), b.newNetwork(t, b.stranger)
@@ -68,11 +68,11 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) newProject(t *testing.T, who sconce.AccountID) project.Scope {
 	t.Helper()
-	m, err := b.projects.Create(t.Context(), who, "Project of "+string(who))
+	m, err := b.projects.Create(t.Context(), project.Caller{Account: who}, "Project of "+string(who))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := b.projects.Enter(t.Context(), who, m.ID)
+	s, err := b.projects.Enter(t.Context(), project.Caller{Account: who}, m.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

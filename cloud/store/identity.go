@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/store/identitydb"
 )
@@ -19,14 +20,21 @@ type identities struct {
 	db *database[*identitydb.Queries]
 }
 
-func (s identities) CreateAccount(ctx context.Context, c identity.Credentials) error {
-	err := s.db.writing.CreateAccount(ctx, identitydb.CreateAccountParams{
-		ID: string(c.ID), Email: c.Email, Name: c.Name, PasswordHash: c.PasswordHash, MadeMs: c.Made.UnixMilli(),
+func (s identities) CreateAccount(ctx context.Context, c identity.Credentials, by audit.Subject, from audit.Origin) error {
+	return s.db.update(ctx, func(q *identitydb.Queries) error {
+		err := q.CreateAccount(ctx, identitydb.CreateAccountParams{
+			ID: string(c.ID), Email: c.Email, Name: c.Name, PasswordHash: c.PasswordHash, MadeMs: c.Made.UnixMilli(),
+		})
+		if violatesUnique(err) {
+			return sconce.Errorf(sconce.Conflict, "this email address has an account already")
+		}
+		if err != nil {
+			return doing("storing an account", err)
+		}
+		return recordPeople(ctx, q, audit.Event{
+			At: c.Made, Who: by, Origin: from, Action: audit.AccountMade, Target: string(audit.Account(c.ID)), Result: audit.Done,
+		})
 	})
-	if violatesUnique(err) {
-		return sconce.Errorf(sconce.Conflict, "this email address has an account already")
-	}
-	return doing("storing an account", err)
 }
 
 func (s identities) Credentials(ctx context.Context, email string) (identity.Credentials, error) {
@@ -53,9 +61,15 @@ func (s identities) CreateSession(ctx context.Context, n identity.Session, most 
 		if err != nil {
 			return doing("removing the oldest session", err)
 		}
-		return doing("storing a session", q.CreateSession(ctx, identitydb.CreateSessionParams{
+		err = q.CreateSession(ctx, identitydb.CreateSessionParams{
 			TokenSha256: n.ID[:], AccountID: string(n.Account), MadeMs: n.Made.UnixMilli(), UsedMs: n.Used.UnixMilli(),
-		}))
+		})
+		if err != nil {
+			return doing("storing a session", err)
+		}
+		return recordPeople(ctx, q, audit.Event{
+			At: n.Made, Who: audit.Account(n.Account), Origin: n.Origin(), Action: audit.SignedIn, Result: audit.Done,
+		})
 	})
 }
 
@@ -95,12 +109,31 @@ func (s identities) Sessions(ctx context.Context, ids []identity.SessionID) ([]i
 	return found, nil
 }
 
-func (s identities) EndSession(ctx context.Context, id identity.SessionID) error {
-	return doing("ending a session", s.db.writing.EndSession(ctx, id[:]))
+func (s identities) EndSession(ctx context.Context, id identity.SessionID, at time.Time) error {
+	return s.db.update(ctx, func(q *identitydb.Queries) error {
+		account, err := q.EndSession(ctx, id[:])
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return doing("ending a session", err)
+		}
+		return recordPeople(ctx, q, audit.Event{
+			At: at, Who: audit.Account(sconce.AccountID(account)), Origin: identity.Session{ID: id}.Origin(),
+			Action: audit.SessionEnded, Result: audit.Done,
+		})
+	})
 }
 
-func (s identities) EndSessions(ctx context.Context, account sconce.AccountID) error {
-	return doing("ending the sessions of an account", s.db.writing.EndSessions(ctx, string(account)))
+func (s identities) EndSessions(ctx context.Context, account sconce.AccountID, at time.Time) error {
+	return s.db.update(ctx, func(q *identitydb.Queries) error {
+		if err := q.EndSessions(ctx, string(account)); err != nil {
+			return doing("ending the sessions of an account", err)
+		}
+		return recordPeople(ctx, q, audit.Event{
+			At: at, Who: audit.Account(account), Action: audit.AllSessionsEnded, Result: audit.Done,
+		})
+	})
 }
 
 // doing says what was being done when err happened; nil stays nil.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
 	"sconce/cloud/store/sitedb"
@@ -91,7 +92,10 @@ func (l lights) AddDevice(ctx context.Context, s project.Scope, d lighting.Devic
 				return err
 			}
 		}
-		return nextVersion(ctx, q, s, string(d.Network))
+		if err := nextVersion(ctx, q, s, string(d.Network)); err != nil {
+			return err
+		}
+		return note(ctx, q, s, audit.DeviceAdded, "device:"+d.Device.String(), "position:"+string(d.Position))
 	})
 	return doing("adding a device", err)
 }
@@ -127,20 +131,24 @@ func nextVersion(ctx context.Context, q *sitedb.Queries, s project.Scope, networ
 }
 
 func (l lights) RemoveDevice(ctx context.Context, s project.Scope, device sconce.EUI64) (sconce.NetworkID, error) {
-	return l.change(ctx, s, "removing a device", func(q *sitedb.Queries) (string, error) {
+	return l.change(ctx, s, "removing a device", audit.DeviceRemoved, "device:"+device.String(), func(q *sitedb.Queries) (string, error) {
 		network, err := q.RemovePosition(ctx, sitedb.RemovePositionParams{ProjectID: string(s.Project()), Device: int64(device)})
 		return network, found(err, "device in this project")
 	})
 }
 
-// change runs fn, which changes the desired state of the network that it returns.
-func (l lights) change(ctx context.Context, s project.Scope, what string, fn func(q *sitedb.Queries) (string, error)) (sconce.NetworkID, error) {
+// change runs fn, which changes the desired state of the network that it returns, and
+// notes it.
+func (l lights) change(ctx context.Context, s project.Scope, what string, action audit.Action, target string, fn func(q *sitedb.Queries) (string, error)) (sconce.NetworkID, error) {
 	var network string
 	err := l.db.update(ctx, func(q *sitedb.Queries) (err error) {
 		if network, err = fn(q); err != nil {
 			return err
 		}
-		return nextVersion(ctx, q, s, network)
+		if err := nextVersion(ctx, q, s, network); err != nil {
+			return err
+		}
+		return note(ctx, q, s, action, target, "")
 	})
 	return sconce.NetworkID(network), doing(what, err)
 }
@@ -206,28 +214,37 @@ func (l lights) CreateGroup(ctx context.Context, s project.Scope, g lighting.Gro
 		if violatesReference(err) {
 			return sconce.Errorf(sconce.NotFound, "there is no such network in this project")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return note(ctx, q, s, audit.GroupMade, "group:"+string(g.ID), "")
 	})
 	return g, doing("making a group", err)
 }
 
 func (l lights) RenameGroup(ctx context.Context, s project.Scope, id sconce.GroupID, name string) error {
-	n, err := l.db.writing.RenameGroup(ctx, sitedb.RenameGroupParams{ProjectID: string(s.Project()), ID: string(id), Name: name})
-	if err == nil && n == 0 {
-		return sconce.Errorf(sconce.NotFound, "there is no such group in this project")
-	}
+	err := l.db.update(ctx, func(q *sitedb.Queries) error {
+		n, err := q.RenameGroup(ctx, sitedb.RenameGroupParams{ProjectID: string(s.Project()), ID: string(id), Name: name})
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return sconce.Errorf(sconce.NotFound, "there is no such group in this project")
+		}
+		return note(ctx, q, s, audit.GroupRenamed, "group:"+string(id), "")
+	})
 	return doing("renaming a group", err)
 }
 
 func (l lights) DeleteGroup(ctx context.Context, s project.Scope, id sconce.GroupID) (sconce.NetworkID, error) {
-	return l.change(ctx, s, "deleting a group", func(q *sitedb.Queries) (string, error) {
+	return l.change(ctx, s, "deleting a group", audit.GroupDeleted, "group:"+string(id), func(q *sitedb.Queries) (string, error) {
 		network, err := q.DeleteGroup(ctx, sitedb.DeleteGroupParams{ProjectID: string(s.Project()), ID: string(id)})
 		return network, found(err, "group in this project")
 	})
 }
 
 func (l lights) SetMembers(ctx context.Context, s project.Scope, id sconce.GroupID, members []sconce.PositionID) (sconce.NetworkID, error) {
-	return l.change(ctx, s, "changing a group", func(q *sitedb.Queries) (string, error) {
+	return l.change(ctx, s, "changing a group", audit.GroupChanged, "group:"+string(id), func(q *sitedb.Queries) (string, error) {
 		g, err := q.Group(ctx, sitedb.GroupParams{ProjectID: string(s.Project()), ID: string(id)})
 		if err != nil {
 			return "", found(err, "group in this project")

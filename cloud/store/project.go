@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/project"
 	"sconce/cloud/store/sitedb"
 	"sconce/cloud/vault"
@@ -50,9 +51,9 @@ func (s projects) Memberships(ctx context.Context, who sconce.AccountID, after s
 	return all, nil
 }
 
-func (s projects) CreateProject(ctx context.Context, p project.Project, owner sconce.AccountID, most int) error {
+func (s projects) CreateProject(ctx context.Context, p project.Project, owner project.Caller, most int) error {
 	return s.db.update(ctx, func(q *sitedb.Queries) error {
-		n, err := q.CountMemberships(ctx, string(owner))
+		n, err := q.CountMemberships(ctx, string(owner.Account))
 		if err != nil {
 			return doing("counting projects", err)
 		}
@@ -63,16 +64,28 @@ func (s projects) CreateProject(ctx context.Context, p project.Project, owner sc
 		if err != nil {
 			return doing("storing a project", err)
 		}
-		return doing("storing the owner of a project", q.SetMember(ctx, sitedb.SetMemberParams{
-			ProjectID: string(p.ID), AccountID: string(owner), Role: int64(sconce.Owner),
-		}))
+		err = q.SetMember(ctx, sitedb.SetMemberParams{
+			ProjectID: string(p.ID), AccountID: string(owner.Account), Role: int64(sconce.Owner),
+		})
+		if err != nil {
+			return doing("storing the owner of a project", err)
+		}
+		return record(ctx, q, audit.OfProject(p.ID), audit.Event{
+			At: p.Made, Who: audit.Account(owner.Account), Origin: owner.Origin, Action: audit.ProjectMade, Result: audit.Done,
+		})
 	})
 }
 
 func (s projects) SetMember(ctx context.Context, scope project.Scope, who sconce.AccountID, role sconce.Role) error {
-	return doing("storing a member", s.db.writing.SetMember(ctx, sitedb.SetMemberParams{
-		ProjectID: string(scope.Project()), AccountID: string(who), Role: int64(role),
-	}))
+	return s.db.update(ctx, func(q *sitedb.Queries) error {
+		err := q.SetMember(ctx, sitedb.SetMemberParams{
+			ProjectID: string(scope.Project()), AccountID: string(who), Role: int64(role),
+		})
+		if err != nil {
+			return doing("storing a member", err)
+		}
+		return note(ctx, q, scope, audit.MemberSet, string(audit.Account(who)), "role="+role.String())
+	})
 }
 
 func (s projects) Project(ctx context.Context, scope project.Scope) (project.Project, error) {
@@ -104,9 +117,13 @@ func (s projects) CreateNetwork(ctx context.Context, scope project.Scope, n proj
 		if count >= int64(most) {
 			return sconce.Errorf(sconce.TooMany, "a project has at most %d networks", most)
 		}
-		return doing("storing a network", q.CreateNetwork(ctx, sitedb.CreateNetworkParams{
+		err = q.CreateNetwork(ctx, sitedb.CreateNetworkParams{
 			ProjectID: string(scope.Project()), ID: string(n.ID), Name: n.Name, MadeMs: n.Made.UnixMilli(),
-		}))
+		})
+		if err != nil {
+			return doing("storing a network", err)
+		}
+		return note(ctx, q, scope, audit.NetworkMade, "network:"+string(n.ID), "")
 	})
 }
 

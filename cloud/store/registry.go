@@ -6,9 +6,11 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store/sitedb"
@@ -21,7 +23,7 @@ type identitiesIssued struct {
 	db *database[*sitedb.Queries]
 }
 
-func (s identitiesIssued) Import(ctx context.Context, ids []registry.Identity) (added int, err error) {
+func (s identitiesIssued) Import(ctx context.Context, ids []registry.Identity, e audit.Event) (added int, err error) {
 	err = s.db.update(ctx, func(q *sitedb.Queries) error {
 		for _, id := range ids {
 			isNew, err := importOne(ctx, q, id)
@@ -35,7 +37,11 @@ func (s identitiesIssued) Import(ctx context.Context, ids []registry.Identity) (
 		if added == 0 {
 			return nil
 		}
-		return doing("counting a change of the registry", q.GrowRegistryVersion(ctx))
+		if err := q.GrowRegistryVersion(ctx); err != nil {
+			return doing("counting a change of the registry", err)
+		}
+		e.Detail = "count=" + strconv.Itoa(added)
+		return record(ctx, q, audit.Installation, e)
 	})
 	if err != nil {
 		return 0, err
@@ -136,9 +142,9 @@ func (s identitiesIssued) Gateways(ctx context.Context) (all []registry.Identity
 	return all, version, err
 }
 
-func (s identitiesIssued) Revoke(ctx context.Context, device sconce.EUI64, at time.Time) error {
+func (s identitiesIssued) Revoke(ctx context.Context, device sconce.EUI64, e audit.Event) error {
 	return s.db.update(ctx, func(q *sitedb.Queries) error {
-		ms := at.UnixMilli()
+		ms := e.At.UnixMilli()
 		n, err := q.RevokeIdentity(ctx, sitedb.RevokeIdentityParams{Device: int64(device), RevokedMs: &ms})
 		if err != nil {
 			return doing("revoking an identity", err)
@@ -147,28 +153,40 @@ func (s identitiesIssued) Revoke(ctx context.Context, device sconce.EUI64, at ti
 			_, err := q.IssuedIdentity(ctx, int64(device))
 			return found(err, "device in the registry")
 		}
-		return doing("counting a change of the registry", q.GrowRegistryVersion(ctx))
+		if err := q.GrowRegistryVersion(ctx); err != nil {
+			return doing("counting a change of the registry", err)
+		}
+		return record(ctx, q, audit.Installation, e)
 	})
 }
 
 func (s identitiesIssued) Claim(ctx context.Context, scope project.Scope, gateway sconce.EUI64, network sconce.NetworkID, at time.Time) error {
-	err := s.db.writing.ClaimGateway(ctx, sitedb.ClaimGatewayParams{
-		Gateway: int64(gateway), ProjectID: string(scope.Project()), NetworkID: string(network),
-		AccountID: string(scope.Account()), ClaimedMs: at.UnixMilli(),
+	return s.db.update(ctx, func(q *sitedb.Queries) error {
+		err := q.ClaimGateway(ctx, sitedb.ClaimGatewayParams{
+			Gateway: int64(gateway), ProjectID: string(scope.Project()), NetworkID: string(network),
+			AccountID: string(scope.Account()), ClaimedMs: at.UnixMilli(),
+		})
+		switch {
+		case violatesReference(err):
+			return sconce.Errorf(sconce.NotFound, "there is no such network")
+		case violatesUnique(err):
+			return sconce.Errorf(sconce.Conflict, "the gateway is claimed already, or the network has a gateway: release it first")
+		case err != nil:
+			return doing("storing a claim", err)
+		}
+		return note(ctx, q, scope, audit.GatewayClaimed, string(audit.Gateway(gateway)), "network:"+string(network))
 	})
-	switch {
-	case violatesReference(err):
-		return sconce.Errorf(sconce.NotFound, "there is no such network")
-	case violatesUnique(err):
-		return sconce.Errorf(sconce.Conflict, "the gateway is claimed already, or the network has a gateway: release it first")
-	}
-	return doing("storing a claim", err)
 }
 
 func (s identitiesIssued) Release(ctx context.Context, scope project.Scope, gateway sconce.EUI64) error {
-	n, err := s.db.writing.ReleaseGateway(ctx, sitedb.ReleaseGatewayParams{ProjectID: string(scope.Project()), Gateway: int64(gateway)})
-	if err == nil && n == 0 {
-		return sconce.Errorf(sconce.NotFound, "there is no such gateway")
-	}
-	return doing("releasing a gateway", err)
+	return s.db.update(ctx, func(q *sitedb.Queries) error {
+		n, err := q.ReleaseGateway(ctx, sitedb.ReleaseGatewayParams{ProjectID: string(scope.Project()), Gateway: int64(gateway)})
+		if err == nil && n == 0 {
+			return sconce.Errorf(sconce.NotFound, "there is no such gateway")
+		}
+		if err != nil {
+			return doing("releasing a gateway", err)
+		}
+		return note(ctx, q, scope, audit.GatewayReleased, string(audit.Gateway(gateway)), "")
+	})
 }

@@ -17,6 +17,7 @@ import (
 	"sconce"
 	"sconce/app"
 	"sconce/cloud/api"
+	"sconce/cloud/audit"
 	"sconce/cloud/edge"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
@@ -49,10 +50,13 @@ func (c *cloudCommand) Run(ctx context.Context) error {
 
 // cloud is the parts of a cloud, wired.
 type cloud struct {
-	config    *cloudConfig
-	log       *slog.Logger
-	store     *store.Store
-	bus       *bus
+	config *cloudConfig
+	log    *slog.Logger
+	store  *store.Store
+	bus    *bus
+
+	securityLog *audit.Log
+
 	identity  *identity.Service
 	live      *identity.Live
 	projects  *project.Service
@@ -83,7 +87,8 @@ func newCloud(ctx context.Context, config *cloudConfig) (_ *cloud, err error) {
 
 // people makes what knows people, projects and identities.
 func (c *cloud) people(ctx context.Context) (err error) {
-	c.identity = identity.New(c.store.Identity(), time.Now)
+	c.securityLog = audit.NewLog(c.store.SecurityLog(), time.Now)
+	c.identity = identity.New(c.store.Identity(), c.securityLog, time.Now)
 	c.projects = project.New(c.store.Projects(), time.Now)
 	c.live = identity.NewLive(c.store.Identity(), c.projects, time.Now)
 	c.registry, err = registry.New(ctx, c.store.Registry(), time.Now, c.log, func(g sconce.EUI64) { c.intake.greet(g) })
@@ -114,7 +119,7 @@ func (c *cloud) lights(ctx context.Context) error {
 func (c *cloud) network() (err error) {
 	options := api.Options{
 		Identity: c.identity, Live: c.live, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
-		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, App: app.Files(),
+		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog, App: app.Files(),
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
 	}
 	origins := []string{fmt.Sprintf("https://%s:%d", c.config.Domain, c.config.PublicPort), "https://" + c.config.Domain}

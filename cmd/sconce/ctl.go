@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
@@ -20,15 +21,19 @@ import (
 
 // ctlCommand works on the data of a cloud on this machine, which may be running.
 type ctlCommand struct {
-	Config string `required:"" help:"Configuration of the cloud." type:"existingfile"`
+	Config string `help:"Configuration of the cloud." type:"existingfile"`
 
 	MasterKey ctlMasterKey `cmd:"" help:"The key that seals secret fields."`
 	Registry  ctlRegistry  `cmd:"" help:"The device identities that this cloud admits."`
 	Account   ctlAccount   `cmd:"" help:"The people who sign in."`
+	Audit     ctlAudit     `cmd:"" help:"The security log: who did what."`
 }
 
 // open returns the databases of the cloud.
 func (c *ctlCommand) open(ctx context.Context) (*store.Store, *cloudConfig, error) {
+	if c.Config == "" {
+		return nil, nil, sconce.Errorf(sconce.Invalid, "say which cloud: --config=FILE, the configuration that it runs with")
+	}
 	config, err := loadCloudConfig(c.Config)
 	if err != nil {
 		return nil, nil, err
@@ -133,7 +138,7 @@ func (c *ctlAccountAdd) Run(ctx context.Context, ctl *ctlCommand) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	_, err = identity.New(s.Identity(), time.Now).CreateAccount(ctx, c.Email, c.Name, password)
+	_, err = identity.New(s.Identity(), audit.NewLog(s.SecurityLog(), time.Now), time.Now).CreateAccount(ctx, c.Email, c.Name, password)
 	if c.IfAbsent && sconce.KindOf(err) == sconce.Conflict {
 		return nil
 	}

@@ -28,7 +28,7 @@ const (
 
 // capabilities are the parts of the cloud that hold its rules.
 var capabilities = []string{
-	"sconce/cloud/identity", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/telemetry",
+	"sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/telemetry",
 	"sconce/cloud/vault",
 }
 
@@ -54,10 +54,11 @@ var layers = []layer{
 	{"sconce/gateway/...", false, []string{root, "sconce/gateway/...", "sconce/wire", "sconce/radio/...", "sconce/zigbee/..."}},
 	{"sconce/factory", false, []string{root, "sconce/zigbee"}},
 	{"sconce/cloud/attempts", false, nil},
-	{"sconce/cloud/identity", false, []string{root, "sconce/cloud/attempts"}},
-	{"sconce/cloud/project", false, []string{root}},
+	{"sconce/cloud/audit", false, []string{root, "sconce/cloud/attempts"}},
+	{"sconce/cloud/identity", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit"}},
+	{"sconce/cloud/project", false, []string{root, "sconce/cloud/audit"}},
 	{"sconce/cloud/vault", false, []string{root}},
-	{"sconce/cloud/registry", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/project"}},
+	{"sconce/cloud/registry", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/project"}},
 	{"sconce/cloud/telemetry", false, []string{root, "sconce/cloud/project"}},
 	{"sconce/cloud/lighting", false, []string{root, "sconce/wire", "sconce/cloud/project", "sconce/cloud/vault"}},
 	{"sconce/cloud/edge", false, []string{root, "sconce/wire", "sconce/mqtt"}},

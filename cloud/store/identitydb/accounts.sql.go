@@ -107,13 +107,15 @@ func (q *Queries) DeleteOldestSessions(ctx context.Context, arg DeleteOldestSess
 	return err
 }
 
-const endSession = `-- name: EndSession :exec
-DELETE FROM sessions WHERE token_sha256 = ?1
+const endSession = `-- name: EndSession :one
+DELETE FROM sessions WHERE token_sha256 = ?1 RETURNING account_id
 `
 
-func (q *Queries) EndSession(ctx context.Context, tokenSha256 []byte) error {
-	_, err := q.exec(ctx, q.endSessionStmt, endSession, tokenSha256)
-	return err
+func (q *Queries) EndSession(ctx context.Context, tokenSha256 []byte) (string, error) {
+	row := q.queryRow(ctx, q.endSessionStmt, endSession, tokenSha256)
+	var account_id string
+	err := row.Scan(&account_id)
+	return account_id, err
 }
 
 const endSessions = `-- name: EndSessions :exec

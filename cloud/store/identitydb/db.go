@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountByEmailStmt, err = db.PrepareContext(ctx, accountByEmail); err != nil {
 		return nil, fmt.Errorf("error preparing query AccountByEmail: %w", err)
 	}
+	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
+		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
+	}
 	if q.createAccountStmt, err = db.PrepareContext(ctx, createAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateAccount: %w", err)
 	}
@@ -45,6 +48,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
 	}
+	if q.securityLogStmt, err = db.PrepareContext(ctx, securityLog); err != nil {
+		return nil, fmt.Errorf("error preparing query SecurityLog: %w", err)
+	}
+	if q.securityLogHeadStmt, err = db.PrepareContext(ctx, securityLogHead); err != nil {
+		return nil, fmt.Errorf("error preparing query SecurityLogHead: %w", err)
+	}
+	if q.securityLogNewestStmt, err = db.PrepareContext(ctx, securityLogNewest); err != nil {
+		return nil, fmt.Errorf("error preparing query SecurityLogNewest: %w", err)
+	}
 	if q.sessionStmt, err = db.PrepareContext(ctx, session); err != nil {
 		return nil, fmt.Errorf("error preparing query Session: %w", err)
 	}
@@ -62,6 +74,11 @@ func (q *Queries) Close() error {
 	if q.accountByEmailStmt != nil {
 		if cerr := q.accountByEmailStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing accountByEmailStmt: %w", cerr)
+		}
+	}
+	if q.appendSecurityLogStmt != nil {
+		if cerr := q.appendSecurityLogStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appendSecurityLogStmt: %w", cerr)
 		}
 	}
 	if q.createAccountStmt != nil {
@@ -92,6 +109,21 @@ func (q *Queries) Close() error {
 	if q.endSessionsStmt != nil {
 		if cerr := q.endSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
+		}
+	}
+	if q.securityLogStmt != nil {
+		if cerr := q.securityLogStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing securityLogStmt: %w", cerr)
+		}
+	}
+	if q.securityLogHeadStmt != nil {
+		if cerr := q.securityLogHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing securityLogHeadStmt: %w", cerr)
+		}
+	}
+	if q.securityLogNewestStmt != nil {
+		if cerr := q.securityLogNewestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing securityLogNewestStmt: %w", cerr)
 		}
 	}
 	if q.sessionStmt != nil {
@@ -149,12 +181,16 @@ type Queries struct {
 	db                        DBTX
 	tx                        *sql.Tx
 	accountByEmailStmt        *sql.Stmt
+	appendSecurityLogStmt     *sql.Stmt
 	createAccountStmt         *sql.Stmt
 	createSessionStmt         *sql.Stmt
 	deleteExpiredSessionsStmt *sql.Stmt
 	deleteOldestSessionsStmt  *sql.Stmt
 	endSessionStmt            *sql.Stmt
 	endSessionsStmt           *sql.Stmt
+	securityLogStmt           *sql.Stmt
+	securityLogHeadStmt       *sql.Stmt
+	securityLogNewestStmt     *sql.Stmt
 	sessionStmt               *sql.Stmt
 	sessionsStmt              *sql.Stmt
 	touchSessionStmt          *sql.Stmt
@@ -165,12 +201,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                        tx,
 		tx:                        tx,
 		accountByEmailStmt:        q.accountByEmailStmt,
+		appendSecurityLogStmt:     q.appendSecurityLogStmt,
 		createAccountStmt:         q.createAccountStmt,
 		createSessionStmt:         q.createSessionStmt,
 		deleteExpiredSessionsStmt: q.deleteExpiredSessionsStmt,
 		deleteOldestSessionsStmt:  q.deleteOldestSessionsStmt,
 		endSessionStmt:            q.endSessionStmt,
 		endSessionsStmt:           q.endSessionsStmt,
+		securityLogStmt:           q.securityLogStmt,
+		securityLogHeadStmt:       q.securityLogHeadStmt,
+		securityLogNewestStmt:     q.securityLogNewestStmt,
 		sessionStmt:               q.sessionStmt,
 		sessionsStmt:              q.sessionsStmt,
 		touchSessionStmt:          q.touchSessionStmt,

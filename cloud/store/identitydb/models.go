@@ -12,6 +12,19 @@ type Account struct {
 	MadeMs       int64
 }
 
+type SecurityLog struct {
+	Number   int64
+	AtMs     int64
+	Who      string
+	Origin   string
+	Action   string
+	Target   string
+	Detail   string
+	Result   string
+	Previous []byte
+	Digest   []byte
+}
+
 type Session struct {
 	TokenSha256 []byte
 	AccountID   string

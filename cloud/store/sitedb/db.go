@@ -45,6 +45,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addPositionStmt, err = db.PrepareContext(ctx, addPosition); err != nil {
 		return nil, fmt.Errorf("error preparing query AddPosition: %w", err)
 	}
+	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
+		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
+	}
 	if q.chunksStmt, err = db.PrepareContext(ctx, chunks); err != nil {
 		return nil, fmt.Errorf("error preparing query Chunks: %w", err)
 	}
@@ -252,6 +255,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sealedKeysetStmt, err = db.PrepareContext(ctx, sealedKeyset); err != nil {
 		return nil, fmt.Errorf("error preparing query SealedKeyset: %w", err)
 	}
+	if q.securityLogStmt, err = db.PrepareContext(ctx, securityLog); err != nil {
+		return nil, fmt.Errorf("error preparing query SecurityLog: %w", err)
+	}
+	if q.securityLogHeadStmt, err = db.PrepareContext(ctx, securityLogHead); err != nil {
+		return nil, fmt.Errorf("error preparing query SecurityLogHead: %w", err)
+	}
+	if q.securityLogNewestStmt, err = db.PrepareContext(ctx, securityLogNewest); err != nil {
+		return nil, fmt.Errorf("error preparing query SecurityLogNewest: %w", err)
+	}
+	if q.securityLogsStmt, err = db.PrepareContext(ctx, securityLogs); err != nil {
+		return nil, fmt.Errorf("error preparing query SecurityLogs: %w", err)
+	}
 	if q.setGatewayHelloStmt, err = db.PrepareContext(ctx, setGatewayHello); err != nil {
 		return nil, fmt.Errorf("error preparing query SetGatewayHello: %w", err)
 	}
@@ -323,6 +338,11 @@ func (q *Queries) Close() error {
 	if q.addPositionStmt != nil {
 		if cerr := q.addPositionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addPositionStmt: %w", cerr)
+		}
+	}
+	if q.appendSecurityLogStmt != nil {
+		if cerr := q.appendSecurityLogStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appendSecurityLogStmt: %w", cerr)
 		}
 	}
 	if q.chunksStmt != nil {
@@ -670,6 +690,26 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sealedKeysetStmt: %w", cerr)
 		}
 	}
+	if q.securityLogStmt != nil {
+		if cerr := q.securityLogStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing securityLogStmt: %w", cerr)
+		}
+	}
+	if q.securityLogHeadStmt != nil {
+		if cerr := q.securityLogHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing securityLogHeadStmt: %w", cerr)
+		}
+	}
+	if q.securityLogNewestStmt != nil {
+		if cerr := q.securityLogNewestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing securityLogNewestStmt: %w", cerr)
+		}
+	}
+	if q.securityLogsStmt != nil {
+		if cerr := q.securityLogsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing securityLogsStmt: %w", cerr)
+		}
+	}
 	if q.setGatewayHelloStmt != nil {
 		if cerr := q.setGatewayHelloStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setGatewayHelloStmt: %w", cerr)
@@ -771,6 +811,7 @@ type Queries struct {
 	addOutcomeStmt            *sql.Stmt
 	addPoisonStmt             *sql.Stmt
 	addPositionStmt           *sql.Stmt
+	appendSecurityLogStmt     *sql.Stmt
 	chunksStmt                *sql.Stmt
 	claimGatewayStmt          *sql.Stmt
 	claimOfGatewayStmt        *sql.Stmt
@@ -840,6 +881,10 @@ type Queries struct {
 	runsStmt                  *sql.Stmt
 	sealedDevicesStmt         *sql.Stmt
 	sealedKeysetStmt          *sql.Stmt
+	securityLogStmt           *sql.Stmt
+	securityLogHeadStmt       *sql.Stmt
+	securityLogNewestStmt     *sql.Stmt
+	securityLogsStmt          *sql.Stmt
 	setGatewayHelloStmt       *sql.Stmt
 	setMemberStmt             *sql.Stmt
 	setOpenChunkStmt          *sql.Stmt
@@ -864,6 +909,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addOutcomeStmt:            q.addOutcomeStmt,
 		addPoisonStmt:             q.addPoisonStmt,
 		addPositionStmt:           q.addPositionStmt,
+		appendSecurityLogStmt:     q.appendSecurityLogStmt,
 		chunksStmt:                q.chunksStmt,
 		claimGatewayStmt:          q.claimGatewayStmt,
 		claimOfGatewayStmt:        q.claimOfGatewayStmt,
@@ -933,6 +979,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		runsStmt:                  q.runsStmt,
 		sealedDevicesStmt:         q.sealedDevicesStmt,
 		sealedKeysetStmt:          q.sealedKeysetStmt,
+		securityLogStmt:           q.securityLogStmt,
+		securityLogHeadStmt:       q.securityLogHeadStmt,
+		securityLogNewestStmt:     q.securityLogNewestStmt,
+		securityLogsStmt:          q.securityLogsStmt,
 		setGatewayHelloStmt:       q.setGatewayHelloStmt,
 		setMemberStmt:             q.setMemberStmt,
 		setOpenChunkStmt:          q.setOpenChunkStmt,

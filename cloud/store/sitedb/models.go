@@ -210,6 +210,20 @@ type RegistryVersion struct {
 	Version int64
 }
 
+type SecurityLog struct {
+	ProjectID string
+	Number    int64
+	AtMs      int64
+	Who       string
+	Origin    string
+	Action    string
+	Target    string
+	Detail    string
+	Result    string
+	Previous  []byte
+	Digest    []byte
+}
+
 type Vault struct {
 	ID           int64
 	SealedKeyset []byte

@@ -19,6 +19,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		{"desired state", testDesired},
 		{"commands", testCommands},
 		{"isolation", testIsolation},
+		{"security log", testSecurityLog},
 		{"journal", testJournal},
 		{"results", testResults},
 		{"readings", testReadings},

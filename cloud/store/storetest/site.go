@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
@@ -36,9 +37,9 @@ func MakeSite(t testing.TB, s *store.Store, gateway sconce.EUI64) Site {
 	rand.Read(random[:])
 	owner := sconce.MakeID[sconce.AccountID](time.Now(), random)
 	projects := project.New(s.Projects(), time.Now)
-	p, err := projects.Create(ctx, owner, "Office")
+	p, err := projects.Create(ctx, project.Caller{Account: owner}, "Office")
 	must(err)
-	scope, err := projects.Enter(ctx, owner, p.ID)
+	scope, err := projects.Enter(ctx, project.Caller{Account: owner}, p.ID)
 	must(err)
 	n, err := projects.CreateNetwork(ctx, scope, "First floor")
 	must(err)
@@ -46,7 +47,7 @@ func MakeSite(t testing.TB, s *store.Store, gateway sconce.EUI64) Site {
 		Device: gateway, Kind: sconce.Gateway, Model: "SG-1", Serial: gateway.String(), Issued: time.Now(),
 		CertificateSHA256: sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(gateway))),
 	}
-	_, err = s.Registry().Import(ctx, []registry.Identity{id})
+	_, err = s.Registry().Import(ctx, []registry.Identity{id}, audit.Event{At: time.Now(), Who: audit.Operator, Action: audit.IdentitiesAdded, Result: audit.Done})
 	must(err)
 	must(s.Registry().Claim(ctx, scope, gateway, n.ID, time.Now()))
 	return Site{Owner: scope, Project: p.ID, Network: n.ID, Gateway: gateway}

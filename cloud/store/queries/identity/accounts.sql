@@ -34,8 +34,8 @@ UPDATE sessions SET used_ms = MAX(used_ms, @used_ms) WHERE token_sha256 = @token
 -- name: Sessions :many
 SELECT * FROM sessions WHERE token_sha256 IN (sqlc.slice(tokens));
 
--- name: EndSession :exec
-DELETE FROM sessions WHERE token_sha256 = @token_sha256;
+-- name: EndSession :one
+DELETE FROM sessions WHERE token_sha256 = @token_sha256 RETURNING account_id;
 
 -- name: EndSessions :exec
 DELETE FROM sessions WHERE account_id = @account_id;
