@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/internal/corpus"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -212,7 +213,7 @@ func TestSubjects(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(export(f, chain(3)))
 	f.Add([]byte(`{"log":"people","number":1}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		var all []Entry
 		for e, err := range Read(bytes.NewReader(b)) {
 			if err != nil {
