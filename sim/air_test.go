@@ -231,6 +231,56 @@ func TestHiddenNodesCollide(t *testing.T) {
 	}
 }
 
+// A frame that is received makes the channel busy however weak it is; energy alone,
+// or a frame whose beginning was missed, only above the threshold.
+func TestChannelIsBusyWhileReceiving(t *testing.T) {
+	for name, c := range map[string]struct {
+		metres float64
+		late   bool // the listener has missed the beginning
+		want   bool
+	}{
+		"strong":         {5, true, true}, // -61 dBm
+		"weak":           {50, false, true},
+		"weak, and late": {50, true, false},
+		"too weak":       {85, false, false}, // to be received
+	} {
+		b := newBench(t, AirConfig{Seed: 1})
+		x, src := b.place(1, Position{}), b.place(2, Position{X: c.metres})
+		b.transmit(src, frame(1, false, 0xffff, 2, "a frame that takes a while"), now)
+		b.RunFor(turnaround + syncTime - symbol)
+		if x.x.busy(11) && c.metres > 10 {
+			t.Errorf("%s: busy before the start of the frame was received", name)
+		}
+		if c.late {
+			x.x.listen(11)
+		}
+		b.RunFor(symbol)
+		if got := x.x.busy(11); got != c.want {
+			t.Errorf("%s: busy is %v", name, got)
+		}
+		b.RunFor(time.Second)
+		if x.x.busy(11) {
+			t.Errorf("%s: busy after the end", name)
+		}
+	}
+}
+
+// What spoils a frame for those whom it was not for is no collision.
+func TestCollisionsCountForReceiversOnly(t *testing.T) {
+	b := newBench(t, AirConfig{Seed: 1})
+	a, z := b.place(1, Position{X: 50}), b.place(3, Position{X: -50})
+	for i := range 5 {
+		b.place(uint16(10+i), Position{Y: float64(i)})
+	}
+	b.place(2, Position{})
+	b.transmit(a, frame(1, false, 2, 1, "for one"), now)
+	b.transmit(z, frame(1, false, 7, 3, "for nobody"), now)
+	b.RunFor(time.Second)
+	if got := b.Counters().Collisions; got != 1 {
+		t.Errorf("%d collisions, want that of the one receiver", got)
+	}
+}
+
 func TestChannelBusy(t *testing.T) {
 	for _, c := range []struct {
 		name    string

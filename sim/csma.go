@@ -104,7 +104,7 @@ func (x *Transceiver) assess() {
 		x.backOff(turnaround + airtime(len(x.ack)))
 		return
 	}
-	if x.acking || j.options.CSMA && x.level(j.options.Channel) >= ccaThreshold {
+	if x.acking || j.options.CSMA && x.busy(j.options.Channel) {
 		j.nb, j.be = j.nb+1, min(j.be+1, macMaxBE)
 		if j.nb > j.options.MaxBackoffs {
 			if j.options.RetryBusy && j.retries < j.options.MaxRetries {

@@ -96,7 +96,7 @@ func takeAddress(b []byte, mode uint8) (uint64, []byte, bool) {
 }
 
 // accepts is the third level of filtering (802.15.4-2006, 7.5.6.2).
-func accepts(f radio.Filter, h *header) bool {
+func accepts(f *radio.Filter, h *header) bool {
 	switch h.dstMode {
 	case addressNone:
 		if h.kind == frameBeacon {
@@ -110,7 +110,7 @@ func accepts(f radio.Filter, h *header) bool {
 	}
 }
 
-func inPAN(f radio.Filter, h *header) bool { return h.dstPAN == broadcast || h.dstPAN == f.PANID }
+func inPAN(f *radio.Filter, h *header) bool { return h.dstPAN == broadcast || h.dstPAN == f.PANID }
 
 // unicast reports whether the frame names one receiver.
 func (h *header) unicast() bool {

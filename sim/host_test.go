@@ -539,6 +539,6 @@ func FuzzHeader(f *testing.F) {
 		if b = append(b, h.payload...); !bytes.Equal(b, psdu[:len(psdu)-fcsLen]) {
 			t.Fatalf("%x re-encodes to %x", psdu, b)
 		}
-		accepts(radio.Filter{}, &h)
+		accepts(&radio.Filter{}, &h)
 	})
 }

@@ -112,7 +112,7 @@ func (o *Obstacle) weaken(at Position, dB float64) {
 	for _, x := range o.air.all {
 		for i := range x.links {
 			if l := &x.links[i]; o.between(at, x.position, l.to.position) {
-				l.gain -= dB
+				l.attenuate(dB)
 			}
 		}
 	}

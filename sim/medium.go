@@ -17,6 +17,7 @@ const (
 	shortIFS    = 12 * symbol // macMinSIFSPeriod
 	longIFS     = 40 * symbol // macMinLIFSPeriod
 	phyHeader   = 6           // bytes: preamble, start of frame, length
+	syncTime    = 5 * octet   // preamble and start-of-frame delimiter
 	maxShortIFS = 18          // bytes: aMaxSIFSFrameSize
 	maxPSDU     = 127         // bytes: aMaxPHYPacketSize
 )
@@ -39,8 +40,8 @@ type transmission struct {
 
 // overlap is what another transmission did to one.
 type overlap struct {
-	src   *Transceiver
-	power float64
+	src      *Transceiver
+	radiated float64 // mW
 }
 
 // begin puts a frame on the air now.
@@ -70,8 +71,8 @@ func (a *Air) occupy(src *Transceiver, channel uint8) *transmission {
 	}
 	t.src, t.channel, t.start = src, channel, a.now
 	for _, o := range a.active[channel] {
-		t.overlaps = append(t.overlaps, overlap{o.src, o.src.power})
-		o.overlaps = append(o.overlaps, overlap{src, src.power})
+		t.overlaps = append(t.overlaps, overlap{o.src, o.src.radiated})
+		o.overlaps = append(o.overlaps, overlap{src, src.radiated})
 	}
 	a.active[channel] = append(a.active[channel], t)
 	if a.scans > 0 {
@@ -101,35 +102,77 @@ func (t *transmission) happen(eventKind) {
 	t.src.ended(t)
 	for i := range t.src.links {
 		l := &t.src.links[i]
-		if l.to.tuned == t.channel && l.to.heard(t, t.src.power+l.gain, l.loss) {
+		if l.to.tuned == t.channel && l.to.wants(t) && l.to.heard(t, l) {
 			l.to.receive(t, t.src.power+l.gain)
 		}
 	}
 	a.recycle(t)
 }
 
-// heard decides whether x received t, which just ended.
-func (x *Transceiver) heard(t *transmission, dBm, loss float64) bool {
-	if dBm < sensitivity || !x.listening() || x.since > t.start {
+// wants reports whether x has a use for a frame, should it come through: what its
+// filter refuses is not worth deciding.
+func (x *Transceiver) wants(t *transmission) bool {
+	switch h := &t.head; {
+	case x.awaits(t):
+		return true
+	case x.asleep:
+		return false
+	case x.promiscuous:
+		return true
+	default:
+		return t.readable && h.kind <= frameCommand && h.kind != frameAck && accepts(&x.filter, h)
+	}
+}
+
+// awaits reports whether a frame is the acknowledgement that x waits for.
+func (x *Transceiver) awaits(t *transmission) bool {
+	return t.readable && t.head.kind == frameAck && x.job.state == waiting && t.head.seq == x.job.psdu[2]
+}
+
+// heard decides whether x received t, which just ended, over a link.
+func (x *Transceiver) heard(t *transmission, l *link) bool {
+	if t.src.power+l.gain < sensitivity || !x.listening() || x.since > t.start {
 		return false
 	}
-	if len(t.overlaps) > 0 {
-		interference := 0.0
-		for _, o := range t.overlaps {
-			if l := x.link(o.src); l != nil {
-				interference += milliwatts(o.power + l.gain)
-			}
-		}
-		if interference > 0 && dBm-decibels(interference) < captureThreshold {
-			x.air.counters.Collisions++
-			return false
-		}
+	if len(t.overlaps) > 0 && t.src.radiated*l.ratio < captureRatio*x.interference(t) {
+		x.air.counters.Collisions++
+		return false
 	}
-	if loss > 0 && x.air.random.Float64() < loss {
+	if l.loss > 0 && x.air.random.Float64() < l.loss {
 		x.air.counters.Lost++
 		return false
 	}
 	return true
+}
+
+// interference returns the power, in mW, that comes to x of all that overlapped t.
+func (x *Transceiver) interference(t *transmission) (mW float64) {
+	for _, o := range t.overlaps {
+		if l := x.link(o.src); l != nil {
+			mW += o.radiated * l.ratio
+		}
+	}
+	return mW
+}
+
+// busy is clear channel assessment at x (802.15.4-2006, 6.9.9): the channel is busy
+// when there is energy above the threshold on it, and in any mode while x receives a frame, from
+// the end of its start-of-frame delimiter on.
+func (x *Transceiver) busy(channel uint8) bool {
+	for _, t := range x.air.active[channel] {
+		l := x.link(t.src)
+		if l == nil {
+			continue
+		}
+		switch dBm := t.src.power + l.gain; {
+		case dBm >= ccaThreshold:
+			return true
+		case dBm < sensitivity || len(t.psdu) == 0:
+		case x.listening() && x.tuned == channel && x.since <= t.start && t.start+syncTime <= x.air.now:
+			return true
+		}
+	}
+	return false
 }
 
 // level returns the strongest signal on a channel at x now, in dBm.

@@ -40,6 +40,7 @@ const (
 	ccaThreshold     = -75.0  // dBm: CCA mode 1, energy above threshold (802.15.4-2006, 6.9.9)
 	noiseFloor       = -100.0 // dBm: what an energy scan of an empty channel finds
 	captureThreshold = 3.0    // dB: how much stronger than all interference a frame must be
+	captureRatio     = 1.9953 // the same, of powers
 	inaudible        = -110.0 // dBm: not even interference
 	maxPower         = 20.0   // dBm
 )
@@ -57,9 +58,16 @@ func (p Propagation) gain(metres float64) float64 {
 
 // link is the way to a transceiver that may hear another. Links are symmetric.
 type link struct {
-	to   *Transceiver
-	gain float64 // dB, negative
-	loss float64 // probability that a frame is missed
+	to    *Transceiver
+	gain  float64 // dB, negative
+	ratio float64 // the same, of powers
+	loss  float64 // probability that a frame is missed
+}
+
+// attenuate changes the gain of a link by so many dB.
+func (l *link) attenuate(dB float64) {
+	l.gain -= dB
+	l.ratio = milliwatts(l.gain)
 }
 
 // connect computes the links between x and all others that one of the two may
@@ -101,7 +109,7 @@ func (a *Air) connect(x *Transceiver) {
 // addLink adds a link in the order of attachment, unless it is there.
 func (x *Transceiver) addLink(y *Transceiver, gain float64) {
 	if i, there := x.find(y); !there {
-		x.links = slices.Insert(x.links, i, link{y, gain, x.air.cfg.Loss})
+		x.links = slices.Insert(x.links, i, link{y, gain, milliwatts(gain), x.air.cfg.Loss})
 	}
 }
 
@@ -128,7 +136,6 @@ func (x *Transceiver) SetLoss(y *Transceiver, loss float64) {
 }
 
 func milliwatts(dBm float64) float64 { return math.Pow(10, dBm/10) }
-func decibels(mW float64) float64    { return 10 * math.Log10(mW) }
 
 // quality maps a signal to the LQI that chips report: 0 at the sensitivity, 255
 // from 50 dB above it (802.15.4-2006, 6.9.8 leaves the scale to the maker).

@@ -29,7 +29,7 @@ type Summary struct {
 
 	Frames     uint64   `json:"frames"`
 	Bytes      uint64   `json:"bytes"`
-	Collisions uint64   `json:"collisions"` // receptions that another transmission spoilt
+	Collisions uint64   `json:"collisions"` // receptions, by those whom a frame was for, that another transmission spoilt
 	Lost       uint64   `json:"lost"`       // receptions lost to luck
 	Rejects    Refusals `json:"security_rejects"`
 	Replay     Replay   `json:"replay"`

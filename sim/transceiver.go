@@ -70,44 +70,47 @@ var (
 // Transceiver is the radio of one device: the PHY and that part of the MAC which
 // is in silicon. It does one thing at a time.
 type Transceiver struct {
+	// What every frame on the air looks at comes first.
+	tuned       uint8 // the channel that it is on now
+	on          bool
+	deaf        bool // turning around, sending, or off
+	asleep      bool // hears nothing but the acknowledgement of what it sent
+	scanning    bool
+	promiscuous bool
+	acking      bool
+	filter      radio.Filter
+	since       time.Duration // listening without a break since then
+	job         job
+
 	air      *Air
 	id       int
 	eui64    uint64
 	position Position
 	power    float64
+	radiated float64 // the same, in mW
 	reach    float64 // the highest power so far, to which the links are known
 	links    []link
 	hostile  func(n *Node, now time.Time, f Received) // of an attacker: gives a node what it sent, and looks at what comes of it
 	handler  Handler
 
-	filter      radio.Filter
-	pending     pending
-	promiscuous bool
-	on          bool
-	tuned       uint8         // the channel that it is on now
-	deaf        bool          // turning around, sending, or off
-	asleep      bool          // hears nothing but the acknowledgement of what it sent
-	since       time.Duration // listening without a break since then
-
-	job      job
-	rested   time.Duration // no transmission begins before: the inter-frame space
-	onAir    *transmission
-	ack      [3 + fcsLen]byte // to be sent, while acking
-	acking   bool
-	held     Received // delivered once its acknowledgement is sent
-	heldBuf  [maxPSDU]byte
-	scanning bool
-	energy   float64 // the strongest so far of the scan
-	gen      uint32  // of everything scheduled; moves on when it is switched off
-	wait     uint32  // of the wait for an acknowledgement
+	pending pending
+	rested  time.Duration // no transmission begins before: the inter-frame space
+	onAir   *transmission
+	ack     [3 + fcsLen]byte // to be sent, while acking
+	held    Received         // delivered once its acknowledgement is sent
+	heldBuf [maxPSDU]byte
+	energy  float64 // the strongest so far of the scan
+	gen     uint32  // of everything scheduled; moves on when it is switched off
+	wait    uint32  // of the wait for an acknowledgement
 }
 
 // Attach adds a transceiver, switched off. It needs a handler before it is
 // configured.
 func (a *Air) Attach(cfg TransceiverConfig) *Transceiver {
+	power := min(cfg.Power, maxPower)
 	x := &Transceiver{
 		air: a, id: len(a.all), eui64: cfg.EUI64, position: cfg.Position,
-		power: min(cfg.Power, maxPower), reach: min(cfg.Power, maxPower), deaf: true,
+		power: power, radiated: milliwatts(power), reach: power, deaf: true,
 	}
 	a.connect(x)
 	a.all = append(a.all, x)
@@ -162,6 +165,7 @@ func (x *Transceiver) Promiscuous(on bool) { x.promiscuous = on }
 // SetPower sets the transmit power in dBm, at most 20.
 func (x *Transceiver) SetPower(dBm float64) {
 	x.power = min(dBm, maxPower)
+	x.radiated = milliwatts(x.power)
 	if x.power > x.reach {
 		x.reach = x.power
 		x.air.connect(x)
@@ -189,18 +193,14 @@ func (x *Transceiver) listen(channel uint8) {
 	x.tuned, x.deaf, x.since = channel, false, x.air.now
 }
 
-// receive takes a frame that came through the air whole.
+// receive takes a frame that x wants and that came through the air whole.
 func (x *Transceiver) receive(t *transmission, dBm float64) {
-	h, ok := &t.head, t.readable
+	h := &t.head
 	r := Received{PSDU: t.psdu, Channel: x.tuned, RSSI: int8(dBm), LQI: quality(dBm), from: t.src, noted: t.noted}
 	switch {
-	case ok && h.kind == frameAck && x.job.state == waiting && h.seq == x.job.psdu[2]:
+	case x.awaits(t):
 		x.acked(r)
-	case x.asleep:
-	case x.promiscuous:
-		x.handler.Received(x.air.Now(), r)
-	case !ok || h.kind > frameCommand || h.kind == frameAck || !accepts(x.filter, h):
-	case h.ackRequest && h.unicast():
+	case !x.promiscuous && h.ackRequest && h.unicast():
 		x.held = r
 		x.held.PSDU = append(x.heldBuf[:0], t.psdu...)
 		ackFrame(x.ack[:0], h.seq, x.pending.has(h))
