@@ -114,7 +114,8 @@ func AppendHeader(b []byte, h Header) []byte {
 
 // ParseHeader reads the header of a frame and returns it and what follows: the
 // auxiliary header of a secured frame, else the payload. An extended header that is
-// not that of a block is [ErrUnsupported].
+// not that of a block is [ErrUnsupported]. That a broadcast asks for an acknowledgement,
+// which it must not (2.2.5.1.1.6) and some stacks' do, is read over (canonical form: it does not).
 func ParseHeader(frame []byte) (Header, []byte, error) {
 	if len(frame) < 2 {
 		return Header{}, nil, ErrMalformed
@@ -126,6 +127,9 @@ func ParseHeader(frame []byte) (Header, []byte, error) {
 		CommandAck: fc&fcCommandAck != 0,
 		Secured:    fc&fcSecurity != 0,
 		AckRequest: fc&fcAckRequest != 0,
+	}
+	if h.Type == TypeData && h.Delivery != Unicast {
+		h.AckRequest = false
 	}
 	switch {
 	case h.Type > TypeAck, fc&fcExtended != 0 && !h.addressed():

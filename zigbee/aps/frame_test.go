@@ -66,7 +66,8 @@ func TestParseHeaderRefuses(t *testing.T) {
 		{"acknowledgement without its bits", "8201060004010209 0100", ErrMalformed},
 		{"reserved delivery mode", "0401060004010209", ErrMalformed},
 		{"command to a group", "0d09", ErrMalformed},
-		{"acknowledged groupcast", "4c34120600040102 09", ErrMalformed},
+		{"block of a groupcast", "cc34120600040102 09 0102", ErrMalformed},
+		{"acknowledged broadcast command", "4909", ErrMalformed},
 		{"acknowledged acknowledgement", "5209", ErrMalformed},
 		{"data in the form of a command", "1009", ErrMalformed},
 		{"addresses cut", "400106000401", ErrMalformed},
@@ -74,6 +75,16 @@ func TestParseHeaderRefuses(t *testing.T) {
 	} {
 		if _, _, err := ParseHeader(unhex(t, c.frame)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// zigbee-on-host 0.2 asks for acknowledgements of broadcasts.
+func TestBroadcastIsNotAcknowledged(t *testing.T) {
+	for _, frame := range []string{"48 ff 1300 0000 00 09", "4c 3412 0600 0401 01 09"} {
+		h, rest, err := ParseHeader(unhex(t, frame))
+		if err != nil || h.AckRequest || h.Counter != 9 || len(rest) > 0 {
+			t.Errorf("%s: %+v, %x, %v", frame, h, rest, err)
 		}
 	}
 }
@@ -122,6 +133,7 @@ func TestCommands(t *testing.T) {
 func FuzzParseHeader(f *testing.F) {
 	f.Add(unhex(f, "4001060004010209"))
 	f.Add(unhex(f, "0c34120600040102 09"))
+	f.Add(unhex(f, "4c34120600040102 09"))
 	f.Add(unhex(f, "1209"))
 	f.Add(unhex(f, "c0010600040102090108"))
 	f.Add(unhex(f, "8202060004010109 0203fd"))
@@ -130,7 +142,11 @@ func FuzzParseHeader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again := append(AppendHeader(nil, h), rest...); !bytes.Equal(again, frame) {
+		canonical := bytes.Clone(frame)
+		if h.Delivery != Unicast {
+			canonical[0] &^= fcAckRequest
+		}
+		if again := append(AppendHeader(nil, h), rest...); !bytes.Equal(again, canonical) {
 			t.Fatalf("%x became %x", frame, again)
 		}
 	})
