@@ -9,8 +9,13 @@ import (
 
 // The attributes of a luminaire that never change.
 const (
-	zclVersion    uint8  = 8
+	zclVersion    uint8  = 8         // of the library: its revision
+	appVersion    uint8  = 1         // of what this package does
+	stackVersion  uint8  = 22        // of the stack: the revision of 05-3474
+	hwVersion     uint8  = 1         // of the virtual driver
 	powerDivisor  uint16 = 10        // ActivePower is in 0.1 W
+	voltDivisor   uint16 = 10        // RMSVoltage is in 0.1 V
+	ampereDivisor uint16 = 1000      // RMSCurrent is in mA
 	activePowerAC uint32 = 1         // MeasurementType: active measurement (AC)
 	noNames       uint8  = 0         // NameSupport of groups and scenes
 	energyDivisor uint64 = 3_600_000 // CurrentSummationDelivered is in watt-seconds
@@ -66,6 +71,12 @@ func (d *body) basic(attribute uint16, source uint8) zcl.Value {
 	switch attribute {
 	case zcl.AttrZCLVersion:
 		return zcl.Uint8(zclVersion)
+	case zcl.AttrAppVersion:
+		return zcl.Uint8(appVersion)
+	case zcl.AttrStackVersion:
+		return zcl.Uint8(stackVersion)
+	case zcl.AttrHWVersion:
+		return zcl.Uint8(hwVersion)
 	case zcl.AttrManufacturer:
 		return zcl.Text(ManufacturerName)
 	case zcl.AttrModel:
@@ -225,8 +236,17 @@ func (l *Luminaire) electrical(now time.Time, attribute uint16) zcl.Value {
 	case zcl.AttrActivePower:
 		const unit = 1000 / Milliwatts(powerDivisor)
 		return zcl.Int16(int16((l.Light(now).Power + unit/2) / unit))
-	case zcl.AttrACPowerMultiplier:
+	case zcl.AttrRMSVoltage:
+		return zcl.Uint16(mainsVolts * voltDivisor)
+	case zcl.AttrRMSCurrent:
+		const unit = mainsVolts * 1000 / Milliwatts(ampereDivisor)
+		return zcl.Uint16(uint16((l.Light(now).Power + unit/2) / unit))
+	case zcl.AttrACVoltageMultiplier, zcl.AttrACCurrentMultiplier, zcl.AttrACPowerMultiplier:
 		return zcl.Uint16(1)
+	case zcl.AttrACVoltageDivisor:
+		return zcl.Uint16(voltDivisor)
+	case zcl.AttrACCurrentDivisor:
+		return zcl.Uint16(ampereDivisor)
 	case zcl.AttrACPowerDivisor:
 		return zcl.Uint16(powerDivisor)
 	}

@@ -35,6 +35,9 @@ func TestJoinDimAndReadBack(t *testing.T) {
 		cluster, attribute uint16
 		want               zcl.Value
 	}{
+		{zcl.ClusterBasic, zcl.AttrAppVersion, zcl.Uint8(1)},
+		{zcl.ClusterBasic, zcl.AttrStackVersion, zcl.Uint8(22)},
+		{zcl.ClusterBasic, zcl.AttrHWVersion, zcl.Uint8(1)},
 		{zcl.ClusterBasic, zcl.AttrManufacturer, zcl.Text("Sconce")},
 		{zcl.ClusterBasic, zcl.AttrModel, zcl.Text("Panel 60")},
 		{zcl.ClusterBasic, zcl.AttrSerialNumber, zcl.Text("S-0001")},
@@ -44,6 +47,10 @@ func TestJoinDimAndReadBack(t *testing.T) {
 		{zcl.ClusterLevel, zcl.AttrMaxLevel, zcl.Uint8(254)},
 		{zcl.ClusterElectrical, zcl.AttrACPowerDivisor, zcl.Uint16(10)},
 		{zcl.ClusterElectrical, zcl.AttrActivePower, zcl.Int16(400)},
+		{zcl.ClusterElectrical, zcl.AttrRMSVoltage, zcl.Uint16(2300)},
+		{zcl.ClusterElectrical, zcl.AttrRMSCurrent, zcl.Uint16(174)}, // 40 W / 230 V
+		{zcl.ClusterElectrical, zcl.AttrACVoltageDivisor, zcl.Uint16(10)},
+		{zcl.ClusterElectrical, zcl.AttrACCurrentDivisor, zcl.Uint16(1000)},
 	} {
 		if got := b.read(l, test.cluster, test.attribute); got != test.want {
 			t.Errorf("attribute 0x%04x of 0x%04x is %s, want %s", test.attribute, test.cluster, got, test.want)

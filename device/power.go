@@ -13,8 +13,9 @@ const MaxRatedPower Milliwatts = 3_276_700
 //
 // The overhead is what a driver loses as soon as it drives, 4 % of full load;
 // above it, the current through the diodes and the light are proportional. At
-// full output the power is the rated one.
+// full output the power is the rated one. The driver corrects its power factor to 1.
 const (
+	mainsVolts                 = 230
 	standbyPower    Milliwatts = 300
 	overheadPercent int64      = 4
 )

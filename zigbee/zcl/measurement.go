@@ -28,10 +28,16 @@ const (
 
 // Attributes of the Electrical Measurement cluster.
 const (
-	AttrMeasurementType   uint16 = 0x0000
-	AttrActivePower       uint16 = 0x050b
-	AttrACPowerMultiplier uint16 = 0x0604
-	AttrACPowerDivisor    uint16 = 0x0605
+	AttrMeasurementType     uint16 = 0x0000
+	AttrRMSVoltage          uint16 = 0x0505
+	AttrRMSCurrent          uint16 = 0x0508
+	AttrActivePower         uint16 = 0x050b
+	AttrACVoltageMultiplier uint16 = 0x0600
+	AttrACVoltageDivisor    uint16 = 0x0601
+	AttrACCurrentMultiplier uint16 = 0x0602
+	AttrACCurrentDivisor    uint16 = 0x0603
+	AttrACPowerMultiplier   uint16 = 0x0604
+	AttrACPowerDivisor      uint16 = 0x0605
 )
 
 // Attributes of the Diagnostics cluster.
@@ -79,7 +85,13 @@ var electricalCluster = ClusterInfo{
 	ID: ClusterElectrical, Name: "Electrical Measurement", Clause: "4.9", Revision: 2,
 	Attributes: []AttributeInfo{
 		{ID: AttrMeasurementType, Name: "MeasurementType", Type: TypeMap32, Clause: "4.9.2.2.1"},
+		{ID: AttrRMSVoltage, Name: "RMSVoltage", Type: TypeUint16, Access: Reportable, Unit: "V × multiplier / divisor", Report: &Intervals{Min: 10, Max: 900, Change: 50}, Clause: "4.9.2.2.5"},
+		{ID: AttrRMSCurrent, Name: "RMSCurrent", Type: TypeUint16, Access: Reportable, Unit: "A × multiplier / divisor", Report: &Intervals{Min: 10, Max: 900, Change: 50}, Clause: "4.9.2.2.5"},
 		{ID: AttrActivePower, Name: "ActivePower", Type: TypeInt16, Access: Reportable, Unit: "W × multiplier / divisor", Report: &Intervals{Min: 1, Max: 300, Change: 5}, Clause: "4.9.2.2.5"},
+		{ID: AttrACVoltageMultiplier, Name: "ACVoltageMultiplier", Type: TypeUint16, Clause: "4.9.2.2.6"},
+		{ID: AttrACVoltageDivisor, Name: "ACVoltageDivisor", Type: TypeUint16, Clause: "4.9.2.2.6"},
+		{ID: AttrACCurrentMultiplier, Name: "ACCurrentMultiplier", Type: TypeUint16, Clause: "4.9.2.2.6"},
+		{ID: AttrACCurrentDivisor, Name: "ACCurrentDivisor", Type: TypeUint16, Clause: "4.9.2.2.6"},
 		{ID: AttrACPowerMultiplier, Name: "ACPowerMultiplier", Type: TypeUint16, Clause: "4.9.2.2.6"},
 		{ID: AttrACPowerDivisor, Name: "ACPowerDivisor", Type: TypeUint16, Clause: "4.9.2.2.6"},
 	},
