@@ -83,6 +83,9 @@ func (m *MAC) Associate(now time.Time, channel uint8, parent Address, c zigbee.C
 	m.push(pending{frame: AppendCommand(b, Command{ID: AssociationRequest, Capability: c}), why: forAssociation})
 }
 
+// GiveUp ends what the node does to get into a network: a scan, an association, a poll.
+func (m *MAC) GiveUp() { m.forget() }
+
 // forget gives up a scan or association under way. A frame that the radio has is
 // let be.
 func (m *MAC) forget() {

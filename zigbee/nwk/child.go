@@ -26,6 +26,7 @@ type Child struct {
 	expires time.Time // when it counts as gone, unless it is heard before
 	heard   bool      // since this node started
 	stray   bool      // is no child, and waits to be told so
+	behind  bool      // sleeps, and was not heard with the active network key yet
 
 	recorded time.Time // which request of the concentrator its last route record answered
 }
@@ -168,10 +169,52 @@ func (l *Layer) Polled(now time.Time, a zigbee.ShortAddr) bool {
 	if !c.stray {
 		c.expires, c.heard = now.Add(c.Timeout.Duration()), true
 	}
-	if q := l.oldestHeld(a); q != nil {
+	q := l.oldestHeld(a)
+	if q == nil && c.behind {
+		q = l.wakeUp(a)
+	}
+	if q != nil {
 		q.state, q.fetched = ready, true
 	}
 	return true
+}
+
+// wakeUp makes a frame for a child that may have slept through a switch of the
+// network key: it follows, or finds that it lacks a key. It is an answer to its poll, and
+// says no more than the frame's own protection does.
+func (l *Layer) wakeUp(a zigbee.ShortAddr) *item {
+	q := l.freeItem()
+	if q == nil {
+		return nil
+	}
+	l.seq++
+	h := l.commandTo(a)
+	h.Src, h.Seq = l.net.Short, l.seq
+	var b [4]byte
+	l.fill(q, h, 0, AppendStatus(b[:0], Status{Code: StatusBadKeySequence, Dst: a}))
+	q.direct = true
+	return q
+}
+
+// leaveBehind notes that another network key is in use: children that sleep do not know.
+func (l *Layer) leaveBehind() {
+	for i := range l.children {
+		if c := &l.children[i]; c.Sleepy && !c.stray {
+			c.behind, l.behind, l.called = true, true, true
+		}
+	}
+}
+
+// caughtUp notes that a device was heard with the active network key.
+func (l *Layer) caughtUp(e zigbee.EUI64) {
+	l.behind = false
+	for i := range l.children {
+		c := &l.children[i]
+		if c.EUI64 == e && c.behind {
+			c.behind, l.called = false, true
+		}
+		l.behind = l.behind || c.behind
+	}
 }
 
 func (l *Layer) oldestHeld(a zigbee.ShortAddr) *item {
@@ -190,7 +233,7 @@ func (l *Layer) oldestHeld(a zigbee.ShortAddr) *item {
 // its question when the acknowledgement was lost.
 func (l *Layer) AppendPending(list []zigbee.ShortAddr) []zigbee.ShortAddr {
 	for i := range l.children {
-		if a := l.children[i].Short; l.hasFor(a) {
+		if a := l.children[i].Short; l.children[i].behind || l.hasFor(a) {
 			list = append(list, a)
 		}
 	}
@@ -214,7 +257,8 @@ func (l *Layer) MoreFor(a zigbee.ShortAddr) bool { return l.sleeps(a) && l.oldes
 // calls it when it has done everything else, before it asks for the next frame.
 // It reports whether the list of those for whom a frame is held may have changed.
 func (l *Layer) Hold(now time.Time) bool {
-	changed := false
+	changed := l.called
+	l.called = false
 	for i := range l.queue {
 		q := &l.queue[i]
 		if q.state == free || q.state == sending {

@@ -57,6 +57,7 @@ const (
 	StatusSourceRoute     uint8 = 0x0b // nor the next hop of a source route
 	StatusManyToOne       uint8 = 0x0c // nor the next hop of a many-to-one route
 	StatusAddressConflict uint8 = 0x0d // two nodes have one address
+	StatusBadKeySequence  uint8 = 0x12 // the sender's network key is not this node's
 )
 
 // AppendStatus appends a network status command to b.

@@ -22,6 +22,10 @@ type Network struct {
 	Short    zigbee.ShortAddr
 	UpdateID uint8
 	Depth    uint8
+
+	// Leaderless says that there is neither coordinator nor trust centre: nobody's
+	// word counts for who leaves or where the network goes.
+	Leaderless bool
 }
 
 // Counters counts what the layer took, refused or gave up.
@@ -122,6 +126,8 @@ type Layer struct {
 
 	nodes      []*node // slots are never moved nor removed
 	children   []Child
+	behind     bool             // one of them may not know of the active network key
+	called     bool             // which of them are to be awake has changed
 	parent     zigbee.ShortAddr // through whom all frames go; Unassigned: on no end device
 	broadcasts [maxBroadcasts]broadcast
 	outputs    []Output
@@ -177,6 +183,7 @@ func (l *Layer) SetKey(seq uint8, k zigbee.NetworkKey) {
 	again := l.former == fingerprint(seq, k)
 	l.keys[l.active] = key{envelope: zigbee.NewEnvelope(k), key: k, seq: seq}
 	l.prepared = false
+	l.leaveBehind()
 	for _, n := range l.nodes {
 		if !again {
 			n.next[l.active] = 0

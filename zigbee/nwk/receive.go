@@ -82,7 +82,7 @@ func (l *Layer) acceptsUnsecured(h Header) bool {
 // the frame is refused.
 func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAddr) ([]byte, *node) {
 	aux, _, err := zigbee.ParseAux(secured)
-	if err != nil || aux.Key != zigbee.KeyNetwork || !aux.HasSource || aux.Source == l.eui64 || aux.Source == 0 {
+	if err != nil || aux.Key != zigbee.KeyNetwork || !aux.HasSource || aux.Source == l.eui64 || aux.Source == 0 || aux.Source == 1<<64-1 {
 		l.counters.Malformed++
 		return nil, nil
 	}
@@ -113,6 +113,9 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 	}
 	n.next[slot] = aux.Counter + 1
 	l.follow(slot)
+	if l.behind && slot == l.active {
+		l.caughtUp(aux.Source)
+	}
 	l.counters.Opened++
 	if h.Src == from {
 		// The network header is authentic, the MAC header is not.
@@ -182,6 +185,8 @@ func (l *Layer) receiveLeave(sender *node, h Header, o LeaveOptions) {
 		e, a := sender.eui64, sender.short
 		sender.short, sender.router = zigbee.Unassigned, time.Time{} // the counters stay: an old frame stays old
 		l.emit(Output{Kind: NodeLeft, EUI64: e, Short: a})
+	case l.net.Leaderless && (!l.isEndDevice() || h.Src != l.parent || o&LeaveRejoin == 0):
+		l.counters.Refused++
 	case h.Dst == l.net.Short && o&LeaveRejoin != 0 && sender.short == h.Src && (l.isEndDevice() && h.Src == l.parent || h.Src == zigbee.Coordinator && l.net.Short != zigbee.Coordinator):
 		l.emit(Output{Kind: ToldToRejoin})
 	case h.Dst == l.net.Short && h.Src == zigbee.Coordinator && sender.short == zigbee.Coordinator && l.net.Short != zigbee.Coordinator:

@@ -148,7 +148,7 @@ func (l *Layer) updated(h Header, p []byte) error {
 	if err != nil {
 		return err
 	}
-	if h.Src != zigbee.Coordinator || u.Extended != l.net.Extended || !Newer(u.UpdateID, l.net.UpdateID) || u.PAN == zigbee.BroadcastPAN {
+	if l.net.Leaderless || h.Src != zigbee.Coordinator || u.Extended != l.net.Extended || !Newer(u.UpdateID, l.net.UpdateID) || u.PAN == zigbee.BroadcastPAN {
 		l.counters.Refused++
 		return nil
 	}

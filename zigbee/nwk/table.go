@@ -93,7 +93,7 @@ func (l *Layer) add(e zigbee.EUI64) *node {
 // node's own decision told it. Another device with that address loses it. It reports whether
 // there was room.
 func (l *Layer) Learn(e zigbee.EUI64, a zigbee.ShortAddr) bool {
-	if e == l.eui64 || e == 0 {
+	if e == l.eui64 || e == 0 || e == 1<<64-1 {
 		return true
 	}
 	if a == l.net.Short && l.keys[l.active].envelope != nil {

@@ -17,7 +17,7 @@ const (
 	maxNeighbours  = 64                     // networks heard; further ones are not told apart from an unused identifier
 )
 
-// formation is how far a coordinator is with forming a network.
+// formation is how far a node is with forming a network.
 type formation struct {
 	at       time.Time // when the energy counts as unknown; zero: it is known
 	energy   [zigbee.MaxChannel + 1]int8
@@ -126,6 +126,9 @@ func (n *Node) form() {
 		PAN:      pan,
 		Extended: zigbee.ExtendedPANID(1 + n.random(1<<32-1) + n.random(1<<32-1)<<32),
 		Short:    zigbee.Coordinator,
+	}
+	if n.leaderless() {
+		net.Short, net.Leaderless = n.newAddress(), true
 	}
 	n.nwk.SetNetwork(net)
 	n.nwk.SetKey(0, zigbee.NewNetworkKey(n.randomKey()))

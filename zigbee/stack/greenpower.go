@@ -147,7 +147,7 @@ func (n *Node) receiveGreenPower(in nwk.Indication, a aps.Indication) {
 		n.counters.GreenPowerMalformed++
 		return
 	}
-	from := gp.Sender{EUI64: in.SrcEUI64, TrustCentre: in.Src == zigbee.Coordinator}
+	from := gp.Sender{EUI64: in.SrcEUI64, TrustCentre: in.Src == zigbee.Coordinator && !n.leaderless()}
 	if a.Use == aps.Established && a.Key == zigbee.KeyData {
 		from.EUI64, from.LinkKey = a.Source, true // the network key is everybody's: only this proves who sent it
 		from.TrustCentre = a.Source == n.tc

@@ -196,8 +196,12 @@ func (n *Node) associated(o mac.Output) {
 func (n *Node) networkKey(in nwk.Indication, a aps.Indication) {
 	c := a.Command
 	if n.phase != searching || n.join.step != awaitKey || in.Secured || a.Use != aps.Joining || a.Key != zigbee.KeyTransport ||
-		c.Dst != n.cfg.EUI64 || c.Src != a.Source || c.NetworkKey.IsZero() {
+		c.Dst != n.cfg.EUI64 || c.Src != a.Source && c.Src != distributed || c.NetworkKey.IsZero() {
 		n.counters.Policy++
+		return
+	}
+	if c.Src == distributed {
+		n.joinLeaderless(c)
 		return
 	}
 	n.tc = a.Source
@@ -338,7 +342,7 @@ func (n *Node) abandon() {
 	}
 	n.mac.Configure(n.mac.Channel(), zigbee.BroadcastPAN, zigbee.Broadcast)
 	n.tc = 0
-	n.permit, n.newcomers = time.Time{}, nil
+	n.permit, n.openNext, n.newcomers, n.expected = time.Time{}, time.Time{}, nil, nil
 	n.rotation, n.renewal, n.lost, n.formerKey = rotation{}, renewal{}, lost{}, time.Time{}
 	n.bindings = nil
 	n.rejoin, n.change, n.timeout, n.watch = rejoin{}, change{}, negotiation{}, watch{}

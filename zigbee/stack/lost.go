@@ -49,7 +49,7 @@ func (n *Node) askForKey(parent zigbee.ShortAddr) {
 // lostAsked introduces a node that lost the network key to the trust centre, or is the trust
 // centre.
 func (n *Node) lostAsked(o nwk.Output) {
-	if n.phase != up || n.tc == 0 {
+	if n.phase != up || n.tc == 0 || n.leaderless() {
 		return
 	}
 	if n.cfg.Role == Coordinator {

@@ -192,7 +192,7 @@ func (n *Node) answerNWKUpdate(d DataIndication, p []byte) []byte {
 	status := zdo.NotSupported
 	if m.Duration == zdo.ChangeChannel {
 		status = zdo.NotAuthorised
-		if n.cfg.Role != Coordinator && d.Src == zigbee.Coordinator && m.Channels.Len() == 1 {
+		if n.cfg.Role != Coordinator && !n.leaderless() && d.Src == zigbee.Coordinator && m.Channels.Len() == 1 {
 			status = zdo.Success
 			n.follow(change{channel: m.Channels.Nth(0), pan: n.nwk.Network().PAN, updateID: m.UpdateID})
 		}
@@ -238,7 +238,7 @@ func (n *Node) conflictHeard() {
 		n.conflict()
 		return
 	}
-	if n.cfg.Role != Router || n.phase != up || n.now.Before(n.quiet) {
+	if n.cfg.Role != Router || n.phase != up || n.leaderless() || n.now.Before(n.quiet) {
 		return
 	}
 	n.quiet = n.now.Add(reportPause)

@@ -72,7 +72,7 @@ func (n *Node) answerPermit(d DataIndication, p []byte) []byte {
 		return nil
 	}
 	status := zdo.NotAuthorised
-	if n.cfg.Role == Router && d.Src == zigbee.Coordinator && n.phase == up {
+	if n.cfg.Role == Router && (d.Src == zigbee.Coordinator || n.leaderless()) && n.phase == up {
 		status = zdo.Success
 		n.permit = n.now.Add(time.Duration(min(m.Duration, 254)) * time.Second)
 		n.setBeacon()
@@ -88,7 +88,7 @@ func (n *Node) answerPermit(d DataIndication, p []byte) []byte {
 // the network key.
 func (n *Node) introduce(ind mac.Indication) {
 	e := ind.Src.EUI64
-	if !n.open() || n.tc == 0 || e == n.tc {
+	if !n.open() || n.tc == 0 || e == n.tc || n.leaderless() && !n.awaits(e) {
 		n.counters.JoinsRefused++
 		n.mac.Respond(n.now, e, zigbee.Broadcast, mac.PANAccessDenied)
 		return
@@ -125,6 +125,10 @@ func (n *Node) newcomer(e zigbee.EUI64) *newcomer {
 // (05-3474-22, 4.4.4.1), under this router's own link key.
 func (n *Node) introduced(c *newcomer) {
 	c.fetched, c.next = true, time.Time{}
+	if n.leaderless() {
+		n.admit(c)
+		return
+	}
 	if c.tries++; c.tries < updateTries {
 		c.next = n.now.Add(updatePause)
 	}
@@ -202,6 +206,8 @@ func (n *Node) advanceNewcomers() {
 	for _, c := range n.newcomers {
 		if c.deadline.After(n.now) {
 			keep = append(keep, c)
+		} else if n.leaderless() {
+			n.aps.DropKey(c.eui64, aps.Joining)
 		}
 	}
 	n.newcomers = keep

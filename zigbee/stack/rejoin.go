@@ -242,7 +242,7 @@ type watch struct {
 
 func (n *Node) startWatch() {
 	n.watch = watch{}
-	if n.cfg.Role == Router {
+	if n.cfg.Role == Router && !n.leaderless() { // alone, one is a network too
 		n.watch = watch{at: n.now.Add(watchPause + time.Duration(n.random(uint64(watchPause)))), since: n.now, doubt: firstDoubt}
 	}
 }

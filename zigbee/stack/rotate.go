@@ -241,6 +241,9 @@ func (n *Node) switchKey(in nwk.Indication, a aps.Indication) {
 func (n *Node) keySwitched() {
 	n.formerKey = n.now.Add(formerKeyLife)
 	n.changed()
+	if n.phase == up {
+		n.negotiate() // an end device shows its parent that it has followed
+	}
 	if n.cfg.Role != Coordinator {
 		return
 	}

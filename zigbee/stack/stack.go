@@ -29,12 +29,13 @@ type Node struct {
 	quiet   time.Time    // no identifier conflict is acted on until then
 	watch   watch        // router
 
-	formation formation                // coordinator
-	family    []nwk.Child              // parent: as a restored state knows them, until the start
-	claimAt   time.Time                // parent: when it says who its children are; zero: it has
-	claimed   time.Time                // parent: others may contradict until then
-	devices   map[zigbee.EUI64]*device // trust centre
-	permit    time.Time                // devices may associate until then
+	formation formation
+	family    []nwk.Child                     // parent: as a restored state knows them, until the start
+	claimAt   time.Time                       // parent: when it says who its children are; zero: it has
+	claimed   time.Time                       // parent: others may contradict until then
+	devices   map[zigbee.EUI64]*device        // trust centre
+	expected  map[zigbee.EUI64]zigbee.LinkKey // router without a trust centre: who may join, and under which key
+	permit    time.Time                       // devices may associate until then
 
 	openNext  time.Time  // trust centre: when the routers are told again that joining is permitted
 	newcomers []newcomer // router: devices that join through it
@@ -69,7 +70,7 @@ const (
 	joined          // router: has the network key, and exchanges its link key
 	up
 	rejoining // has lost its network, and looks for it with its keys
-	forming   // coordinator: looks for a quiet channel
+	forming   // coordinator, or router without one: looks for a quiet channel
 )
 
 // origin says which layer a frame for the radio came from.

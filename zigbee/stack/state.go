@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -120,6 +119,7 @@ func (n *Node) State() State {
 			s.groups = append(s.groups, membership{e.Endpoint, g})
 		}
 	}
+	s.devices = n.expectedDevices()
 	for _, e := range slices.Sorted(maps.Keys(n.devices)) {
 		s.devices = append(s.devices, *n.devices[e])
 	}
@@ -168,6 +168,7 @@ func (n *Node) restore(s *State) error {
 		}
 	} else {
 		n.tc = s.tc
+		n.restoreExpected(s.devices)
 	}
 	if s.phase == stopped {
 		for _, p := range s.peers {
@@ -176,6 +177,7 @@ func (n *Node) restore(s *State) error {
 		n.nwk.RestoreFingerprint(s.fingerprint)
 		return nil
 	}
+	s.network.Leaderless = n.leaderless()
 	n.nwk.SetNetwork(s.network)
 	n.nwk.SetParent(s.parent)
 	n.family = s.children
@@ -350,8 +352,7 @@ func (s *State) valid() bool {
 	}
 	return s.role >= Coordinator && s.role <= EndDevice &&
 		(inNetwork && channel && !s.key.IsZero() || s.phase == stopped && s.key.IsZero()) &&
-		(inNetwork && s.role == EndDevice) == (s.parent != zigbee.Unassigned) && (inNetwork && s.role != EndDevice || s.children == nil) &&
-		slices.IsSortedFunc(s.devices, func(a, b device) int { return cmp.Compare(a.eui64, b.eui64) })
+		(inNetwork && s.role == EndDevice) == (s.parent != zigbee.Unassigned || s.isOrphan()) && s.validDevices() && (inNetwork && s.role != EndDevice || s.children == nil)
 }
 
 // reader walks a state. After a read past the end it returns zeros and is bad.

@@ -72,17 +72,20 @@ func (n *Node) setBeacon() {
 }
 
 // Allow lets a device join with its install code while joining is permitted, now
-// and again later, until [Node.Disallow]. Trust centre only. It fails when the
-// device table is full.
+// and again later, until [Node.Disallow]. It is for a trust centre or, in a network
+// without one, a router, through which alone the device may then join. It fails when
+// the table is full.
 func (n *Node) Allow(e zigbee.EUI64, code zigbee.InstallCode) error {
 	key := code.LinkKey()
 	switch {
-	case n.cfg.Role != Coordinator:
+	case !n.lets():
 		return errors.New("zigbee: only a trust centre lets devices join")
 	case e == 0 || e == n.cfg.EUI64:
 		return fmt.Errorf("zigbee: %s is not the address of a device", e)
 	case code.IsZero() || key.IsWellKnown():
 		return errors.New("zigbee: no install code")
+	case n.leaderless():
+		return n.expect(e, key)
 	}
 	d := n.devices[e]
 	if d == nil {
@@ -102,6 +105,12 @@ func (n *Node) Allow(e zigbee.EUI64, code zigbee.InstallCode) error {
 
 // Disallow takes back [Node.Allow]. A device that has joined stays.
 func (n *Node) Disallow(e zigbee.EUI64) {
+	if _, ok := n.expected[e]; ok {
+		delete(n.expected, e)
+		n.changed()
+		n.checkSave()
+		return
+	}
 	d := n.devices[e]
 	if d == nil || d.code.IsZero() {
 		return
@@ -123,10 +132,11 @@ func (n *Node) forgetUnused(d *device) {
 }
 
 // PermitJoin lets allowed devices join the network for d, through this node and
-// through every router; 0 ends it. Trust centre only: a router opens at its word.
+// through every router; 0 ends it. Trust centre only: a router opens at its word. In a
+// network without one, at that of any router, for whom it was told to let in itself.
 func (n *Node) PermitJoin(now time.Time, d time.Duration) {
 	n.now = now
-	if n.cfg.Role != Coordinator {
+	if !n.lets() || n.cfg.Role == EndDevice {
 		return
 	}
 	n.permit = now.Add(d)

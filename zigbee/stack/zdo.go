@@ -91,6 +91,7 @@ func (n *Node) announced(d DataIndication, payload []byte) {
 	n.nwk.Learn(m.Device, m.Addr)
 	n.aps.Restarted(m.Addr)
 	n.heardFrom(m.Device)
+	n.admitted(m.Device)
 	if k := n.devices[m.Device]; k != nil && k.joining != settled {
 		k.asked = m.Capability
 	}
@@ -283,7 +284,7 @@ func (n *Node) answerBind(c zdo.Cluster, p []byte) []byte {
 	return zdo.StatusRsp{Seq: m.Seq, Status: status}.Append(nil)
 }
 
-// answerLeave obeys the trust centre alone. The answer could not be sent after
+// answerLeave obeys the trust centre alone, where there is one. The answer could not be sent after
 // leaving, and the node's own leave command says as much.
 func (n *Node) answerLeave(d DataIndication, p []byte) []byte {
 	m, err := zdo.ParseMgmtLeaveReq(p)
