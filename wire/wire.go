@@ -13,7 +13,6 @@ package wire
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/fxamacker/cbor/v2"
@@ -180,46 +179,6 @@ func parseUnusualHeader(payload []byte) (h UpHeader, body []byte, err error) {
 	return h, body, err
 }
 
-// readUpHeader reads a header in the form in which it is usually written: an array
-// of four integers. Anything else is left to the decoder, which knows all forms
-// and says what is wrong. The cloud reads a header for every message it keeps.
-func readUpHeader(b []byte, h *UpHeader) (body []byte, ok bool) {
-	const arrayOfFour = 0x84 // RFC 8949, 3.1
-	if len(b) == 0 || b[0] != arrayOfFour {
-		return nil, false
-	}
-	b = b[1:]
-	var n [4]uint64
-	for i := range n {
-		if n[i], b, ok = readUint(b); !ok {
-			return nil, false
-		}
-	}
-	if n[3] > math.MaxInt64 {
-		return nil, false
-	}
-	h.Version, h.Boot, h.Sequence, h.Sent = uint(n[0]), n[1], n[2], Time(n[3])
-	return b, true
-}
-
-// readUint reads an unsigned integer (RFC 8949, 3.1, major type 0).
-func readUint(b []byte) (n uint64, rest []byte, ok bool) {
-	if len(b) == 0 || b[0] > 0x1b {
-		return 0, nil, false
-	}
-	if b[0] < 0x18 {
-		return uint64(b[0]), b[1:], true
-	}
-	size := 1 << (b[0] - 0x18)
-	if len(b) < 1+size {
-		return 0, nil, false
-	}
-	for _, c := range b[1 : 1+size] {
-		n = n<<8 | uint64(c)
-	}
-	return n, b[1+size:], true
-}
-
 // ParseDownHeader is [ParseUpHeader] for a down payload.
 func ParseDownHeader(payload []byte) (h DownHeader, body []byte, err error) {
 	body, err = parseHeader(payload, &h)
@@ -248,10 +207,15 @@ func ParseBody[T any, P interface {
 }](body []byte) (T, error) {
 	var m T
 	if err := decode.Unmarshal(body, &m); err != nil {
-		return m, fmt.Errorf("message body: %w", err)
+		return m, inBody(err)
 	}
-	if err := P(&m).check(); err != nil {
-		return m, fmt.Errorf("message body: %w", err)
+	return m, inBody(P(&m).check())
+}
+
+// inBody says of an error where it was found.
+func inBody(err error) error {
+	if err != nil {
+		err = fmt.Errorf("message body: %w", err)
 	}
-	return m, nil
+	return err
 }

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -370,4 +372,91 @@ func TestUsualHeadersAreReadQuickly(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { _, _, err = ParseUpHeader(payload) }); n != 0 || err != nil {
 		t.Errorf("%v allocations, %v", n, err)
 	}
+}
+
+// FuzzReadings holds the quick reader of readings to the decoder that knows all
+// forms: it takes and refuses the same, with the same words.
+func FuzzReadings(f *testing.F) {
+	for _, values := range [][]float64{{}, {0}, {12.3, 1.5, -0.25}, {math.Inf(1)}, {math.NaN()}, {1 << 60, 5.9e-8, math.SmallestNonzeroFloat64}, make([]float64, 300)} {
+		f.Add(readingsBody(f, values...))
+	}
+	for _, b := range [][]byte{
+		{0xa1, 0x01, 0x81, 0x84, 0x01, 0x01, 0x01, 0x05},             // the value is an integer
+		{0xa1, 0x01, 0x81, 0x84, 0x18, 0x01, 0x01, 0x20, 0xf9, 0, 1}, // a longer form; a time before 1970
+		{0xa2, 0x01, 0x80, 0x02, 0x00},                               // a key of a later version
+		{0xa1, 0x01, 0x9f, 0xff},                                     // of indefinite length
+		{0xa1, 0x01, 0xf6}, {0xa0}, {0xa1, 0x01, 0x99, 0x04, 0x01},
+		{0xa1, 0x01, 0x81, 0x84, 0x01, 0x19, 0x01, 0x00, 0x01, 0xf9, 0x7e, 0x00}, // a metric beyond its range
+		{0xa1, 0x01, 0x80, 0x00}, // with something after it
+	} {
+		f.Add(b)
+	}
+	var memory []Reading
+	f.Fuzz(func(t *testing.T, body []byte) {
+		quick, err := ParseReadings(body, memory)
+		slow, want := ParseBody[Readings](body)
+		if fmt.Sprint(err) != fmt.Sprint(want) {
+			t.Fatalf("error %v, of the decoder %v", err, want)
+		}
+		if want != nil {
+			return
+		}
+		if !slices.Equal(quick.Readings, slow.Readings) {
+			t.Fatalf("read %+v, the decoder %+v", quick, slow)
+		}
+		memory = quick.Readings
+	})
+}
+
+func readingsBody(tb testing.TB, values ...float64) []byte {
+	tb.Helper()
+	m := Readings{}
+	for i, v := range values {
+		m.Readings = append(m.Readings, Reading{Device: 0x00124b0000001001, Metric: sconce.ActivePower, At: someTime + Time(i), Value: v})
+	}
+	b, err := encode.Marshal(m)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+// TestHalf compares every number of half precision with what the decoder says.
+func TestHalf(t *testing.T) {
+	for bits := range 1 << 16 {
+		var want float64
+		if err := decode.Unmarshal([]byte{0xf9, byte(bits >> 8), byte(bits)}, &want); err != nil {
+			t.Fatal(err)
+		}
+		got := half(uint16(bits))
+		if math.Float64bits(got) != math.Float64bits(want) && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("%04x is %v, want %v", bits, got, want)
+		}
+	}
+}
+
+// TestUsualReadingsAreReadQuickly shows that the quick reader does the work.
+func TestUsualReadingsAreReadQuickly(t *testing.T) {
+	body := readingsBody(t, 12.3, 1.5, 0.1, float64(float32(0.1)), 0)
+	memory := make([]Reading, 5)
+	var err error
+	if n := testing.AllocsPerRun(100, func() { _, err = ParseReadings(body, memory) }); n != 0 || err != nil {
+		t.Errorf("%v allocations, %v", n, err)
+	}
+}
+
+func BenchmarkParseReadings(b *testing.B) {
+	body := readingsBody(b, 12.1, 12.2, 12.3, 12.4, 12.6, 12.7, 12.8, 12.9, 13.1, 13.2, 13.3, 13.4, 13.6, 13.7, 13.8, 13.9, 14.1, 14.2, 14.3, 14.4)
+	b.Run("quick", func(b *testing.B) {
+		var memory []Reading
+		for b.Loop() {
+			m, _ := ParseReadings(body, memory)
+			memory = m.Readings
+		}
+	})
+	b.Run("decoder", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = ParseBody[Readings](body)
+		}
+	})
 }

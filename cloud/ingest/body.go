@@ -62,10 +62,11 @@ func (p *Projector) body(ctx context.Context, a project.Assignment, m *message) 
 }
 
 func (p *Projector) readings(ctx context.Context, a project.Assignment, m *message) error {
-	body, err := wire.ParseBody[wire.Readings](m.Body)
+	body, err := wire.ParseReadings(m.Body, p.memory)
 	if err != nil {
 		return &badBody{err}
 	}
+	p.memory = body.Readings
 	if a.Project == "" {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
 	"sconce/cloud/telemetry"
+	"sconce/wire"
 )
 
 // maxStep is how many bytes of messages are projected in one transaction: more
@@ -48,6 +49,7 @@ type Projector struct {
 	touched    map[runKey]*Run
 	poison     []Poison
 	outcomes   []outcome
+	memory     []wire.Reading // to read messages into
 }
 
 // Reading is Results with what is read from them while a batch is projected.
