@@ -166,9 +166,15 @@ func (r results) Place(ctx context.Context, p ingest.Placement) error {
 	}))
 }
 
+// Apply is not ended by ctx once it has begun: to watch a context costs as much as
+// a statement, and there are thousands.
 func (r results) Apply(ctx context.Context, position int64, fn func(tx ingest.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
 	return r.db.update(ctx, func(q *sitedb.Queries) error {
-		tx := &resultsTx{ctx: ctx, q: q}
+		tx := &resultsTx{ctx: ctx, q: q, bound: q.Bound(ctx)}
 		if err := fn(tx); err != nil {
 			return err
 		}

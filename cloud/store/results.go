@@ -16,12 +16,13 @@ import (
 type resultsTx struct {
 	ctx      context.Context //nolint:containedctx // of the transaction, which it does not outlive
 	q        *sitedb.Queries
+	bound    *sitedb.Queries // for what is stored of every device
 	poisoned bool
 	samples  []byte // reused
 }
 
 func (t *resultsTx) SetRun(r ingest.Run) error {
-	return doing("storing the continuity", t.q.SetRun(t.ctx, sitedb.SetRunParams{
+	return doing("storing the continuity", t.bound.SetRun(t.ctx, sitedb.SetRunParams{
 		Gateway: int64(r.Gateway), Boot: int64(r.Boot), FirstMs: r.First.UnixMilli(), LastMs: r.Last.UnixMilli(),
 		Received: int64(r.Received), Duplicates: int64(r.Duplicates), Unknown: int64(r.Unknown), Malformed: int64(r.Malformed),
 		Highest: int64(r.Seen.Highest()), Missing: int64(r.Missing()), Ranges: r.Seen.Append(nil),
@@ -37,7 +38,7 @@ func (t *resultsTx) SetAside(p ingest.Poison) error {
 }
 
 func (t *resultsTx) SetState(a project.Assignment, s telemetry.DeviceState) error {
-	return doing("storing a device state", t.q.SetState(t.ctx, sitedb.SetStateParams{
+	return doing("storing a device state", t.bound.SetState(t.ctx, sitedb.SetStateParams{
 		ProjectID: string(a.Project), Device: int64(s.Device), NetworkID: string(a.Network),
 		AtMs: optionalMs(s.At), Reachable: number(s.Reachable), HeardMs: optionalMs(s.Heard),
 		IsOn: optionalBool(s.On), Level: optionalLevel(s.Level), Cause: int64(s.Cause),
@@ -47,14 +48,14 @@ func (t *resultsTx) SetState(a project.Assignment, s telemetry.DeviceState) erro
 
 func (t *resultsTx) SetOpen(a project.Assignment, s telemetry.Series, o telemetry.Open) error {
 	t.samples = telemetry.AppendSamples(t.samples[:0], o.Samples)
-	return doing("storing readings", t.q.SetOpenChunk(t.ctx, sitedb.SetOpenChunkParams{
+	return doing("storing readings", t.bound.SetOpenChunk(t.ctx, sitedb.SetOpenChunkParams{
 		ProjectID: string(a.Project), Device: int64(s.Device), Metric: int64(s.Metric), Part: o.Part, Samples: notNil(t.samples),
 	}))
 }
 
 func (t *resultsTx) AddChunk(a project.Assignment, s telemetry.Series, c telemetry.Chunk) error {
 	t.samples = telemetry.AppendSamples(t.samples[:0], c.Samples)
-	return doing("storing a chunk of readings", t.q.AddChunk(t.ctx, sitedb.AddChunkParams{
+	return doing("storing a chunk of readings", t.bound.AddChunk(t.ctx, sitedb.AddChunkParams{
 		ProjectID: string(a.Project), Device: int64(s.Device), Metric: int64(s.Metric),
 		FirstMs: c.First(), LastMs: c.Last(), Part: c.Part, Count: int64(len(c.Samples)),
 		Minimum: c.Min, Maximum: c.Max, Sum: c.Sum, Samples: notNil(t.samples),

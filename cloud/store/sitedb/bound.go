@@ -1,0 +1,20 @@
+package sitedb
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Bound returns q, which is of a transaction, with the statements that the
+// projector runs for every device bound to the transaction once, and not at each
+// of their thousands of runs.
+func (q *Queries) Bound(ctx context.Context) *Queries {
+	bound := func(s *sql.Stmt) *sql.Stmt { return q.tx.StmtContext(ctx, s) }
+	return &Queries{
+		db:               q.tx,
+		setRunStmt:       bound(q.setRunStmt),
+		setStateStmt:     bound(q.setStateStmt),
+		setOpenChunkStmt: bound(q.setOpenChunkStmt),
+		addChunkStmt:     bound(q.addChunkStmt),
+	}
+}
