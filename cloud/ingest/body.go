@@ -70,9 +70,10 @@ func (p *Projector) readings(ctx context.Context, a project.Assignment, m *messa
 	if a.Project == "" {
 		return nil
 	}
+	from := p.fold.From(a, m.received)
 	for _, r := range body.Readings {
-		of, s := telemetry.Series{Device: r.Device, Metric: r.Metric}, telemetry.Sample{At: int64(r.At), Value: r.Value}
-		if err := p.fold.Reading(ctx, a, of, s, m.received); err != nil {
+		err := from.Reading(ctx, telemetry.Series{Device: r.Device, Metric: r.Metric}, telemetry.Sample{At: int64(r.At), Value: r.Value})
+		if err != nil {
 			return err
 		}
 	}
@@ -87,11 +88,12 @@ func (p *Projector) states(ctx context.Context, a project.Assignment, m *message
 	if a.Project == "" {
 		return nil
 	}
+	from := p.fold.From(a, m.received)
 	for _, d := range body.Devices {
-		err := p.fold.State(ctx, a, telemetry.DeviceState{
+		err := from.State(ctx, telemetry.DeviceState{
 			Device: d.Device, At: when(d.At), Reachable: d.Reachable, Heard: when(d.Heard),
 			On: d.On, Level: d.Level, Cause: d.Cause,
-		}, m.received)
+		})
 		if err != nil {
 			return err
 		}

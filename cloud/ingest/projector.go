@@ -14,16 +14,16 @@ import (
 	"sconce/wire"
 )
 
-// maxStep is how many bytes of messages are projected in one transaction: more
-// make it cheaper for each message, and keep other writers waiting for longer.
-const maxStep = 8 << 20
-
-// The projector works at most a quarter of the time, so that acknowledging comes
-// first: what waits is in the journal, and the larger a step the less a message
-// costs. Work of up to slack/restShare at a stretch is free of it.
+// The projector takes what has gathered in the journal in one bite, which is one
+// transaction: what is stored of a device is stored once for all of its messages
+// in the bite, so that a message costs less the more of them wait. A bite ends
+// where the journal ends, or when it has this many bytes of messages, or its
+// results this many bytes of memory: more would keep other writers waiting for
+// longer. It is read piece by piece.
 const (
-	restShare = 3
-	slack     = 50 * time.Millisecond
+	maxBite    = 32 << 20
+	maxResults = 32 << 20
+	piece      = 1 << 20
 )
 
 // Announcer is told what became known, after it was stored. It must not block.
@@ -80,65 +80,40 @@ func NewProjector(log Log, results Reading, assignments Assignments, announce An
 // committed receives, until ctx ends. A failure is tried again every second. While
 // messages come, it rests so that they are acknowledged first.
 func (p *Projector) Run(ctx context.Context, committed <-chan struct{}) {
-	var rested time.Time // when the rest for the work so far is over
+	pace := pace{committed: committed}
 	for {
-		began := time.Now()
-		more, err := p.Step(ctx)
-		switch ended := time.Now(); {
+		pace.begin()
+		more, err := p.bite(ctx, &pace)
+		pace.worked()
+		switch {
 		case err != nil:
 			if ctx.Err() == nil {
 				p.slog.Error("projecting the journal", "error", err)
 			}
-			rested = ended.Add(slack + time.Second)
-			more = true
-		case rested.Before(began):
-			rested = began.Add(restShare * ended.Sub(began))
-		default:
-			rested = rested.Add((restShare + 1) * ended.Sub(began))
-		}
-		if !more {
-			select {
-			case <-ctx.Done():
+			if !sleep(ctx, time.Second) {
 				return
-			case <-committed:
 			}
-		} else if err == nil && !arrived(committed) {
-			rested = began // nobody waits for what this would leave to others
+		case more:
+			pace.rest(ctx)
+		default:
+			select {
+			case <-committed:
+			case <-ctx.Done():
+			}
+			pace.sleep(ctx)
 		}
-		if !sleep(ctx, time.Until(rested)-slack) {
+		if ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// arrived reports whether something was committed since it was last asked.
-func arrived(committed <-chan struct{}) bool {
-	select {
-	case <-committed:
-		return true
-	default:
-		return false
-	}
-}
-
-// sleep returns false when ctx ended before d was over.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
-
 // Step projects the batches that follow, in one transaction, and reports whether
 // there may be more.
-func (p *Projector) Step(ctx context.Context) (more bool, err error) {
+func (p *Projector) Step(ctx context.Context) (more bool, err error) { return p.bite(ctx, nil) }
+
+// bite is Step at a pace, nil for none.
+func (p *Projector) bite(ctx context.Context, pace *pace) (more bool, err error) {
 	defer func() {
 		if err != nil {
 			p.position = -1 // forget what is remembered: it may not be stored
@@ -150,16 +125,10 @@ func (p *Projector) Step(ctx context.Context) (more bool, err error) {
 		}
 	}
 	p.placements.refresh()
-	batches, err := p.log.After(ctx, p.position, maxStep)
-	if err != nil || len(batches) == 0 {
+	last, err := p.gather(ctx, pace)
+	if err != nil || last == p.position {
 		return false, err
 	}
-	for _, b := range batches {
-		if err := p.batch(ctx, b); err != nil {
-			return false, fmt.Errorf("batch %d: %w", b.ID, err)
-		}
-	}
-	last := batches[len(batches)-1].ID
 	var ended []lighting.Command
 	err = p.results.Apply(ctx, last, func(tx Tx) error {
 		ended, err = p.store(tx)
@@ -171,6 +140,30 @@ func (p *Projector) Step(ctx context.Context) (more bool, err error) {
 	p.position = last
 	p.stored(ended)
 	return true, nil
+}
+
+// gather makes the results of a bite in memory, and returns its last batch.
+func (p *Projector) gather(ctx context.Context, pace *pace) (last int64, err error) {
+	last = p.position
+	for size := 0; size < maxBite && p.fold.Weight() < maxResults; {
+		batches, err := p.log.After(ctx, last, piece)
+		if err != nil {
+			return last, err
+		}
+		before := size
+		for _, b := range batches {
+			if err := p.batch(ctx, b); err != nil {
+				return last, fmt.Errorf("batch %d: %w", b.ID, err)
+			}
+			last, size = b.ID, size+len(b.Messages)
+		}
+		if size-before < piece {
+			break // the end of the journal, as it was
+		}
+		pace.worked()
+		pace.rest(ctx)
+	}
+	return last, nil
 }
 
 // begin takes up from what is stored.

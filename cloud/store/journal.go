@@ -50,7 +50,7 @@ func (j *journal) Last(ctx context.Context) (int64, error) {
 }
 
 // afterRows is how many batches are read at a time.
-const afterRows = 16
+const afterRows = 4
 
 func (j *journal) After(ctx context.Context, id int64, maxBytes int) ([]ingest.Batch, error) {
 	var batches []ingest.Batch

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"sconce"
@@ -34,6 +33,13 @@ type Results interface {
 // them once their results are stored.
 const maxCached = 100_000
 
+// What is in memory until it is stored, in bytes, about.
+const (
+	sampleWeight = 16
+	deviceWeight = 512
+	otherWeight  = 128 // an event, a stage, a gateway
+)
+
 // Fold makes results from messages: first message by message in memory, then, in
 // one go, in a transaction. It remembers what it stored, so there is one at a time
 // for a store, and it must be made anew when a transaction failed. It is not safe
@@ -42,6 +48,7 @@ type Fold struct {
 	before  Before
 	sites   map[sconce.ProjectID]map[sconce.EUI64]*device
 	devices int
+	weight  int
 	touched []*device
 	events  []placedEvent
 	stages  map[stageKey]stageOf
@@ -50,11 +57,14 @@ type Fold struct {
 
 // device is what a Fold knows of one device.
 type device struct {
-	assignment project.Assignment // of the last message about it
-	state      DeviceState
-	changed    bool // state
-	touched    bool // anything
-	series     []series
+	assignment     project.Assignment // of the last message about it
+	state          DeviceState        // but for what readings said since it was stored
+	heard, powerAt int64              // Heard and PowerAt of state, in milliseconds
+	power          float64            // at powerAt, when measured
+	measured       bool
+	changed        bool // state
+	touched        bool // anything
+	series         []series
 }
 
 type series struct {
@@ -96,35 +106,64 @@ func NewFold(before Before) *Fold {
 	}
 }
 
-// Reading adds one measured value. For the latest state it is no newer than
-// received: a gateway whose clock was ahead must not hide what comes after.
-func (f *Fold) Reading(ctx context.Context, a project.Assignment, of Series, s Sample, received time.Time) error {
-	d, err := f.touch(ctx, a, of.Device)
+// Source is a network at the moment when a message of its gateway was received.
+type Source struct {
+	fold       *Fold
+	assignment project.Assignment
+	received   time.Time
+	latest     int64 // received, in milliseconds
+	devices    map[sconce.EUI64]*device
+}
+
+// From returns the source of a message: where what it says belongs.
+func (f *Fold) From(a project.Assignment, received time.Time) Source {
+	site := f.sites[a.Project]
+	if site == nil {
+		site = map[sconce.EUI64]*device{}
+		f.sites[a.Project] = site
+	}
+	return Source{f, a, received, received.UnixMilli(), site}
+}
+
+// Reading adds one measured value. For the latest state it is no newer than the
+// message: a gateway whose clock was ahead must not hide what comes after.
+func (f *Source) Reading(ctx context.Context, of Series, s Sample) error {
+	d, err := f.touch(ctx, of.Device)
 	if err != nil {
 		return err
 	}
-	at := earlier(s.Time(), received)
-	if of.Metric == sconce.ActivePower && !at.Before(d.state.PowerAt) {
-		d.state.Power, d.state.PowerAt = new(s.Value), at
+	at := min(s.At, f.latest)
+	if of.Metric == sconce.ActivePower && at >= d.powerAt {
+		d.power, d.powerAt = s.Value, at
+		d.measured, d.changed = true, true
+	}
+	if at > d.heard {
+		d.heard = at
 		d.changed = true
 	}
-	if at.After(d.state.Heard) {
-		d.state.Heard = at
-		d.changed = true
-	}
-	i := slices.IndexFunc(d.series, func(s series) bool { return s.metric == of.Metric })
-	if i < 0 {
-		open, err := f.before.OpenBefore(ctx, a.Project, of)
+	to := d.find(of.Metric)
+	if to == nil {
+		open, err := f.fold.before.OpenBefore(ctx, f.assignment.Project, of)
 		if err != nil {
 			return err
 		}
-		i = len(d.series)
 		d.series = append(d.series, series{metric: of.Metric, open: open})
+		to = &d.series[len(d.series)-1]
 	}
-	to := &d.series[i]
 	to.dirty = true
+	f.fold.weight += sampleWeight
 	if chunk, ok := to.open.add(s); ok {
 		to.full = append(to.full, chunk)
+	}
+	return nil
+}
+
+// find returns the series of a metric, nil when it was not read yet.
+func (d *device) find(m sconce.Metric) *series {
+	for i := range d.series {
+		if d.series[i].metric == m {
+			return &d.series[i]
+		}
 	}
 	return nil
 }
@@ -138,21 +177,19 @@ func earlier(a, b time.Time) time.Time {
 
 // State takes over a confirmed state, unless a later one is known. What is not
 // known in it stays as it was; its Power is not looked at. No time in it counts as
-// later than received.
-func (f *Fold) State(ctx context.Context, a project.Assignment, s DeviceState, received time.Time) error {
-	d, err := f.touch(ctx, a, s.Device)
+// later than the message.
+func (f *Source) State(ctx context.Context, s DeviceState) error {
+	d, err := f.touch(ctx, s.Device)
 	if err != nil {
 		return err
 	}
-	s.At, s.Heard = earlier(s.At, received), earlier(s.Heard, received)
+	s.At = earlier(s.At, f.received)
 	if s.At.Before(d.state.At) {
 		return nil
 	}
 	d.changed = true
 	d.state.At, d.state.Reachable = s.At, s.Reachable
-	if s.Heard.After(d.state.Heard) {
-		d.state.Heard = s.Heard
-	}
+	d.heard = max(d.heard, min(s.Heard.UnixMilli(), f.latest))
 	if s.On != nil {
 		d.state.On = s.On
 	}
@@ -168,43 +205,56 @@ func (f *Fold) State(ctx context.Context, a project.Assignment, s DeviceState, r
 // Event adds an event, the n-th of a batch.
 func (f *Fold) Event(a project.Assignment, batch int64, n int, e Event) {
 	f.events = append(f.events, placedEvent{a, batch, n, e})
+	f.weight += otherWeight
 }
 
 // Stage takes over where a device stands.
 func (f *Fold) Stage(a project.Assignment, s Stage) {
 	f.stages[stageKey{a.Project, s.Device}] = stageOf{a, s}
+	f.weight += otherWeight
 }
 
 // Gateway takes over what a gateway said of itself.
 func (f *Fold) Gateway(a project.Assignment, g Gateway) {
 	f.hellos[g.Gateway] = gatewayOf{a, g}
+	f.weight += otherWeight
 }
 
 // touch returns what is known of a device, and marks it for storing.
-func (f *Fold) touch(ctx context.Context, a project.Assignment, id sconce.EUI64) (*device, error) {
-	site := f.sites[a.Project]
-	if site == nil {
-		site = map[sconce.EUI64]*device{}
-		f.sites[a.Project] = site
-	}
-	d := site[id]
+func (f *Source) touch(ctx context.Context, id sconce.EUI64) (*device, error) {
+	d := f.devices[id]
 	if d == nil {
-		state, err := f.before.StateBefore(ctx, a.Project, id)
+		state, err := f.fold.before.StateBefore(ctx, f.assignment.Project, id)
 		if err != nil {
 			return nil, err
 		}
 		state.Device = id
-		d = &device{state: state}
-		site[id] = d
-		f.devices++
+		d = &device{state: state, heard: state.Heard.UnixMilli(), powerAt: state.PowerAt.UnixMilli()}
+		f.devices[id] = d
+		f.fold.devices++
 	}
-	d.assignment = a
+	d.assignment = f.assignment
 	if !d.touched {
 		d.touched = true
-		f.touched = append(f.touched, d)
+		f.fold.weight += deviceWeight
+		f.fold.touched = append(f.fold.touched, d)
 	}
 	return d, nil
 }
+
+// settle brings into the state what readings said.
+func (d *device) settle() {
+	if d.heard > d.state.Heard.UnixMilli() {
+		d.state.Heard = time.UnixMilli(d.heard).UTC()
+	}
+	if d.measured {
+		d.state.Power, d.state.PowerAt = new(d.power), time.UnixMilli(d.powerAt).UTC()
+		d.measured = false
+	}
+}
+
+// Weight returns about how many bytes of memory wait to be stored.
+func (f *Fold) Weight() int { return f.weight }
 
 // Store stores what came since it was last called.
 func (f *Fold) Store(tx Results) error {
@@ -233,6 +283,7 @@ func (f *Fold) Store(tx Results) error {
 
 func (d *device) store(tx Results) error {
 	if d.changed {
+		d.settle()
 		if err := tx.SetState(d.assignment, d.state); err != nil {
 			return err
 		}
@@ -267,7 +318,8 @@ func (f *Fold) Stored(changed func(id sconce.ProjectID, s DeviceState)) {
 			d.series[i].dirty, d.series[i].full = false, nil
 		}
 	}
-	f.touched, f.events = f.touched[:0], f.events[:0]
+	clear(f.touched) // lets go of devices that are forgotten
+	f.touched, f.events, f.weight = f.touched[:0], f.events[:0], 0
 	clear(f.stages)
 	clear(f.hellos)
 	if f.devices > maxCached {

@@ -25,12 +25,13 @@ func TestReadingsPageByPage(t *testing.T) {
 	site := storetest.MakeSite(t, s, gateway)
 	a := project.Assignment{Project: site.Project, Network: site.Network}
 	fold := telemetry.NewFold(s.Results())
+	from := fold.From(a, time.UnixMilli(2_000_000))
 	r := rand.New(rand.NewPCG(3, 4))
 	var all []telemetry.Sample
 	for i := range 500 {
 		one := telemetry.Sample{At: int64(1_000_000 + i/3*1000 - r.IntN(40)*1000), Value: float64(i)}
 		all = append(all, one)
-		if err := fold.Reading(t.Context(), a, power, one, time.UnixMilli(2_000_000)); err != nil {
+		if err := from.Reading(t.Context(), power, one); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -90,12 +91,13 @@ func TestLatestState(t *testing.T) {
 	a := project.Assignment{Project: site.Project, Network: site.Network}
 	fold := telemetry.NewFold(s.Results())
 	at := func(second int64) time.Time { return time.Unix(1_800_000_000+second, 0).UTC() }
+	from := fold.From(a, at(100))
 	state := func(st telemetry.DeviceState) func() error {
-		return func() error { return fold.State(t.Context(), a, st, at(100)) }
+		return func() error { return from.State(t.Context(), st) }
 	}
 	reading := func(metric sconce.Metric, second int64, value float64) func() error {
 		return func() error {
-			return fold.Reading(t.Context(), a, telemetry.Series{Device: light, Metric: metric}, telemetry.Sample{At: at(second).UnixMilli(), Value: value}, at(100))
+			return from.Reading(t.Context(), telemetry.Series{Device: light, Metric: metric}, telemetry.Sample{At: at(second).UnixMilli(), Value: value})
 		}
 	}
 	for _, step := range []struct {

@@ -57,7 +57,9 @@ func (o *Open) add(s Sample) (full Chunk, ok bool) {
 	}
 	full = Chunk{Part: o.Part, Samples: slices.Clone(o.Samples)}
 	o.Part, o.Samples = o.Part+1, o.Samples[:0]
-	slices.SortStableFunc(full.Samples, byTime)
+	if !slices.IsSortedFunc(full.Samples, byTime) {
+		slices.SortStableFunc(full.Samples, byTime)
+	}
 	full.Min, full.Max = full.Samples[0].Value, full.Samples[0].Value
 	for _, s := range full.Samples {
 		full.Min, full.Max, full.Sum = min(full.Min, s.Value), max(full.Max, s.Value), full.Sum+s.Value
