@@ -1,3 +1,5 @@
+// Package sitedb is the queries of the database site, written by sqlc but for this
+// file.
 package sitedb
 
 import (
