@@ -394,7 +394,7 @@ func FuzzReadings(f *testing.F) {
 		f.Add(b)
 	}
 	var memory []Reading
-	f.Fuzz(func(t *testing.T, body []byte) {
+	corpus.Fuzz(f, func(t *testing.T, body []byte) {
 		quick, err := ParseReadings(body, memory)
 		slow, want := ParseBody[Readings](body)
 		if fmt.Sprint(err) != fmt.Sprint(want) {
