@@ -166,6 +166,9 @@ func (a *air) use(r radio.Radio) {
 	a.log.Info("the radio is open", "radio", zigbee.EUI64(r.EUI64()))
 }
 
+// ready reports whether there is a radio that was set as the node wants it.
+func (a *air) ready() bool { return a.radio != nil && !a.fresh }
+
 // lose gives up the radio.
 func (a *air) lose() {
 	if a.radio != nil {

@@ -127,6 +127,7 @@ func (l *loop) settle(now time.Time) {
 		return
 	}
 	l.events(now)
+	l.net.SetAir(now, l.air.ready() && l.node.Speaks())
 	for _, m := range l.net.Drain(now) {
 		l.link.Send(m)
 	}
@@ -257,7 +258,7 @@ func (l *loop) raise(now time.Time) error {
 	}
 	l.node.Start(now)
 	l.net = network.New(network.Config{Node: l.node, Self: section.Coordinator, Log: l.log}, now, section.Snapshot)
-	l.net.SetAir(l.air.radio != nil)
+	l.net.SetAir(now, false)
 	l.air.want()
 	return nil
 }
@@ -266,7 +267,6 @@ func (l *loop) raise(now time.Time) error {
 func (l *loop) loseRadio() {
 	l.air.lose()
 	if l.net != nil {
-		l.net.SetAir(false)
 		l.air.want()
 	}
 }
@@ -322,7 +322,6 @@ func (l *loop) radioOpened(r radio.Radio) {
 		return
 	}
 	l.air.use(r)
-	l.net.SetAir(true)
 }
 
 // save gives the document to the writer when it has changed and the writer is

@@ -46,6 +46,7 @@ const (
 type commands struct {
 	active int
 	recent []sconce.CommandID
+	held   []held // until the network can speak
 }
 
 // command is one command under way.
@@ -134,6 +135,15 @@ func (n *Network) Command(now time.Time, c wire.Command) {
 	if n.commands.recent = append(n.commands.recent, c.ID); len(n.commands.recent) > maxRecent {
 		n.commands.recent = slices.Delete(n.commands.recent, 0, 1)
 	}
+	if n.silent && len(n.commands.held) < maxCommands {
+		n.hold(now, c)
+		return
+	}
+	n.begin(now, c)
+}
+
+// begin carries out a command.
+func (n *Network) begin(now time.Time, c wire.Command) {
 	lights := n.lightsOf(c)
 	x := &command{id: c.ID, begun: now, settles: now, goal: goalOf(c), open: 1} // held open while it begins
 	if x.goal.viaLevel {

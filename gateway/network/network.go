@@ -59,7 +59,7 @@ type Network struct {
 	joining  joining
 	out      outbox
 	unsaved  bool
-	silent   bool // there is no radio
+	silent   bool // nothing can be sent
 }
 
 // device is one device of the desired state.
@@ -110,9 +110,13 @@ func (n *Network) SetDesired(now time.Time, d wire.Desired) {
 	}
 }
 
-// SetAir says whether there is a radio. While there is none, nobody's silence
-// means anything.
-func (n *Network) SetAir(up bool) { n.silent = !up }
+// SetAir says whether the network can speak: there is a radio, and the node may
+// send. While it cannot, nobody's silence means anything, and commands wait.
+func (n *Network) SetAir(now time.Time, up bool) {
+	if n.silent = !up; up {
+		n.release(now)
+	}
+}
 
 // Version returns the version of the desired state that the network holds.
 func (n *Network) Version() uint64 { return n.version }

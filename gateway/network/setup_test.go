@@ -395,13 +395,13 @@ func TestLevelsAreMappedThereAndBack(t *testing.T) {
 // A gateway without a radio does not call its lights unreachable.
 func TestALostRadioIsNotTheLightsFault(t *testing.T) {
 	w := ready(t, 1)
-	w.net.SetAir(false)
+	w.net.SetAir(w.now, false)
 	w.light(0).deaf = true
 	w.run(time.Hour)
 	if s := told[wire.State](w); len(s) != 0 {
 		t.Errorf("told %+v", s)
 	}
-	w.net.SetAir(true)
+	w.net.SetAir(w.now, true)
 	w.run(time.Hour)
 	if s := w.stateOf(0); s.Device == 0 || s.Reachable {
 		t.Errorf("state %+v with a radio, and no answer", s)

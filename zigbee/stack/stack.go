@@ -377,6 +377,10 @@ func (n *Node) Filter() Filter {
 	}
 }
 
+// Speaks reports whether the node is on a network and may send: it may not while no
+// saved state covers its frame counters, as after a start.
+func (n *Node) Speaks() bool { return n.phase == up && n.nwk.Left() > 0 && n.aps.Left() > 0 }
+
 // Lookup returns the short address of a device.
 func (n *Node) Lookup(e zigbee.EUI64) (zigbee.ShortAddr, bool) { return n.nwk.Lookup(e) }
 

@@ -146,7 +146,7 @@ func (s *Server) Accept(filter string, present bool, quota uint16) (*Peer, *pack
 }
 
 // patience is how long a test waits for a packet before it fails.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // Read returns the next packet that is not a ping.
 func (p *Peer) Read() *packets.ControlPacket {
