@@ -14,6 +14,13 @@ const (
 	maxBroadcastRetries = 2                      // nwkMaxBroadcastRetries
 	broadcastJitter     = 64 * time.Millisecond  // nwkcMaxBroadcastJitter
 
+	// enoughRelays is how many routers nearby one must have heard passing something on
+	// to say it no more. The standard waits for every neighbour, of which small nodes
+	// know 16 or so: among a hundred, some are always missed, and everybody would
+	// repeat everything to the end. Four others cover little that a fifth would not
+	// (Ni and others, The Broadcast Storm Problem in a Mobile Ad Hoc Network, 1999).
+	enoughRelays = 5
+
 	// maxOwnBroadcasts is how many broadcasts a node originates in broadcastLife:
 	// more would crowd out others' in the tables of small nodes. Further ones wait; of
 	// those that wait, beyond maxHeldBroadcasts, Send refuses.
@@ -138,6 +145,12 @@ func (l *Layer) relayedByAll(s *nodeSet, src zigbee.ShortAddr, now time.Time) bo
 	return known || src != l.net.Short || l.isConcentrator()
 }
 
+// isKnown reports whether something need not be said again: all routers nearby have
+// passed it on, or enough of them.
+func (l *Layer) isKnown(s *nodeSet, src zigbee.ShortAddr, now time.Time) bool {
+	return s.count() >= enoughRelays || l.relayedByAll(s, src, now)
+}
+
 // budget notes that this node originates a broadcast, and returns when it may.
 func (l *Layer) budget(now time.Time) time.Time {
 	at := &l.ownBroadcasts[l.nextOwn]
@@ -172,13 +185,13 @@ func (l *Layer) broadcastSent(q *item, now time.Time, sent bool) {
 	q.state, q.at = listening, now.Add(passiveAckTimeout)
 }
 
-// repeat sends a broadcast again that not every router has relayed (3.6.5).
+// repeat sends a broadcast again that few routers nearby have relayed (3.6.5).
 func (l *Layer) repeat(q *item, now time.Time) {
 	if q.discovery != nil {
 		l.repeatRequest(q, now)
 		return
 	}
-	if q.tries == maxBroadcastRetries || l.relayedByAll(&q.broadcast.relayed, q.header.Src, now) {
+	if q.tries == maxBroadcastRetries || l.isKnown(&q.broadcast.relayed, q.header.Src, now) {
 		l.finish(q, true)
 		return
 	}

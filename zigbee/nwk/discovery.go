@@ -22,8 +22,13 @@ const (
 	searchRest  = 2 * time.Second // after success: at most maxSearches start in this time
 	searchPause = 5 * time.Second // before a node that was not found is looked for again
 
-	maxBetter = 3 // times that a request is relayed again because it came a better way
+	maxBetter = 1 // times that a request is relayed again because it came a better way
 	noCost    = 0xff
+
+	// costDelay is how much longer a request waits for each step of the cost of the
+	// link that it came over. So the best way is mostly the first, and few relay a
+	// request again because a better one came.
+	costDelay = 20 * time.Millisecond
 )
 
 // discovery is an entry of the route discovery table (3.6.1.8, table 3-68).
@@ -217,7 +222,7 @@ func (l *Layer) receiveRouteRequest(now time.Time, sender *node, h Header, paylo
 		})
 		return
 	}
-	l.relayRequest(now, d, h, c)
+	l.relayRequest(now, d, h, c, sender.linkCost())
 }
 
 // answersFor reports whether route requests for an address end here: for this
@@ -232,9 +237,10 @@ func (l *Layer) eui64Of(a zigbee.ShortAddr) zigbee.EUI64 {
 	return e
 }
 
-// relayRequest queues a route request to be passed on. One of the same
-// discovery that has not gone out yet takes the better cost with it.
-func (l *Layer) relayRequest(now time.Time, d *discovery, h Header, c RouteRequestCommand) {
+// relayRequest queues a route request to be passed on that came over a link of some
+// cost. One of the same discovery that has not gone out yet takes the better cost
+// with it.
+func (l *Layer) relayRequest(now time.Time, d *discovery, h Header, c RouteRequestCommand, link uint8) {
 	if h.Radius <= 1 {
 		return
 	}
@@ -253,7 +259,7 @@ func (l *Layer) relayRequest(now time.Time, d *discovery, h Header, c RouteReque
 	var b [maxFrame]byte
 	l.fill(q, h, 0, AppendRouteRequest(b[:0], c))
 	q.discovery = d
-	q.state, q.at = waiting, now.Add(minJitter+l.jitter(maxJitter-minJitter))
+	q.state, q.at = waiting, now.Add(minJitter+l.jitter(maxJitter-minJitter)+time.Duration(link-1)*costDelay)
 }
 
 // requestSent has a route request sent again later.
@@ -265,14 +271,14 @@ func (l *Layer) requestSent(q *item, now time.Time) {
 	q.state, q.at = listening, now.Add(requestRetry)
 }
 
-// repeatRequest sends a route request again that not every router nearby was
-// heard to relay: what the standard repeats in any case is then of use.
+// repeatRequest sends a route request again that few routers nearby were heard to
+// relay: what the standard repeats in any case is then of use.
 func (l *Layer) repeatRequest(q *item, now time.Time) {
 	d, limit := q.discovery, uint8(relayRetries)
 	if q.header.Src == l.net.Short {
 		limit = initialRetries
 	}
-	if q.tries == limit || d.residual != noCost || l.relayedByAll(&d.relayed, d.src, now) {
+	if q.tries == limit || d.residual != noCost || l.isKnown(&d.relayed, d.src, now) {
 		l.finish(q, true)
 		return
 	}

@@ -15,7 +15,7 @@ const (
 	forwardedLife  = time.Second                        // longer than a neighbour's retries
 	maxForwarded   = 32                                 // relayed frames that are remembered; the oldest is forgotten
 	maxWaiting     = MaxQueue / 3                       // frames that wait for routes; further ones are refused
-	farCost        = 7                                  // a neighbour heard no better is a last resort
+	farCost        = 5                                  // a neighbour heard no better is a last resort: when many talk at once, it does not hear
 	maxDeaf        = 2                                  // link states in a row that leave this node out
 	heardLife      = routerAge                          // since the last frame of a neighbour
 	statusInterval = broadcastLife / maxOwnBroadcasts   // between network states that this node sends, on average

@@ -10,7 +10,7 @@ const (
 	maxFrame = 116 // bytes for this layer in a MAC frame with short addresses: 125 less 9
 
 	unicastTries = 3                     // each with the radio's own retries
-	unicastPause = 50 * time.Millisecond // between them
+	unicastPause = 50 * time.Millisecond // between the first two, to twice that; four times as long before the last: a flood of others' frames is over by then
 
 	// DefaultRadius is twice nwkMaxDepth (3.2.1.1.3 with table 3-58).
 	DefaultRadius = 30
@@ -228,8 +228,9 @@ func (l *Layer) Done(now time.Time, sent bool) {
 	case sent:
 		l.finish(q, true)
 	case q.tries+1 < unicastTries:
+		pause := unicastPause << (2 * q.tries)
 		q.tries++
-		q.state, q.at = waiting, now.Add(unicastPause)
+		q.state, q.at = waiting, now.Add(pause+l.jitter(pause))
 	default:
 		l.linkFailed(now, q)
 	}

@@ -1,6 +1,7 @@
 package nwk
 
 import (
+	"math/bits"
 	"time"
 
 	"sconce/zigbee"
@@ -34,6 +35,13 @@ type nodeSet [(MaxNodes + 63) / 64]uint64
 
 func (s *nodeSet) add(slot int)      { s[slot/64] |= 1 << (slot % 64) }
 func (s *nodeSet) has(slot int) bool { return s[slot/64]>>(slot%64)&1 == 1 }
+
+func (s *nodeSet) count() (n int) {
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
 
 // routerAge is how long a router counts as a neighbour after its last link status:
 // nwkRouterAgeLimit periods (3.6.3.4.2).
