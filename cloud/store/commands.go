@@ -22,7 +22,7 @@ func (l lights) CreateCommand(ctx context.Context, s project.Scope, c lighting.C
 	if c.Group != "" {
 		p.GroupID = new(string(c.Group))
 	}
-	return doing("storing a command", l.db.writing.CreateCommand(ctx, p))
+	return doing("storing a command", l.in(s).update(ctx, func(q *sitedb.Queries) error { return q.CreateCommand(ctx, p) }))
 }
 
 func commandOf(r sitedb.Command) lighting.Command {
@@ -43,7 +43,7 @@ func commandOf(r sitedb.Command) lighting.Command {
 
 func (l lights) Command(ctx context.Context, s project.Scope, id sconce.CommandID) (lighting.Command, error) {
 	var c lighting.Command
-	err := l.db.view(ctx, func(q *sitedb.Queries) error {
+	err := l.in(s).view(ctx, func(q *sitedb.Queries) error {
 		row, err := q.Command(ctx, sitedb.CommandParams{ProjectID: string(s.Project()), ID: string(id)})
 		if err != nil {
 			return found(err, "command in this project")
@@ -59,19 +59,21 @@ func (l lights) Command(ctx context.Context, s project.Scope, id sconce.CommandI
 }
 
 func (l lights) FailCommand(ctx context.Context, s project.Scope, id sconce.CommandID, at time.Time) error {
-	_, err := l.db.writing.FailCommand(ctx, sitedb.FailCommandParams{
-		ProjectID: string(s.Project()), ID: string(id), Status: int64(lighting.Failed), EndedMs: optionalMs(at),
-	})
-	return doing("ending a command", err)
+	return doing("ending a command", l.in(s).update(ctx, func(q *sitedb.Queries) error {
+		_, err := q.FailCommand(ctx, sitedb.FailCommandParams{
+			ProjectID: string(s.Project()), ID: string(id), Status: int64(lighting.Failed), EndedMs: optionalMs(at),
+		})
+		return err
+	}))
 }
 
 func (l lights) Pending(ctx context.Context, s project.Scope) (int, error) {
-	n, err := l.db.reading.PendingCommands(ctx, string(s.Project()))
+	n, err := l.in(s).reading.PendingCommands(ctx, string(s.Project()))
 	return int(n), doing("counting commands", err)
 }
 
 func (l lights) Expire(ctx context.Context, now time.Time) (ended []lighting.Command, next time.Time, err error) {
-	deadline, err := l.db.reading.NextDeadline(ctx)
+	deadline, err := l.across().reading.NextDeadline(ctx)
 	if none(err) {
 		return nil, time.Time{}, nil
 	}
@@ -81,12 +83,15 @@ func (l lights) Expire(ctx context.Context, now time.Time) (ended []lighting.Com
 	if momentOf(deadline).After(now) {
 		return nil, momentOf(deadline), nil
 	}
-	rows, err := l.db.writing.ExpireCommands(ctx, sitedb.ExpireCommandsParams{Status: int64(lighting.Expired), Now: optionalMs(now)})
+	err = l.across().update(ctx, func(q *sitedb.Queries) error {
+		rows, err := q.ExpireCommands(ctx, sitedb.ExpireCommandsParams{Status: int64(lighting.Expired), Now: optionalMs(now)})
+		ended = mapped(rows, commandOf)
+		return err
+	})
 	if err != nil {
 		return nil, time.Time{}, doing("ending commands without results", err)
 	}
-	ended = mapped(rows, commandOf)
-	deadline, err = l.db.reading.NextDeadline(ctx)
+	deadline, err = l.across().reading.NextDeadline(ctx)
 	if err != nil {
 		return ended, time.Time{}, ignoreNone(err)
 	}

@@ -3,38 +3,47 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strconv"
+	"math/rand/v2"
+	"sync"
 	"time"
-
-	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"sconce"
 )
 
-//go:embed migrations/*/sqlite/*.sql
-var migrations embed.FS
+// engine is what databases are kept by: SQLite or PostgreSQL.
+type engine interface {
+	// connect opens a database whose tables are those that this program knows.
+	connect(ctx context.Context, name string) (pools, error)
+	// hold takes the store for this process; the error of a second one is a
+	// [sconce.Conflict].
+	hold(ctx context.Context) (hold, error)
+}
 
-// busyTimeout is how long a statement waits for a lock of SQLite. Writers queue
-// for the one write connection before that, so it is reached only when a
-// checkpoint or another program holds the file.
-const busyTimeout = 10 * time.Second
+// pools are the connections to one database.
+type pools struct {
+	write, read *sql.DB
+	// passing reports whether a transaction failed because of another one that ran at
+	// the same time, so that it may succeed when it is run again.
+	passing func(error) bool
+}
 
-// writeCache is how much of a database the connection that writes keeps in memory,
-// at most, in KiB. The projector comes back to the open chunk of every series: with
-// SQLite's own 2 MiB it read them from the file each time, for a quarter of its work.
-const writeCache = "65536"
+func (p pools) close() error { return errors.Join(closed(p.read), closed(p.write)) }
 
-// readers is the largest number of connections that read one database.
-const readers = 8
+func closed(db *sql.DB) error {
+	if db == nil {
+		return nil
+	}
+	return db.Close()
+}
+
+// hold is the right of this process to a store.
+type hold interface {
+	// watch returns nil when ctx has ended, and an error when the right is lost.
+	watch(ctx context.Context) error
+	release() error
+}
 
 // queries is what sqlc generates for one database.
 type queries[Q any] interface {
@@ -42,91 +51,77 @@ type queries[Q any] interface {
 	Close() error
 }
 
-// database is one SQLite file: one connection that writes, a few that read, and
-// the prepared statements of each.
+// database is one of the databases of a store, with its prepared statements.
+//
+// Transactions that write are as if they had run one after the other, whatever the
+// engine: on SQLite they do, on PostgreSQL they are serializable, and one that
+// would not fit in is run again.
 type database[Q queries[Q]] struct {
-	name        string
-	write, read *sql.DB
-	writing     Q // prepared on write
-	reading     Q // prepared on read
+	pools
+
+	name     string
+	writing  Q            // prepared on write
+	reading  Q            // prepared on read
+	alone    sync.RWMutex // held by a transaction that is run again
+	rehearse bool         // run each transaction twice, of which the first is undone
 }
 
-func openDatabase[Q queries[Q]](ctx context.Context, dir, name string, prepare func(context.Context, *sql.DB) (Q, error)) (*database[Q], error) {
-	fail := func(doing string, err error) (*database[Q], error) {
-		return nil, fmt.Errorf("%s database %s in %s: %w", doing, name, dir, err)
+func openDatabase[Q queries[Q]](ctx context.Context, e engine, name string, prepare func(context.Context, *sql.DB) (Q, error)) (*database[Q], error) {
+	p, err := e.connect(ctx, name)
+	if err != nil {
+		return nil, err
 	}
-	path := filepath.Join(dir, name+".db")
-	if err := makePrivate(path); err != nil {
-		return fail("making", err)
-	}
-	d := &database[Q]{name: name}
-	var err error
-	if d.write, err = openSQLite(path, 1, "_txlock=immediate&_pragma=cache_size(-"+writeCache+")"); err != nil {
-		return fail("opening", err)
-	}
-	if err := migrate(ctx, d.write, name); err != nil {
-		return fail("updating", errors.Join(err, d.write.Close()))
-	}
-	if d.read, err = openSQLite(path, readers, "_pragma=query_only(1)"); err != nil {
-		return fail("opening", errors.Join(err, d.write.Close()))
-	}
-	if d.writing, err = prepare(ctx, d.write); err == nil {
-		d.reading, err = prepare(ctx, d.read)
+	d := &database[Q]{pools: p, name: name}
+	if d.writing, err = prepare(ctx, p.write); err == nil {
+		d.reading, err = prepare(ctx, p.read)
 	}
 	if err != nil {
-		return fail("preparing", errors.Join(err, d.write.Close(), d.read.Close()))
+		return nil, errors.Join(fmt.Errorf("preparing the statements of database %s: %w", name, err), p.close())
 	}
 	return d, nil
 }
 
-func openSQLite(path string, connections int, option string) (*sql.DB, error) {
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: option +
-		"&_pragma=busy_timeout(" + strconv.FormatInt(busyTimeout.Milliseconds(), 10) + ")" +
-		"&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=foreign_keys(1)"}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
-	return db, nil
-}
-
-// makePrivate makes a file that only its owner can read; SQLite gives the files
-// that it puts beside it the same rights.
-func makePrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-func migrate(ctx context.Context, db *sql.DB, name string) error {
-	folder, err := fs.Sub(migrations, "migrations/"+name+"/sqlite")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	current, newest, err := p.GetVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if current > newest {
-		return sconce.Errorf(sconce.Conflict, "it was written by a newer version of sconce (tables %d, this program knows %d); use that version", current, newest)
-	}
-	_, err = p.Up(ctx)
-	return err
-}
+// How often a transaction that writes is run, and how long it waits at most before
+// it is run again.
+const (
+	mostRuns = 8
+	pause    = 20 * time.Millisecond
+)
 
 // update runs fn in one transaction that may write, and commits it if fn returns
-// nil. Transactions that write run one after the other.
+// nil. fn may be run several times, when others changed what it relied on: what it
+// leaves outside of the transaction it sets anew each time. From the second time on
+// nothing else of this process is changed at the same time.
 func (d *database[Q]) update(ctx context.Context, fn func(q Q) error) error {
-	return d.transact(ctx, d.write, d.writing, fn)
+	if d.rehearse {
+		if err := d.transact(ctx, d.write, d.writing, func(q Q) error { return errors.Join(fn(q), errRehearsed) }); !errors.Is(err, errRehearsed) {
+			return err
+		}
+	}
+	d.alone.RLock()
+	err := d.transact(ctx, d.write, d.writing, fn)
+	d.alone.RUnlock()
+	if err == nil || !d.passing(err) {
+		return err
+	}
+	d.alone.Lock()
+	defer d.alone.Unlock()
+	for range mostRuns - 1 {
+		err = d.transact(ctx, d.write, d.writing, fn)
+		if err == nil || !d.passing(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rand.N(pause)): //nolint:gosec // a pause, not a secret
+		}
+	}
+	return sconce.Errorf(sconce.Unavailable, "too much is being changed at the same time; try again later: %w", err)
 }
+
+// errRehearsed ends the first run of a transaction in tests that run each twice.
+var errRehearsed = errors.New("a rehearsal")
 
 // view runs fn in one transaction that reads, so that all of what it reads is of
 // one moment. A single statement needs none: it uses d.reading.
@@ -149,8 +144,8 @@ func (d *database[Q]) transact(ctx context.Context, db *sql.DB, prepared Q, fn f
 }
 
 func (d *database[Q]) check(ctx context.Context) error {
-	var one int
-	if err := d.read.QueryRowContext(ctx, "SELECT 1 FROM sqlite_schema LIMIT 1").Scan(&one); err != nil {
+	var version int64
+	if err := d.read.QueryRowContext(ctx, "SELECT MAX(version_id) FROM goose_db_version").Scan(&version); err != nil {
 		return fmt.Errorf("reading database %s: %w", d.name, err)
 	}
 	return nil
@@ -160,47 +155,7 @@ func (d *database[Q]) close() error {
 	if d == nil {
 		return nil
 	}
-	return errors.Join(d.reading.Close(), d.writing.Close(), d.read.Close(), d.write.Close())
-}
-
-// lock holds a directory for one process. It is a database whose one transaction
-// never ends: the operating system lets go of it when the process ends, in
-// whatever way.
-type lock struct {
-	db *sql.DB
-	tx *sql.Conn
-}
-
-func takeLock(ctx context.Context, path string) (*lock, error) {
-	if err := makePrivate(path); err != nil {
-		return nil, fmt.Errorf("making the lock of the data directory: %w", err)
-	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String())
-	if err != nil {
-		return nil, fmt.Errorf("opening the lock of the data directory: %w", err)
-	}
-	c, err := db.Conn(ctx)
-	if err == nil {
-		_, err = c.ExecContext(ctx, "BEGIN EXCLUSIVE")
-	}
-	var code *sqlite.Error
-	switch {
-	case errors.As(err, &code) && code.Code()&0xff == sqlite3.SQLITE_BUSY:
-		err = sconce.Errorf(sconce.Conflict, "the data directory %s is in use by another sconce; stop it or choose another directory", filepath.Dir(path))
-	case err != nil:
-		err = fmt.Errorf("locking the data directory: %w", err)
-	}
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return &lock{db, c}, nil
-}
-
-func (l *lock) release() error {
-	if l == nil {
-		return nil
-	}
-	return errors.Join(l.tx.Close(), l.db.Close())
+	return errors.Join(d.reading.Close(), d.writing.Close(), d.pools.close())
 }
 
 func ignore(err, target error) error {
@@ -217,17 +172,4 @@ func found(err error, thing string) error {
 		return sconce.Errorf(sconce.NotFound, "there is no such %s", thing)
 	}
 	return err
-}
-
-// violatesUnique reports whether err is a broken UNIQUE or PRIMARY KEY constraint.
-func violatesUnique(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) &&
-		(e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
-}
-
-// violatesReference reports whether err is a broken foreign key.
-func violatesReference(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 }

@@ -87,8 +87,8 @@ func (s identities) Session(ctx context.Context, id identity.SessionID) (identit
 }
 
 func (s identities) TouchSession(ctx context.Context, id identity.SessionID, used time.Time) error {
-	return doing("noting the use of a session", s.db.writing.TouchSession(ctx, identitydb.TouchSessionParams{
-		TokenSha256: id[:], UsedMs: used.UnixMilli(),
+	return doing("noting the use of a session", s.db.update(ctx, func(q *identitydb.Queries) error {
+		return q.TouchSession(ctx, identitydb.TouchSessionParams{TokenSha256: id[:], UsedMs: used.UnixMilli()})
 	}))
 }
 

@@ -23,7 +23,7 @@ func (s *Store) Journal() ingest.Log {
 
 type journal struct {
 	db      *database[*journaldb.Queries]
-	site    *database[*sitedb.Queries]
+	site    site
 	buffers sync.Pool // of *[]byte, for compressing
 }
 
@@ -45,7 +45,7 @@ func (j *journal) Last(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, doing("reading the end of the journal", err)
 	}
-	projected, err := j.site.reading.Position(ctx)
+	projected, err := j.site.outside().reading.Position(ctx)
 	return max(last, projected), doing("reading the position of the projector", err)
 }
 
@@ -76,7 +76,7 @@ func (j *journal) After(ctx context.Context, id int64, maxBytes int) ([]ingest.B
 }
 
 func (j *journal) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
-	projected, err := j.site.reading.Position(ctx)
+	projected, err := j.site.outside().reading.Position(ctx)
 	if err != nil {
 		return 0, doing("reading the position of the projector", err)
 	}
@@ -90,12 +90,13 @@ func (j *journal) Prune(ctx context.Context, before time.Time, limit int) (int, 
 func (s *Store) Results() ingest.Reading { return results{s.site, s.journal} }
 
 type results struct {
-	db      *database[*sitedb.Queries]
+	site
+
 	journal *database[*journaldb.Queries]
 }
 
 func (r results) Position(ctx context.Context) (int64, error) {
-	n, err := r.db.reading.Position(ctx)
+	n, err := r.outside().reading.Position(ctx)
 	return n, doing("reading the position of the projector", err)
 }
 
@@ -105,7 +106,7 @@ const runsAtOnce = 500
 func (r results) Runs(ctx context.Context, fn func(ingest.Run)) error {
 	after := sitedb.RunsParams{Max: runsAtOnce}
 	for {
-		rows, err := r.db.reading.Runs(ctx, after)
+		rows, err := r.outside().reading.Runs(ctx, after)
 		if err != nil {
 			return doing("reading the continuity", err)
 		}
@@ -124,7 +125,7 @@ func (r results) Runs(ctx context.Context, fn func(ingest.Run)) error {
 }
 
 func (r results) RunBefore(ctx context.Context, gateway sconce.EUI64, boot uint64) (ingest.Run, bool, error) {
-	row, err := r.db.reading.Run(ctx, sitedb.RunParams{Gateway: int64(gateway), Boot: int64(boot)})
+	row, err := r.outside().reading.Run(ctx, sitedb.RunParams{Gateway: int64(gateway), Boot: int64(boot)})
 	if none(err) {
 		return ingest.Run{}, false, nil
 	}
@@ -173,7 +174,7 @@ func (r results) Apply(ctx context.Context, position int64, fn func(tx ingest.Tx
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	return r.db.update(ctx, func(q *sitedb.Queries) error {
+	return r.across().update(ctx, func(q *sitedb.Queries) error {
 		tx := &resultsTx{ctx: ctx, q: q, bound: q.Bound(ctx)}
 		if err := fn(tx); err != nil {
 			return err
@@ -188,7 +189,7 @@ func (r results) Apply(ctx context.Context, position int64, fn func(tx ingest.Tx
 }
 
 func (r results) Poisoned(ctx context.Context, limit int) ([]ingest.Poison, error) {
-	rows, err := r.db.reading.Poisons(ctx, int64(limit))
+	rows, err := r.outside().reading.Poisons(ctx, int64(limit))
 	return mapped(rows, func(p sitedb.Poison) ingest.Poison {
 		return ingest.Poison{
 			Batch: p.JournalID, N: int(p.N), Gateway: sconce.EUI64(p.Gateway), Kind: p.Kind,
@@ -198,7 +199,7 @@ func (r results) Poisoned(ctx context.Context, limit int) ([]ingest.Poison, erro
 }
 
 func (r results) Clear(ctx context.Context) error {
-	return r.db.update(ctx, func(q *sitedb.Queries) error {
+	return r.across().update(ctx, func(q *sitedb.Queries) error {
 		return doing("deleting the results of the journal", errors.Join(
 			q.ClearContinuity(ctx), q.ClearPoison(ctx), q.ClearStates(ctx), q.ClearStages(ctx), q.ClearGatewayHellos(ctx),
 			q.ClearEvents(ctx), q.ClearReadings(ctx), q.ClearOpenReadings(ctx), q.SetPosition(ctx, 0),

@@ -13,13 +13,11 @@ import (
 // Lighting returns where positions, groups and commands are kept.
 func (s *Store) Lighting() lighting.Store { return lights{s.site} }
 
-type lights struct {
-	db *database[*sitedb.Queries]
-}
+type lights struct{ site }
 
 func (l lights) Devices(ctx context.Context, s project.Scope, network sconce.NetworkID) ([]lighting.Device, error) {
 	var all []lighting.Device
-	err := l.db.view(ctx, func(q *sitedb.Queries) error {
+	err := l.in(s).view(ctx, func(q *sitedb.Queries) error {
 		groups, _, err := groupsOfDevices(ctx, q, s, network)
 		if err != nil {
 			return err
@@ -54,7 +52,7 @@ func groupsOfDevices(ctx context.Context, q *sitedb.Queries, s project.Scope, ne
 
 func (l lights) Device(ctx context.Context, s project.Scope, device sconce.EUI64) (lighting.Device, error) {
 	var d lighting.Device
-	err := l.db.view(ctx, func(q *sitedb.Queries) error {
+	err := l.in(s).view(ctx, func(q *sitedb.Queries) error {
 		row, err := q.Device(ctx, sitedb.DeviceParams{ProjectID: string(s.Project()), Device: int64(device)})
 		if err != nil {
 			return found(err, "device in this project")
@@ -67,7 +65,7 @@ func (l lights) Device(ctx context.Context, s project.Scope, device sconce.EUI64
 }
 
 func (l lights) AddDevice(ctx context.Context, s project.Scope, d lighting.Device, sealedCode []byte) error {
-	err := l.db.update(ctx, func(q *sitedb.Queries) error {
+	err := l.in(s).update(ctx, func(q *sitedb.Queries) error {
 		n, err := q.CountDevices(ctx, sitedb.CountDevicesParams{ProjectID: string(s.Project()), NetworkID: string(d.Network)})
 		if err != nil {
 			return err
@@ -141,7 +139,7 @@ func (l lights) RemoveDevice(ctx context.Context, s project.Scope, device sconce
 // notes it.
 func (l lights) change(ctx context.Context, s project.Scope, what string, action audit.Action, target string, fn func(q *sitedb.Queries) (string, error)) (sconce.NetworkID, error) {
 	var network string
-	err := l.db.update(ctx, func(q *sitedb.Queries) (err error) {
+	err := l.in(s).update(ctx, func(q *sitedb.Queries) (err error) {
 		if network, err = fn(q); err != nil {
 			return err
 		}
@@ -162,7 +160,7 @@ func groupOf(r sitedb.GroupRow, members []sconce.PositionID) lighting.Group {
 
 func (l lights) Groups(ctx context.Context, s project.Scope, network sconce.NetworkID) ([]lighting.Group, error) {
 	var all []lighting.Group
-	err := l.db.view(ctx, func(q *sitedb.Queries) error {
+	err := l.in(s).view(ctx, func(q *sitedb.Queries) error {
 		memberships, err := q.DeviceGroups(ctx, sitedb.DeviceGroupsParams{ProjectID: string(s.Project()), NetworkID: string(network)})
 		if err != nil {
 			return err
@@ -180,7 +178,7 @@ func (l lights) Groups(ctx context.Context, s project.Scope, network sconce.Netw
 
 func (l lights) Group(ctx context.Context, s project.Scope, id sconce.GroupID) (lighting.Group, error) {
 	var g lighting.Group
-	err := l.db.view(ctx, func(q *sitedb.Queries) error {
+	err := l.in(s).view(ctx, func(q *sitedb.Queries) error {
 		row, err := q.Group(ctx, sitedb.GroupParams{ProjectID: string(s.Project()), ID: string(id)})
 		if err != nil {
 			return found(err, "group in this project")
@@ -193,7 +191,7 @@ func (l lights) Group(ctx context.Context, s project.Scope, id sconce.GroupID) (
 }
 
 func (l lights) CreateGroup(ctx context.Context, s project.Scope, g lighting.Group) (lighting.Group, error) {
-	err := l.db.update(ctx, func(q *sitedb.Queries) error {
+	err := l.in(s).update(ctx, func(q *sitedb.Queries) error {
 		taken, err := q.GroupNumbers(ctx, sitedb.GroupNumbersParams{ProjectID: string(s.Project()), NetworkID: string(g.Network)})
 		if err != nil {
 			return err
@@ -223,7 +221,7 @@ func (l lights) CreateGroup(ctx context.Context, s project.Scope, g lighting.Gro
 }
 
 func (l lights) RenameGroup(ctx context.Context, s project.Scope, id sconce.GroupID, name string) error {
-	err := l.db.update(ctx, func(q *sitedb.Queries) error {
+	err := l.in(s).update(ctx, func(q *sitedb.Queries) error {
 		n, err := q.RenameGroup(ctx, sitedb.RenameGroupParams{ProjectID: string(s.Project()), ID: string(id), Name: name})
 		switch {
 		case err != nil:
@@ -260,7 +258,7 @@ func (l lights) SetMembers(ctx context.Context, s project.Scope, id sconce.Group
 }
 
 func (l lights) Desired(ctx context.Context, s project.Scope, network sconce.NetworkID) (version uint64, devices []lighting.SealedDevice, err error) {
-	err = l.db.view(ctx, func(q *sitedb.Queries) error {
+	err = l.in(s).view(ctx, func(q *sitedb.Queries) error {
 		v, err := q.DesiredVersion(ctx, sitedb.DesiredVersionParams{ProjectID: string(s.Project()), NetworkID: string(network)})
 		if err != nil {
 			return err
@@ -286,7 +284,7 @@ func (l lights) Desired(ctx context.Context, s project.Scope, network sconce.Net
 }
 
 func (l lights) NetworkGateway(ctx context.Context, s project.Scope, network sconce.NetworkID) (sconce.EUI64, error) {
-	g, err := l.db.reading.GatewayOfNetwork(ctx, sitedb.GatewayOfNetworkParams{ProjectID: string(s.Project()), NetworkID: string(network)})
+	g, err := l.in(s).reading.GatewayOfNetwork(ctx, sitedb.GatewayOfNetworkParams{ProjectID: string(s.Project()), NetworkID: string(network)})
 	if none(err) {
 		return 0, nil
 	}

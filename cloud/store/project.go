@@ -15,12 +15,10 @@ import (
 // Projects returns where projects, their members and networks are kept.
 func (s *Store) Projects() project.Store { return projects{s.site} }
 
-type projects struct {
-	db *database[*sitedb.Queries]
-}
+type projects struct{ site }
 
 func (s projects) Role(ctx context.Context, who sconce.AccountID, id sconce.ProjectID) (sconce.Role, error) {
-	role, err := s.db.reading.MemberRole(ctx, sitedb.MemberRoleParams{ProjectID: string(id), AccountID: string(who)})
+	role, err := s.of(id).reading.MemberRole(ctx, sitedb.MemberRoleParams{ProjectID: string(id), AccountID: string(who)})
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -28,7 +26,7 @@ func (s projects) Role(ctx context.Context, who sconce.AccountID, id sconce.Proj
 }
 
 func (s projects) Assignment(ctx context.Context, gateway sconce.EUI64) (project.Assignment, error) {
-	c, err := s.db.reading.ClaimOfGateway(ctx, int64(gateway))
+	c, err := s.across().reading.ClaimOfGateway(ctx, int64(gateway))
 	if errors.Is(err, sql.ErrNoRows) {
 		return project.Assignment{}, nil
 	}
@@ -37,7 +35,7 @@ func (s projects) Assignment(ctx context.Context, gateway sconce.EUI64) (project
 }
 
 func (s projects) Memberships(ctx context.Context, who sconce.AccountID, after sconce.ProjectID, limit int) ([]project.Membership, error) {
-	rows, err := s.db.reading.Memberships(ctx, sitedb.MembershipsParams{AccountID: string(who), After: string(after), Max: int64(limit)})
+	rows, err := s.across().reading.Memberships(ctx, sitedb.MembershipsParams{AccountID: string(who), After: string(after), Max: int64(limit)})
 	if err != nil {
 		return nil, doing("reading memberships", err)
 	}
@@ -52,7 +50,7 @@ func (s projects) Memberships(ctx context.Context, who sconce.AccountID, after s
 }
 
 func (s projects) CreateProject(ctx context.Context, p project.Project, owner project.Caller, most int) error {
-	return s.db.update(ctx, func(q *sitedb.Queries) error {
+	return s.across().update(ctx, func(q *sitedb.Queries) error {
 		n, err := q.CountMemberships(ctx, string(owner.Account))
 		if err != nil {
 			return doing("counting projects", err)
@@ -77,7 +75,7 @@ func (s projects) CreateProject(ctx context.Context, p project.Project, owner pr
 }
 
 func (s projects) SetMember(ctx context.Context, scope project.Scope, who sconce.AccountID, role sconce.Role) error {
-	return s.db.update(ctx, func(q *sitedb.Queries) error {
+	return s.in(scope).update(ctx, func(q *sitedb.Queries) error {
 		err := q.SetMember(ctx, sitedb.SetMemberParams{
 			ProjectID: string(scope.Project()), AccountID: string(who), Role: int64(role),
 		})
@@ -89,12 +87,12 @@ func (s projects) SetMember(ctx context.Context, scope project.Scope, who sconce
 }
 
 func (s projects) Project(ctx context.Context, scope project.Scope) (project.Project, error) {
-	p, err := s.db.reading.Project(ctx, string(scope.Project()))
+	p, err := s.in(scope).reading.Project(ctx, string(scope.Project()))
 	return project.Project{ID: sconce.ProjectID(p.ID), Name: p.Name, Made: momentOf(p.MadeMs)}, found(err, "project")
 }
 
 func (s projects) Networks(ctx context.Context, scope project.Scope) ([]project.Network, error) {
-	rows, err := s.db.reading.Networks(ctx, string(scope.Project()))
+	rows, err := s.in(scope).reading.Networks(ctx, string(scope.Project()))
 	if err != nil {
 		return nil, doing("reading networks", err)
 	}
@@ -109,7 +107,7 @@ func (s projects) Networks(ctx context.Context, scope project.Scope) ([]project.
 }
 
 func (s projects) CreateNetwork(ctx context.Context, scope project.Scope, n project.Network, most int) error {
-	return s.db.update(ctx, func(q *sitedb.Queries) error {
+	return s.in(scope).update(ctx, func(q *sitedb.Queries) error {
 		count, err := q.CountNetworks(ctx, string(scope.Project()))
 		if err != nil {
 			return doing("counting networks", err)
@@ -130,19 +128,19 @@ func (s projects) CreateNetwork(ctx context.Context, scope project.Scope, n proj
 // Keysets returns where the sealed data keyset of the vault is kept.
 func (s *Store) Keysets() vault.Keysets { return keysets{s.site} }
 
-type keysets struct {
-	db *database[*sitedb.Queries]
-}
+type keysets struct{ site }
 
 func (s keysets) SealedKeyset(ctx context.Context) ([]byte, error) {
-	sealed, err := s.db.reading.SealedKeyset(ctx)
+	sealed, err := s.outside().reading.SealedKeyset(ctx)
 	return sealed, ignore(err, sql.ErrNoRows)
 }
 
 func (s keysets) CreateSealedKeyset(ctx context.Context, sealed []byte) error {
-	n, err := s.db.writing.CreateSealedKeyset(ctx, sealed)
-	if err == nil && n == 0 {
-		return sconce.Errorf(sconce.Conflict, "there is a data keyset already")
-	}
-	return err
+	return s.outside().update(ctx, func(q *sitedb.Queries) error {
+		n, err := q.CreateSealedKeyset(ctx, sealed)
+		if err == nil && n == 0 {
+			return sconce.Errorf(sconce.Conflict, "there is a data keyset already")
+		}
+		return doing("storing the data keyset", err)
+	})
 }

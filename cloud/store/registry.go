@@ -19,12 +19,11 @@ import (
 // Registry returns where device identities and claims are kept.
 func (s *Store) Registry() registry.Store { return identitiesIssued{s.site} }
 
-type identitiesIssued struct {
-	db *database[*sitedb.Queries]
-}
+type identitiesIssued struct{ site }
 
 func (s identitiesIssued) Import(ctx context.Context, ids []registry.Identity, e audit.Event) (added int, err error) {
-	err = s.db.update(ctx, func(q *sitedb.Queries) error {
+	err = s.outside().update(ctx, func(q *sitedb.Queries) error {
+		added = 0
 		for _, id := range ids {
 			isNew, err := importOne(ctx, q, id)
 			if err != nil {
@@ -110,7 +109,7 @@ func (s identitiesIssued) Identities(ctx context.Context, devices []sconce.EUI64
 		for i, d := range some {
 			keys[i] = int64(d)
 		}
-		rows, err := s.db.reading.IssuedIdentities(ctx, keys)
+		rows, err := s.outside().reading.IssuedIdentities(ctx, keys)
 		if err != nil {
 			return nil, doing("reading identities", err)
 		}
@@ -122,12 +121,12 @@ func (s identitiesIssued) Identities(ctx context.Context, devices []sconce.EUI64
 }
 
 func (s identitiesIssued) Version(ctx context.Context) (int64, error) {
-	v, err := s.db.reading.RegistryVersion(ctx)
+	v, err := s.outside().reading.RegistryVersion(ctx)
 	return v, doing("reading the version of the registry", err)
 }
 
 func (s identitiesIssued) Gateways(ctx context.Context) (all []registry.Identity, version int64, err error) {
-	err = s.db.view(ctx, func(q *sitedb.Queries) error {
+	err = s.outside().view(ctx, func(q *sitedb.Queries) error {
 		if version, err = q.RegistryVersion(ctx); err != nil {
 			return doing("reading the version of the registry", err)
 		}
@@ -143,7 +142,7 @@ func (s identitiesIssued) Gateways(ctx context.Context) (all []registry.Identity
 }
 
 func (s identitiesIssued) Revoke(ctx context.Context, device sconce.EUI64, e audit.Event) error {
-	return s.db.update(ctx, func(q *sitedb.Queries) error {
+	return s.outside().update(ctx, func(q *sitedb.Queries) error {
 		ms := e.At.UnixMilli()
 		n, err := q.RevokeIdentity(ctx, sitedb.RevokeIdentityParams{Device: int64(device), RevokedMs: &ms})
 		if err != nil {
@@ -161,7 +160,7 @@ func (s identitiesIssued) Revoke(ctx context.Context, device sconce.EUI64, e aud
 }
 
 func (s identitiesIssued) Claim(ctx context.Context, scope project.Scope, gateway sconce.EUI64, network sconce.NetworkID, at time.Time) error {
-	return s.db.update(ctx, func(q *sitedb.Queries) error {
+	return s.in(scope).update(ctx, func(q *sitedb.Queries) error {
 		err := q.ClaimGateway(ctx, sitedb.ClaimGatewayParams{
 			Gateway: int64(gateway), ProjectID: string(scope.Project()), NetworkID: string(network),
 			AccountID: string(scope.Account()), ClaimedMs: at.UnixMilli(),
@@ -179,7 +178,7 @@ func (s identitiesIssued) Claim(ctx context.Context, scope project.Scope, gatewa
 }
 
 func (s identitiesIssued) Release(ctx context.Context, scope project.Scope, gateway sconce.EUI64) error {
-	return s.db.update(ctx, func(q *sitedb.Queries) error {
+	return s.in(scope).update(ctx, func(q *sitedb.Queries) error {
 		n, err := q.ReleaseGateway(ctx, sitedb.ReleaseGatewayParams{ProjectID: string(scope.Project()), Gateway: int64(gateway)})
 		if err == nil && n == 0 {
 			return sconce.Errorf(sconce.NotFound, "there is no such gateway")

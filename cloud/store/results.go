@@ -120,7 +120,7 @@ func (t *resultsTx) endCommand(c lighting.Command) error {
 }
 
 func (r results) StateBefore(ctx context.Context, id sconce.ProjectID, device sconce.EUI64) (telemetry.DeviceState, error) {
-	row, err := r.db.reading.State(ctx, sitedb.StateParams{ProjectID: string(id), Device: int64(device)})
+	row, err := r.across().reading.State(ctx, sitedb.StateParams{ProjectID: string(id), Device: int64(device)})
 	if none(err) {
 		return telemetry.DeviceState{}, nil
 	}
@@ -128,10 +128,10 @@ func (r results) StateBefore(ctx context.Context, id sconce.ProjectID, device sc
 }
 
 func (r results) OpenBefore(ctx context.Context, id sconce.ProjectID, s telemetry.Series) (telemetry.Open, error) {
-	return readOpen(ctx, r.db, id, s)
+	return readOpen(ctx, r.of(id), id, s)
 }
 
-func readOpen(ctx context.Context, db *database[*sitedb.Queries], id sconce.ProjectID, s telemetry.Series) (telemetry.Open, error) {
+func readOpen(ctx context.Context, db part, id sconce.ProjectID, s telemetry.Series) (telemetry.Open, error) {
 	row, err := db.reading.OpenChunk(ctx, sitedb.OpenChunkParams{ProjectID: string(id), Device: int64(s.Device), Metric: int64(s.Metric)})
 	if none(err) {
 		return telemetry.Open{}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"sconce"
 	"sconce/cloud/audit"
 	"sconce/cloud/project"
 	"sconce/cloud/store/identitydb"
@@ -16,12 +17,12 @@ func (s *Store) SecurityLog() audit.Store { return securityLog{s.identity, s.sit
 
 type securityLog struct {
 	people *database[*identitydb.Queries]
-	site   *database[*sitedb.Queries]
+	site   site
 }
 
 // SecurityLogs returns every chain that has entries.
 func (s *Store) SecurityLogs(ctx context.Context) ([]audit.Chain, error) {
-	ids, err := s.site.reading.SecurityLogs(ctx)
+	ids, err := s.site.across().reading.SecurityLogs(ctx)
 	if err != nil {
 		return nil, doing("reading which security logs there are", err)
 	}
@@ -33,7 +34,7 @@ func (s *Store) SecurityLogs(ctx context.Context) ([]audit.Chain, error) {
 	return chains, doing("reading whether people have a security log", err)
 }
 
-// The chain of the installation is kept as that of no project.
+// The chain of the installation is kept as that of no project, ”.
 func chainOf(projectID string) audit.Chain {
 	if projectID == "" {
 		return audit.Installation
@@ -52,7 +53,7 @@ func (l securityLog) Append(ctx context.Context, chain audit.Chain, e audit.Even
 	if chain == audit.People {
 		return l.people.update(ctx, func(q *identitydb.Queries) error { return recordPeople(ctx, q, e) })
 	}
-	return l.site.update(ctx, func(q *sitedb.Queries) error { return record(ctx, q, chain, e) })
+	return l.site.of(sconce.ProjectID(projectOf(chain))).update(ctx, func(q *sitedb.Queries) error { return record(ctx, q, chain, e) })
 }
 
 // record continues a chain of the site in the transaction of what the event speaks of.
@@ -103,7 +104,7 @@ func (l securityLog) Entries(ctx context.Context, chain audit.Chain, after uint6
 		all = mapped(rows, personEntryOf)
 	} else {
 		var rows []sitedb.SecurityLog
-		rows, err = l.site.reading.SecurityLog(ctx, sitedb.SecurityLogParams{ProjectID: projectOf(chain), After: int64(after), Max: int64(limit)})
+		rows, err = l.site.of(sconce.ProjectID(projectOf(chain))).reading.SecurityLog(ctx, sitedb.SecurityLogParams{ProjectID: projectOf(chain), After: int64(after), Max: int64(limit)})
 		all = mapped(rows, entryOf)
 	}
 	return all, doing("reading a security log", err)
@@ -118,7 +119,7 @@ func (l securityLog) Newest(ctx context.Context, chain audit.Chain, before uint6
 		all = mapped(rows, personEntryOf)
 	} else {
 		var rows []sitedb.SecurityLog
-		rows, err = l.site.reading.SecurityLogNewest(ctx, sitedb.SecurityLogNewestParams{ProjectID: projectOf(chain), Before: int64(before), Max: int64(limit)})
+		rows, err = l.site.of(sconce.ProjectID(projectOf(chain))).reading.SecurityLogNewest(ctx, sitedb.SecurityLogNewestParams{ProjectID: projectOf(chain), Before: int64(before), Max: int64(limit)})
 		all = mapped(rows, entryOf)
 	}
 	return all, doing("reading a security log", err)

@@ -2,22 +2,29 @@
 // with SQL: the capabilities declare the narrow interfaces that they need, and
 // types of this package implement them.
 //
-// It uses SQLite (modernc.org/sqlite; the write-ahead log, synchronous=FULL: what
-// has been committed survives a loss of power). There are three databases in one
-// directory:
+// It keeps it in SQLite (modernc.org/sqlite; the write-ahead log,
+// synchronous=FULL), in the files of one folder, or in PostgreSQL 15 or later
+// (pgx). On both, what has been committed survives a loss of power, and
+// transactions that write are as if they had run one after the other. There are
+// three databases:
 //
-//   - identity.db: people. Every personal field is here and nowhere else.
-//   - site.db: projects, networks, devices, groups, commands, telemetry. It names
+//   - identity: people. Every personal field is here and nowhere else.
+//   - site: projects, networks, devices, groups, commands, telemetry. It names
 //     people by opaque identifiers only.
-//   - journal.db: what the gateways said, as it came. It is a file of its own so
-//     that acknowledging a gateway never waits for work on the results.
+//   - journal: what the gateways said, as it came. It is apart so that
+//     acknowledging a gateway never waits for work on the results.
 //
 // Times are INTEGER milliseconds since 1970-01-01 UTC, device addresses INTEGER
 // (the EUI-64 as 64-bit two's complement), identifiers TEXT. Every statement about
-// a project's data has project_id in its WHERE or its VALUES.
+// a project's data has project_id in its WHERE or its VALUES. On PostgreSQL
+// row-level security stands behind that: a transaction says whose rows it means,
+// and there are no others ([Prepare]).
 //
-// The statements stand in queries/, the tables in migrations/; sqlc writes the
-// packages identitydb, sitedb and journaldb from them.
+// The statements stand in queries/, the tables in migrations/, once, in the SQL
+// that both understand; sqlc writes the packages identitydb, sitedb and journaldb
+// from them. What differs: the words for types (migrate.go), the form of parameters
+// (pgdriver.go), what is a lock, a conflict and a right (sqlite.go, postgres.go,
+// prepare.go).
 package store
 
 import (
@@ -26,7 +33,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"sconce/cloud/store/identitydb"
 	"sconce/cloud/store/journaldb"
@@ -36,52 +42,87 @@ import (
 // Store is the cloud's databases. Its methods return the parts that the
 // capabilities use; all of them may be used by many goroutines at once.
 type Store struct {
-	lock     *lock
+	held     hold // nil beside another process
 	identity *database[*identitydb.Queries]
-	site     *database[*sitedb.Queries]
-	journal  *database[*journaldb.Queries]
+	site     site
+	journal  *database[*journaldb.Queries] // nil beside another process
 }
 
-// Open opens the databases in a directory, which is made when it is not there,
-// and brings their tables up to date. Only one process at a time can have a
-// directory open; the error of a second one says so.
+// Open opens the databases in a folder, which is made when it is not there, and
+// brings their tables up to date. Only one process at a time can have a folder
+// open; the error of a second one says so.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
+	return openHeld(ctx, folder{dir: dir})
+}
+
+// OpenPostgres opens databases of PostgreSQL that [Prepare] has prepared. Only one
+// process at a time can have them open; the error of a second one says so.
+func OpenPostgres(ctx context.Context, a Addresses) (*Store, error) {
+	return openHeld(ctx, a)
+}
+
+func openHeld(ctx context.Context, e engine) (*Store, error) {
+	held, err := e.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := opened(ctx, e, (*Store).openIdentity, (*Store).openSite, (*Store).openJournal)
+	if err != nil {
+		return nil, errors.Join(err, held.release())
+	}
+	s.held = held
+	return s, nil
+}
+
+func opened(ctx context.Context, e engine, open ...func(*Store, context.Context, engine) error) (*Store, error) {
 	s := &Store{}
-	if err := s.open(ctx, dir); err != nil {
-		return nil, errors.Join(err, s.Close())
+	for _, part := range open {
+		if err := part(s, ctx, e); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, dir string) (err error) {
-	if s.lock, err = takeLock(ctx, filepath.Join(dir, "lock.db")); err != nil {
-		return err
-	}
-	if s.identity, err = openDatabase(ctx, dir, "identity", func(ctx context.Context, db *sql.DB) (*identitydb.Queries, error) {
+func (s *Store) openIdentity(ctx context.Context, e engine) (err error) {
+	s.identity, err = openDatabase(ctx, e, "identity", func(ctx context.Context, db *sql.DB) (*identitydb.Queries, error) {
 		return identitydb.Prepare(ctx, db)
-	}); err != nil {
-		return err
-	}
-	if s.site, err = openDatabase(ctx, dir, "site", func(ctx context.Context, db *sql.DB) (*sitedb.Queries, error) {
+	})
+	return err
+}
+
+func (s *Store) openSite(ctx context.Context, e engine) (err error) {
+	s.site.db, err = openDatabase(ctx, e, "site", func(ctx context.Context, db *sql.DB) (*sitedb.Queries, error) {
 		return sitedb.Prepare(ctx, db)
-	}); err != nil {
-		return err
-	}
-	s.journal, err = openDatabase(ctx, dir, "journal", func(ctx context.Context, db *sql.DB) (*journaldb.Queries, error) {
+	})
+	_, s.site.guarded = e.(Addresses)
+	return err
+}
+
+func (s *Store) openJournal(ctx context.Context, e engine) (err error) {
+	s.journal, err = openDatabase(ctx, e, "journal", func(ctx context.Context, db *sql.DB) (*journaldb.Queries, error) {
 		return journaldb.Prepare(ctx, db)
 	})
 	return err
 }
 
+// Watch returns nil when ctx has ended, and an error when another process may
+// have the store: nothing may be written then, and the process has to end.
+func (s *Store) Watch(ctx context.Context) error { return s.held.watch(ctx) }
+
 // Close waits for what is running and closes the databases.
 func (s *Store) Close() error {
-	return errors.Join(s.identity.close(), s.site.close(), s.journal.close(), s.lock.release())
+	err := errors.Join(s.identity.close(), s.site.db.close(), s.journal.close())
+	if s.held != nil {
+		err = errors.Join(err, s.held.release())
+	}
+	return err
 }
 
 // Check reports whether every database answers.
 func (s *Store) Check(ctx context.Context) error {
-	return errors.Join(s.identity.check(ctx), s.site.check(ctx), s.journal.check(ctx))
+	return errors.Join(s.identity.check(ctx), s.site.db.check(ctx), s.journal.check(ctx))
 }

@@ -39,3 +39,5 @@ func TestOpenIsExclusive(t *testing.T) {
 }
 
 func TestSQLite(t *testing.T) { storetest.Run(t, storetest.Open) }
+
+func TestPostgres(t *testing.T) { storetest.Run(t, storetest.OpenPostgres) }

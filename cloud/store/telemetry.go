@@ -15,9 +15,7 @@ import (
 // Telemetry returns where what is known of devices and gateways is read.
 func (s *Store) Telemetry() telemetry.Store { return measurements{s.site} }
 
-type measurements struct {
-	db *database[*sitedb.Queries]
-}
+type measurements struct{ site }
 
 // none reports whether err says that there is no such row.
 func none(err error) bool { return errors.Is(err, sql.ErrNoRows) }
@@ -30,12 +28,12 @@ func stateOf(r sitedb.DeviceState) telemetry.DeviceState {
 }
 
 func (m measurements) States(ctx context.Context, s project.Scope, network sconce.NetworkID) ([]telemetry.DeviceState, error) {
-	rows, err := m.db.reading.States(ctx, sitedb.StatesParams{ProjectID: string(s.Project()), NetworkID: string(network)})
+	rows, err := m.in(s).reading.States(ctx, sitedb.StatesParams{ProjectID: string(s.Project()), NetworkID: string(network)})
 	return mapped(rows, stateOf), doing("reading device states", err)
 }
 
 func (m measurements) State(ctx context.Context, s project.Scope, device sconce.EUI64) (telemetry.DeviceState, error) {
-	row, err := m.db.reading.State(ctx, sitedb.StateParams{ProjectID: string(s.Project()), Device: int64(device)})
+	row, err := m.in(s).reading.State(ctx, sitedb.StateParams{ProjectID: string(s.Project()), Device: int64(device)})
 	if none(err) {
 		return telemetry.DeviceState{}, sconce.Errorf(sconce.NotFound, "nothing has been heard of device %s yet", device)
 	}
@@ -43,7 +41,7 @@ func (m measurements) State(ctx context.Context, s project.Scope, device sconce.
 }
 
 func (m measurements) Stages(ctx context.Context, s project.Scope, network sconce.NetworkID) ([]telemetry.Stage, error) {
-	rows, err := m.db.reading.Stages(ctx, sitedb.StagesParams{ProjectID: string(s.Project()), NetworkID: string(network)})
+	rows, err := m.in(s).reading.Stages(ctx, sitedb.StagesParams{ProjectID: string(s.Project()), NetworkID: string(network)})
 	return mapped(rows, func(r sitedb.DeviceStage) telemetry.Stage {
 		return telemetry.Stage{
 			Device: sconce.EUI64(r.Device), Desired: uint64(r.Desired), Stage: telemetry.StageValue(r.Stage), Reason: r.Reason, At: momentOf(r.AtMs),
@@ -52,7 +50,7 @@ func (m measurements) Stages(ctx context.Context, s project.Scope, network sconc
 }
 
 func (m measurements) Events(ctx context.Context, s project.Scope, before time.Time, limit int) ([]telemetry.Event, error) {
-	rows, err := m.db.reading.Events(ctx, sitedb.EventsParams{ProjectID: string(s.Project()), Before: before.UnixMilli(), Max: int64(limit)})
+	rows, err := m.in(s).reading.Events(ctx, sitedb.EventsParams{ProjectID: string(s.Project()), Before: before.UnixMilli(), Max: int64(limit)})
 	return mapped(rows, func(r sitedb.Event) telemetry.Event {
 		return telemetry.Event{Device: sconce.EUI64(r.Device), At: momentOf(r.AtMs), Kind: telemetry.EventKind(r.Kind)}
 	}), doing("reading events", err)
@@ -62,7 +60,7 @@ func (m measurements) Gateway(ctx context.Context, s project.Scope, gateway scon
 	if _, err := m.claimed(ctx, s, gateway); err != nil {
 		return telemetry.Gateway{}, err
 	}
-	r, err := m.db.reading.GatewayHello(ctx, sitedb.GatewayHelloParams{ProjectID: string(s.Project()), Gateway: int64(gateway)})
+	r, err := m.in(s).reading.GatewayHello(ctx, sitedb.GatewayHelloParams{ProjectID: string(s.Project()), Gateway: int64(gateway)})
 	if none(err) {
 		return telemetry.Gateway{Gateway: gateway}, nil
 	}
@@ -78,7 +76,7 @@ func (m measurements) Gateway(ctx context.Context, s project.Scope, gateway scon
 
 // claimed returns since when a gateway belongs to the project, in milliseconds.
 func (m measurements) claimed(ctx context.Context, s project.Scope, gateway sconce.EUI64) (int64, error) {
-	since, err := m.db.reading.ClaimedAt(ctx, sitedb.ClaimedAtParams{ProjectID: string(s.Project()), Gateway: int64(gateway)})
+	since, err := m.in(s).reading.ClaimedAt(ctx, sitedb.ClaimedAtParams{ProjectID: string(s.Project()), Gateway: int64(gateway)})
 	return since, doing("reading the claim of a gateway", found(err, "gateway in this project"))
 }
 
@@ -88,7 +86,7 @@ func (m measurements) Accounts(ctx context.Context, s project.Scope, gateway sco
 	if err != nil {
 		return nil, err
 	}
-	rows, err := m.db.reading.Accounts(ctx, sitedb.AccountsParams{Gateway: int64(gateway), Since: since, Max: int64(limit)})
+	rows, err := m.in(s).reading.Accounts(ctx, sitedb.AccountsParams{Gateway: int64(gateway), Since: since, Max: int64(limit)})
 	return mapped(rows, func(r sitedb.AccountsRow) telemetry.Account {
 		return telemetry.Account{
 			Boot: uint64(r.Boot), First: momentOf(r.FirstMs), Last: momentOf(r.LastMs),
@@ -99,11 +97,11 @@ func (m measurements) Accounts(ctx context.Context, s project.Scope, gateway sco
 }
 
 func (m measurements) OpenChunk(ctx context.Context, s project.Scope, series telemetry.Series) (telemetry.Open, error) {
-	return readOpen(ctx, m.db, s.Project(), series)
+	return readOpen(ctx, m.in(s), s.Project(), series)
 }
 
 func (m measurements) Horizon(ctx context.Context, s project.Scope, series telemetry.Series, from time.Time, n int) (time.Time, bool, error) {
-	rows, err := m.db.reading.Horizon(ctx, sitedb.HorizonParams{
+	rows, err := m.in(s).reading.Horizon(ctx, sitedb.HorizonParams{
 		ProjectID: string(s.Project()), Device: int64(series.Device), Metric: int64(series.Metric), Since: from.UnixMilli(), N: int64(n - 1),
 	})
 	if err != nil || len(rows) == 0 {
@@ -113,7 +111,7 @@ func (m measurements) Horizon(ctx context.Context, s project.Scope, series telem
 }
 
 func (m measurements) Chunks(ctx context.Context, s project.Scope, series telemetry.Series, from, to time.Time) ([]telemetry.Chunk, error) {
-	rows, err := m.db.reading.Chunks(ctx, sitedb.ChunksParams{
+	rows, err := m.in(s).reading.Chunks(ctx, sitedb.ChunksParams{
 		ProjectID: string(s.Project()), Device: int64(series.Device), Metric: int64(series.Metric),
 		Since: from.UnixMilli(), Until: to.UnixMilli(),
 	})
@@ -137,14 +135,14 @@ func (s *Store) Presence() telemetry.PresenceStore { return presences{projects{s
 type presences struct{ projects }
 
 func (p presences) Presences(ctx context.Context) ([]telemetry.Presence, error) {
-	rows, err := p.db.reading.Presences(ctx)
+	rows, err := p.outside().reading.Presences(ctx)
 	return mapped(rows, func(r sitedb.GatewayPresence) telemetry.Presence {
 		return telemetry.Presence{Gateway: sconce.EUI64(r.Gateway), Online: r.Online != 0, Since: momentOf(r.SinceMs)}
 	}), doing("reading the presence of gateways", err)
 }
 
 func (p presences) SetPresences(ctx context.Context, all []telemetry.Presence) error {
-	return p.db.update(ctx, func(q *sitedb.Queries) error {
+	return p.outside().update(ctx, func(q *sitedb.Queries) error {
 		for _, one := range all {
 			err := q.SetPresence(ctx, sitedb.SetPresenceParams{
 				Gateway: int64(one.Gateway), Online: number(one.Online), SinceMs: one.Since.UnixMilli(),

@@ -89,11 +89,11 @@ func (q *Queries) DeleteExpiredSessions(ctx context.Context, arg DeleteExpiredSe
 
 const deleteOldestSessions = `-- name: DeleteOldestSessions :exec
 DELETE FROM sessions
-WHERE token_sha256 IN (
+WHERE sessions.account_id = ?1 AND sessions.token_sha256 NOT IN (
   SELECT s.token_sha256 FROM sessions AS s
   WHERE s.account_id = ?1
-  ORDER BY s.made_ms DESC
-  LIMIT -1 OFFSET ?2
+  ORDER BY s.made_ms DESC, s.token_sha256
+  LIMIT ?2
 )
 `
 
@@ -203,11 +203,11 @@ func (q *Queries) Sessions(ctx context.Context, tokens [][]byte) ([]Session, err
 }
 
 const touchSession = `-- name: TouchSession :exec
-UPDATE sessions SET used_ms = MAX(used_ms, ?1) WHERE token_sha256 = ?2
+UPDATE sessions SET used_ms = ?1 WHERE token_sha256 = ?2 AND used_ms < ?1
 `
 
 type TouchSessionParams struct {
-	UsedMs      interface{}
+	UsedMs      int64
 	TokenSha256 []byte
 }
 

@@ -119,7 +119,7 @@ func (q *Queries) DeleteBatches(ctx context.Context, arg DeleteBatchesParams) (i
 }
 
 const lastBatch = `-- name: LastBatch :one
-SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM journal
+SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) AS id FROM journal
 `
 
 func (q *Queries) LastBatch(ctx context.Context) (int64, error) {

@@ -340,7 +340,7 @@ func (q *Queries) OpenChunk(ctx context.Context, arg OpenChunkParams) (OpenChunk
 }
 
 const presences = `-- name: Presences :many
-SELECT gateway, online, since_ms FROM gateway_presence
+SELECT gateway, online, since_ms FROM gateway_presence ORDER BY gateway
 `
 
 func (q *Queries) Presences(ctx context.Context) ([]GatewayPresence, error) {

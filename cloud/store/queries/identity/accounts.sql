@@ -14,11 +14,11 @@ DELETE FROM sessions WHERE made_ms <= @made_before OR used_ms <= @used_before;
 
 -- name: DeleteOldestSessions :exec
 DELETE FROM sessions
-WHERE token_sha256 IN (
+WHERE sessions.account_id = @account_id AND sessions.token_sha256 NOT IN (
   SELECT s.token_sha256 FROM sessions AS s
   WHERE s.account_id = @account_id
-  ORDER BY s.made_ms DESC
-  LIMIT -1 OFFSET @keep
+  ORDER BY s.made_ms DESC, s.token_sha256
+  LIMIT @keep
 );
 
 -- name: Session :one
@@ -29,7 +29,7 @@ JOIN accounts AS a ON a.id = s.account_id
 WHERE s.token_sha256 = @token_sha256;
 
 -- name: TouchSession :exec
-UPDATE sessions SET used_ms = MAX(used_ms, @used_ms) WHERE token_sha256 = @token_sha256;
+UPDATE sessions SET used_ms = @used_ms WHERE token_sha256 = @token_sha256 AND used_ms < @used_ms;
 
 -- name: Sessions :many
 SELECT * FROM sessions WHERE token_sha256 IN (sqlc.slice(tokens));

@@ -3,7 +3,7 @@ INSERT INTO journal (id, received_ms, count, messages)
 VALUES (@id, @received_ms, @count, @messages);
 
 -- name: LastBatch :one
-SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM journal;
+SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) AS id FROM journal;
 
 -- name: BatchesAfter :many
 SELECT id, received_ms, count, messages FROM journal

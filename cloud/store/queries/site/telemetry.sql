@@ -75,7 +75,7 @@ VALUES (@project_id, @device, @metric, @part, @samples)
 ON CONFLICT (project_id, device, metric) DO UPDATE SET part = excluded.part, samples = excluded.samples;
 
 -- name: Presences :many
-SELECT gateway, online, since_ms FROM gateway_presence;
+SELECT gateway, online, since_ms FROM gateway_presence ORDER BY gateway;
 
 -- name: SetPresence :exec
 INSERT INTO gateway_presence (gateway, online, since_ms) VALUES (@gateway, @online, @since_ms)
