@@ -13,6 +13,7 @@ const (
 	passiveAckTimeout   = 500 * time.Millisecond // nwkPassiveAckTimeout
 	maxBroadcastRetries = 2                      // nwkMaxBroadcastRetries
 	broadcastJitter     = 64 * time.Millisecond  // nwkcMaxBroadcastJitter
+	maxRefusals         = 3                      // times that the channel may be busy before a broadcast counts as sent
 
 	// enoughRelays is how many routers nearby one must have heard passing something on
 	// to say it no more. The standard waits for every neighbour, of which small nodes
@@ -173,7 +174,15 @@ func (l *Layer) heldBroadcasts() int {
 	return n
 }
 
+// broadcastSent waits for others to relay a broadcast. One that found the channel
+// busy has been heard by nobody, and is soon tried again. What repeats has jitter, like what is relayed: else two
+// nodes that do not hear each other drown each other out again every time.
 func (l *Layer) broadcastSent(q *item, now time.Time, sent bool) {
+	if !sent && q.refusals < maxRefusals {
+		q.refusals++
+		q.state, q.at = waiting, now.Add(l.jitter(broadcastJitter))
+		return
+	}
 	if q.handle != 0 {
 		l.emit(Output{Kind: SendDone, Handle: q.handle, OK: sent})
 		q.handle = 0
@@ -182,7 +191,7 @@ func (l *Layer) broadcastSent(q *item, now time.Time, sent bool) {
 		l.requestSent(q, now)
 		return
 	}
-	q.state, q.at = listening, now.Add(passiveAckTimeout)
+	q.state, q.at = listening, now.Add(passiveAckTimeout+l.jitter(broadcastJitter))
 }
 
 // repeat sends a broadcast again that few routers nearby have relayed (3.6.5).

@@ -354,6 +354,33 @@ func TestPassiveAcknowledgement(t *testing.T) {
 	}
 }
 
+// What the channel refused goes out soon, and does not count among the times that
+// others could hear it. What is repeated is so out of step with others.
+func TestBroadcastOnABusyChannel(t *testing.T) {
+	l := newLayer(alice, 1)
+	l.random = func(p []byte) { p[0], p[1] = 0, 0x80 } // half of all jitter
+	if !l.Send(start, Request{Handle: 7, Dst: zigbee.Broadcast, Payload: []byte("all")}) {
+		t.Fatal("not taken")
+	}
+	half := broadcastJitter / 2
+	now := start
+	for i, gap := range []time.Duration{half, half, half, passiveAckTimeout + half, passiveAckTimeout + half} {
+		if _, _, ok := l.Next(); !ok {
+			t.Fatalf("%d: nothing to send", i)
+		}
+		l.Done(now, i >= maxRefusals)
+		if o, told := l.NextOutput(); told != (i == maxRefusals) || told && (o.Kind != SendDone || !o.OK) {
+			t.Errorf("%d: told %v, %+v", i, told, o)
+		}
+		at, ok := l.Deadline()
+		if !ok || at.Sub(now) != gap {
+			t.Errorf("%d: again after %s, want %s", i, at.Sub(now), gap)
+		}
+		now = at
+		l.Advance(now)
+	}
+}
+
 func TestBroadcastTableIsBounded(t *testing.T) {
 	a, b := newLayer(alice, 1), newLayer(bob, 2)
 	for i := range maxBroadcasts + 1 {

@@ -49,6 +49,7 @@ type item struct {
 	payload   [maxFrame]byte
 	size      int
 	tries     uint8
+	refusals  uint8 // of the channel
 	at        time.Time
 	relays    [2 * MaxRelays]byte // of the header
 	direct    bool                // to a neighbour, whatever routes there are
