@@ -48,16 +48,31 @@ type attacker struct {
 	saying   *captured
 
 	replayed uint64
-	received uint64    // replays that came to a node which had heard the frame before
+	received uint64    // replays that came to a node which had taken the frame before
 	delayed  uint64    // ... that had not, and took it: a frame late, not twice
 	accepted violation // a node took a frame twice
 }
 
-// captured is a frame, and who heard it when it was first sent.
+// captured is a frame, and who took it when it was first sent. Who heard it without the
+// key, before it joined, has not.
 type captured struct {
 	channel uint8
 	frame   []byte
-	heard   []int // transceivers
+	taken   []int // by transceivers
+}
+
+// give gives a node the frame, and notes and reports whether it took it.
+func (c *captured) give(n *Node, now time.Time, f Received) (opened bool) {
+	d, ok := n.dev.(counted)
+	var before uint64
+	if ok {
+		before = d.Counters().NWK.Opened
+	}
+	n.dev.Receive(now, f.PSDU[:len(f.PSDU)-fcsLen], f.LQI)
+	if opened = ok && d.Counters().NWK.Opened != before; opened {
+		c.taken = append(c.taken, n.x.id)
+	}
+	return opened
 }
 
 // memory is how many frames an attacker remembers.
@@ -107,28 +122,18 @@ func (t *attacker) say(c *captured) {
 	}
 }
 
-// deliver gives a node a replayed frame. A node that opens it has accepted it.
+// deliver gives a node a replayed frame.
 func (t *attacker) deliver(n *Node, now time.Time, f Received) {
-	frame := f.PSDU[:len(f.PSDU)-fcsLen]
-	c, ok := n.dev.(counted)
-	if !ok {
-		n.dev.Receive(now, frame, f.LQI)
-		return
-	}
-	before := c.Counters().NWK.Opened
-	n.dev.Receive(now, frame, f.LQI)
-	opened := c.Counters().NWK.Opened != before
-	again := slices.Contains(t.saying.heard, n.x.id)
+	again := slices.Contains(t.saying.taken, n.x.id)
+	opened := t.saying.give(n, now, f)
 	switch {
 	case again && opened:
-		t.accepted.add(now, "%016x accepted %x", n.x.eui64, frame)
+		t.accepted.add(now, "%016x accepted %x", n.x.eui64, t.saying.frame)
 	case opened:
 		t.delayed++
 	}
 	if again {
 		t.received++
-	} else {
-		t.saying.heard = append(t.saying.heard, n.x.id)
 	}
 }
 

@@ -145,12 +145,12 @@ func (n *Node) tune() {
 
 // Received implements [Handler].
 func (n *Node) Received(now time.Time, f Received) {
-	if f.noted != nil {
-		f.noted.heard = append(f.noted.heard, n.x.id)
-	}
-	if f.from.hostile != nil {
+	switch {
+	case f.from.hostile != nil:
 		f.from.hostile(n, now, f)
-	} else {
+	case f.noted != nil:
+		f.noted.give(n, now, f)
+	default:
 		n.dev.Receive(now, f.PSDU[:len(f.PSDU)-fcsLen], f.LQI)
 	}
 	n.settle()
