@@ -56,6 +56,8 @@ type body struct {
 	server   *zcl.Server
 	app      firmware
 	identify identify
+	endpoint zdo.SimpleDescriptor
+	find     finding
 	lqi      uint8 // of the last frame
 
 	up       bool   // on a network
@@ -74,7 +76,7 @@ const maxFrame = stack.MaxPayloadLinkKey
 
 // assemble makes the body of a device.
 func (d *body) assemble(kind string, cfg Config, app firmware, endpoint zdo.SimpleDescriptor, node stack.Config) error {
-	*d = body{cfg: cfg, kind: kind, app: app, deliveries: map[stack.Handle]*delivery{}}
+	*d = body{cfg: cfg, kind: kind, app: app, endpoint: endpoint, deliveries: map[stack.Handle]*delivery{}}
 	node.EUI64, node.Random, node.Channels, node.InstallCode = cfg.EUI64, cfg.Random, cfg.Channels, cfg.InstallCode
 	node.Endpoints = []zdo.SimpleDescriptor{endpoint}
 	var reporting []zcl.ReportingEntry
@@ -146,6 +148,7 @@ func (d *body) Deadline() (time.Time, bool) {
 	}
 	earlier(d.identify.deadline())
 	earlier(d.app.next())
+	earlier(d.findDeadline())
 	if d.up {
 		earlier(d.server.Deadline())
 	}
@@ -193,6 +196,7 @@ func (d *body) settle(now time.Time) {
 	}
 	d.app.advance(now)
 	d.identify.advance(now)
+	d.advanceFind(now)
 	for {
 		e, ok := d.node.NextEvent()
 		if !ok {
@@ -213,6 +217,9 @@ func (d *body) settle(now time.Time) {
 func (d *body) handle(now time.Time, e stack.Event) {
 	switch e := e.(type) {
 	case stack.DataIndication:
+		if d.learn(now, e) {
+			return
+		}
 		d.server.Receive(now, zcl.Message{
 			Src: e.Src, SrcEndpoint: e.SrcEndpoint, Endpoint: e.DstEndpoint,
 			Unicast: e.Group == 0 && !e.Dst.IsBroadcast(),
@@ -242,6 +249,7 @@ func (d *body) handle(now time.Time, e stack.Event) {
 // takes it in next starts afresh. What it does stays as it is.
 func (d *body) leave() {
 	d.up = false
+	d.find = finding{seq: d.find.seq}
 	d.server.ForgetReporting()
 	for _, g := range d.node.Groups(Endpoint) {
 		d.node.RemoveGroup(Endpoint, g)

@@ -136,6 +136,36 @@ func (n *Node) RemoveGroup(endpoint uint8, group uint16) bool {
 // Groups returns the groups of an endpoint, in ascending order.
 func (n *Node) Groups(endpoint uint8) []uint16 { return n.aps.Groups(endpoint) }
 
+// AddBinding binds a cluster of an endpoint to a group or a device, as a bind request
+// does. It fails when the table is full, and does nothing when the binding is there.
+func (n *Node) AddBinding(b Binding) error {
+	known := slices.ContainsFunc(n.cfg.Endpoints, func(e zdo.SimpleDescriptor) bool { return e.Endpoint == b.Endpoint })
+	switch {
+	case !known:
+		return fmt.Errorf("zigbee: there is no endpoint %d to bind", b.Endpoint)
+	case slices.Contains(n.bindings, b):
+		return nil
+	case len(n.bindings) == MaxBindings:
+		return fmt.Errorf("zigbee: the binding table is full: at most %d", MaxBindings)
+	}
+	n.bindings = append(n.bindings, b)
+	n.changed()
+	n.checkSave()
+	return nil
+}
+
+// RemoveBinding ends a binding, and reports whether there was one.
+func (n *Node) RemoveBinding(b Binding) bool {
+	at := slices.Index(n.bindings, b)
+	if at < 0 {
+		return false
+	}
+	n.bindings = slices.Delete(n.bindings, at, at+1)
+	n.changed()
+	n.checkSave()
+	return true
+}
+
 // Bindings returns where an endpoint sends what a cluster has to report.
 func (n *Node) Bindings(endpoint uint8, cluster uint16) []Binding {
 	var list []Binding
