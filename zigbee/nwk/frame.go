@@ -56,7 +56,7 @@ const (
 	fcType        = 0x0003
 	fcVersion     = 0x003c
 	fcDiscover    = 0x0040
-	fcDiscoverBad = 0x0080
+	fcForced      = 0x0080 // discover a route even where there is one: of old revisions, and still sent
 	fcMulticast   = 0x0100
 	fcSecurity    = 0x0200
 	fcSourceRoute = 0x0400
@@ -105,7 +105,8 @@ func AppendHeader(b []byte, h Header) []byte {
 
 // ParseHeader reads the header of a frame and returns it and what follows: the
 // auxiliary header of a secured frame, else the payload. Reserved bits must be 0,
-// and an extended address that is present must not be 0.
+// and an extended address that is present must not be 0. A forced route discovery,
+// which old revisions know, is read as one that is allowed (canonical form).
 func ParseHeader(frame []byte) (Header, []byte, error) {
 	if len(frame) < 8 {
 		return Header{}, nil, ErrMalformed
@@ -113,7 +114,7 @@ func ParseHeader(frame []byte) (Header, []byte, error) {
 	fc := binary.LittleEndian.Uint16(frame)
 	h := Header{
 		Type:          FrameType(fc & fcType),
-		DiscoverRoute: fc&fcDiscover != 0,
+		DiscoverRoute: fc&(fcDiscover|fcForced) != 0,
 		Secured:       fc&fcSecurity != 0,
 		EndDevice:     fc&fcEndDevice != 0,
 		SourceRoute:   fc&fcSourceRoute != 0,
@@ -125,7 +126,7 @@ func ParseHeader(frame []byte) (Header, []byte, error) {
 	if h.Type > TypeCommand || fc&fcVersion != protocolVersion<<fcVersionShift || fc&fcMulticast != 0 {
 		return Header{}, nil, ErrUnsupported
 	}
-	if fc&(fcReserved|fcDiscoverBad) != 0 {
+	if fc&fcReserved != 0 || fc&(fcDiscover|fcForced) == fcDiscover|fcForced {
 		return Header{}, nil, ErrMalformed
 	}
 	rest := frame[8:]

@@ -62,7 +62,7 @@ func TestParseHeaderRefuses(t *testing.T) {
 		{"inter-PAN", "0b00341200000107", ErrUnsupported},
 		{"version 3", "0c00341200000107", ErrUnsupported},
 		{"multicast", "0801341200000107", ErrUnsupported},
-		{"reserved route discovery", "8800341200000107", ErrMalformed},
+		{"reserved route discovery", "c800341200000107", ErrMalformed},
 		{"reserved bits", "0840341200000107", ErrMalformed},
 		{"extended address cut", "080834120000010711223344556677", ErrMalformed},
 		{"extended address of nobody", "08083412000001070000000000000000", ErrMalformed},
@@ -126,13 +126,29 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// A thermostat of 2025 still forces route discoveries (testdata/recorded of
+// zigbee/stack); its frames are no different.
+func TestForcedRouteDiscovery(t *testing.T) {
+	h, _, err := ParseHeader(unhex(t, "882200006ba91ec0"))
+	if err != nil || !h.DiscoverRoute || !h.Secured {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if b := AppendHeader(nil, h); !bytes.Equal(b, unhex(t, "482200006ba91ec0")) {
+		t.Errorf("written as %x", b)
+	}
+}
+
 func FuzzParseHeader(f *testing.F) {
 	f.Add(unhex(f, "091a34120000010877665544332211000100000000000000"))
 	f.Add(unhex(f, "0824020001000509020111223344"))
+	f.Add(unhex(f, "882200006ba91ec0"))
 	corpus.Fuzz(f, func(t *testing.T, frame []byte) {
 		h, rest, err := ParseHeader(frame)
 		if err != nil {
 			return
+		}
+		if frame[0]&fcForced != 0 { // canonical form
+			frame[0] ^= fcDiscover | fcForced
 		}
 		if again := append(AppendHeader(nil, h), rest...); !bytes.Equal(again, frame) {
 			t.Fatalf("%x became %x", frame, again)
