@@ -117,6 +117,7 @@ func (a *API) routes() {
 	a.groupRoutes()
 	a.commandRoutes()
 	a.readingRoutes()
+	a.memberRoutes()
 	a.securityLogRoutes()
 }
 

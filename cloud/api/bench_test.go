@@ -112,7 +112,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	}
 	b.own, b.other = b.estate("owner", 0x10), b.estate("stranger", 0x20)
 	for who, role := range map[string]sconce.Role{"expert": sconce.Expert, "user": sconce.User, "viewer": sconce.Viewer} {
-		must(t, b.projects.SetMember(ctx, b.own.scope, id(who), role))
+		must(t, b.projects.SetMember(ctx, b.own.scope, project.Member{Account: id(who), Role: role}))
 	}
 	return b
 }

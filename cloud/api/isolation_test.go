@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sconce"
+	"sconce/cloud/project"
 )
 
 const absent = "0190a6e2-8f0e-7cc3-98c4-dc0c0c07398f"
@@ -111,6 +112,17 @@ func (b *bench) rows() map[string]row {
 			body: order(own), want: but(202, "user", "viewer"),
 			foreign: &row{body: order(other)}, foreignWant: 404,
 		},
+		"list-members": {want: but(200, "expert", "user", "viewer")},
+		"change-member": {
+			path: "/members/" + string(id("viewer")), body: func() any { return object{"role": "viewer"} }, want: but(200, "expert", "user", "viewer"),
+			// Somebody who belongs to the other project cannot be drawn into this one.
+			foreign:     &row{path: "/members/" + string(id("stranger")), body: func() any { return object{"role": "viewer"} }},
+			foreignWant: 404,
+		},
+		"remove-member": {
+			path: "/members/{fresh member}", want: but(204, "expert", "user", "viewer"),
+			foreign: &row{path: "/members/" + string(id("stranger"))}, foreignWant: 404,
+		},
 		"list-security-log": {path: "/security-log", want: but(200, "expert", "user", "viewer")},
 		"get-command": {
 			path: "/commands/" + string(own.command), want: all(200),
@@ -148,6 +160,10 @@ func (b *bench) fresh(path string) string {
 	rows := b.rows()
 	var made any
 	switch thing := path[at:]; thing {
+	case "{fresh member}":
+		who := fmt.Sprint("member-", b.Stats().Requests)
+		must(b.t, b.projects.SetMember(b.t.Context(), b.own.scope, project.Member{Account: id(who), Role: sconce.Viewer}))
+		made = id(who)
 	case "{fresh gateway}":
 		device := sconce.EUI64(0x2000 + len(b.sent) + len(b.tokens) + int(b.Stats().Requests))
 		b.issue(device, sconce.Gateway)

@@ -83,6 +83,7 @@ type Action string
 const (
 	ProjectMade      Action = "project.made"
 	MemberSet        Action = "member.set"
+	MemberRemoved    Action = "member.removed"
 	NetworkMade      Action = "network.made"
 	GatewayClaimed   Action = "gateway.claimed"
 	GatewayReleased  Action = "gateway.released"

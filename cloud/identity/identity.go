@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/mail"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -51,6 +52,8 @@ type Store interface {
 	// Credentials returns the account of a normalised email address, and the zero
 	// value when there is none.
 	Credentials(ctx context.Context, email string) (Credentials, error)
+	// Accounts returns those of the given accounts that are there, in any order.
+	Accounts(ctx context.Context, ids []sconce.AccountID) ([]Account, error)
 
 	// CreateSession stores a session. It removes sessions that are no longer
 	// [Session.Valid] and, when the account already has max, its oldest.
@@ -132,6 +135,22 @@ func (s *Service) CreateAccount(ctx context.Context, email, name string, p Passw
 	rand.Read(random[:]) // never fails (crypto/rand)
 	a := Account{ID: sconce.MakeID[sconce.AccountID](now, random), Email: email, Name: name, Made: now}
 	return a, s.store.CreateAccount(ctx, Credentials{a, hash}, audit.Operator, audit.Console)
+}
+
+// Accounts returns those of the given accounts that are there.
+func (s *Service) Accounts(ctx context.Context, ids []sconce.AccountID) (map[sconce.AccountID]Account, error) {
+	const batch = 500 // bound values in one statement
+	found := make(map[sconce.AccountID]Account, len(ids))
+	for some := range slices.Chunk(ids, batch) {
+		accounts, err := s.store.Accounts(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range accounts {
+			found[a.ID] = a
+		}
+	}
+	return found, nil
 }
 
 // SignIn opens a session for the account of an email address when the password

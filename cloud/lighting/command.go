@@ -147,7 +147,7 @@ func (o Order) check() error {
 // becomes of it is asked with [Service.Wait]. When the gateway of the network is
 // not connected the error is [sconce.Unavailable], and nothing was sent.
 func (s *Service) Send(ctx context.Context, scope project.Scope, o Order) (Command, error) {
-	if err := scope.Require(project.ControlLights); err != nil {
+	if err := scope.Require(project.ControlGranted); err != nil {
 		return Command{}, err
 	}
 	if err := o.check(); err != nil {
@@ -195,10 +195,13 @@ func (s *Service) target(ctx context.Context, scope project.Scope, c *Command) (
 			return 0, sconce.Errorf(sconce.Invalid, "device %s is a %s: only lights take commands", d.Device, d.Kind)
 		}
 		c.Network, c.Targets = d.Network, 1
-		return 0, nil
+		return 0, scope.RequireControl(d.Groups...)
 	}
 	g, err := s.Store.Group(ctx, scope, c.Group)
 	if err != nil {
+		return 0, err
+	}
+	if err := scope.RequireControl(g.ID); err != nil {
 		return 0, err
 	}
 	if len(g.Members) == 0 {

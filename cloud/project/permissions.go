@@ -16,6 +16,7 @@ const (
 	ReadProject     Action = 1 + iota // see the project, its networks, devices, groups and their present state
 	ReadTelemetry                     // see readings and their history
 	ControlLights                     // command any light of the project
+	ControlGranted                    // command the lights of the groups that were granted
 	ConfigureLights                   // add, change and remove devices, positions and groups
 	ManageNetworks                    // make networks, claim and release gateways
 	ManageMembers                     // decide who belongs to the project, in which role
@@ -31,14 +32,26 @@ const (
 // may is the permission matrix: who may do what. What is not in it is denied.
 //
 // A [sconce.User] controls the groups that were granted to them and nothing
-// else; somebody to whom no group was granted controls nothing.
+// else ([Scope.RequireControl]); somebody to whom no group was granted controls nothing.
 var may = map[sconce.Role][]Action{
-	sconce.Owner:  {ReadProject, ReadTelemetry, ControlLights, ConfigureLights, ManageNetworks, ManageMembers, ReadSecurityLog},
-	sconce.Expert: {ReadProject, ReadTelemetry, ControlLights, ConfigureLights, ManageNetworks},
-	sconce.User:   {ReadProject},
+	sconce.Owner:  {ReadProject, ReadTelemetry, ControlLights, ControlGranted, ConfigureLights, ManageNetworks, ManageMembers, ReadSecurityLog},
+	sconce.Expert: {ReadProject, ReadTelemetry, ControlLights, ControlGranted, ConfigureLights, ManageNetworks},
+	sconce.User:   {ReadProject, ControlGranted},
 	sconce.Viewer: {ReadProject, ReadTelemetry},
 
 	gatewayRole: {GatewayReport, GatewayReceive},
+}
+
+// Actions returns the actions of people, in the order in which they are shown.
+func Actions() []Action {
+	return []Action{
+		ReadProject, ReadTelemetry, ControlLights, ControlGranted, ConfigureLights, ManageNetworks, ManageMembers, ReadSecurityLog,
+	}
+}
+
+// Roles returns the roles of people, from the most to the least powerful.
+func Roles() []sconce.Role {
+	return []sconce.Role{sconce.Owner, sconce.Expert, sconce.User, sconce.Viewer}
 }
 
 // gatewayRole is the row of the matrix for a gateway. No person has it: it is
@@ -58,7 +71,9 @@ func (a Action) String() string {
 	case ReadTelemetry:
 		return "see readings"
 	case ControlLights:
-		return "control lights"
+		return "control every light"
+	case ControlGranted:
+		return "control granted groups"
 	case ConfigureLights:
 		return "change devices and groups"
 	case ManageNetworks:

@@ -36,6 +36,20 @@ type Membership struct {
 	Role sconce.Role
 }
 
+// Member is a person who belongs to a project.
+type Member struct {
+	Account sconce.AccountID
+	Role    sconce.Role
+	Groups  []sconce.GroupID // of a [sconce.User]: those that they may control
+}
+
+// MaxMembers is the largest number of members of a project, and of groups that are
+// granted to one.
+const (
+	MaxMembers = 1000
+	MaxGranted = 1000
+)
+
 // Network is one light network of a project.
 type Network struct {
 	ID      sconce.NetworkID
@@ -54,8 +68,9 @@ type Assignment struct {
 // in the same transaction. Its methods that take a [Scope] touch that project only
 // and do not ask again what the scope permits.
 type Store interface {
-	// Role returns the role of an account in a project, 0 when it has none.
-	Role(ctx context.Context, who sconce.AccountID, id sconce.ProjectID) (sconce.Role, error)
+	// Member returns an account as a member of a project, the zero value when it is
+	// none. Its groups are needed of a [sconce.User] only.
+	Member(ctx context.Context, who sconce.AccountID, id sconce.ProjectID) (Member, error)
 	// Assignment returns where a gateway is assigned, the zero value for nowhere.
 	Assignment(ctx context.Context, gateway sconce.EUI64) (Assignment, error)
 	// Memberships returns up to limit projects of an account with identifiers
@@ -64,8 +79,16 @@ type Store interface {
 	// CreateProject stores a project and its first owner, unless the owner already
 	// belongs to max projects: then it returns a [sconce.TooMany].
 	CreateProject(ctx context.Context, p Project, owner Caller, max int) error
-	// SetMember gives an account a role in a project, or changes it.
-	SetMember(ctx context.Context, s Scope, who sconce.AccountID, role sconce.Role) error
+	// Members returns the members of the project in the order of their identifiers.
+	Members(ctx context.Context, s Scope) ([]Member, error)
+	// SetMember gives an account a role and groups in a project, or changes them. It is
+	// a [sconce.TooMany] when the project already has max members, a
+	// [sconce.NotFound] when a group is not there, and a [sconce.Conflict] when the
+	// project would be left without an owner.
+	SetMember(ctx context.Context, s Scope, m Member, max int) error
+	// RemoveMember ends a membership. It is a [sconce.NotFound] when there is none, and
+	// a [sconce.Conflict] when the project would be left without an owner.
+	RemoveMember(ctx context.Context, s Scope, who sconce.AccountID) error
 
 	Project(ctx context.Context, s Scope) (Project, error)
 	// Networks returns the networks of the project in the order of their making.
@@ -130,21 +153,6 @@ func (s *Service) Get(ctx context.Context, scope Scope) (Project, error) {
 		return Project{}, err
 	}
 	return s.store.Project(ctx, scope)
-}
-
-// SetMember gives an account a role in the project. The account is taken as it
-// is: that it exists is the caller's to know.
-func (s *Service) SetMember(ctx context.Context, scope Scope, who sconce.AccountID, role sconce.Role) error {
-	if err := scope.Require(ManageMembers); err != nil {
-		return err
-	}
-	if who == "" || !May(role, ReadProject) {
-		return sconce.Errorf(sconce.Invalid, "expected an account and one of the roles owner, expert, user, viewer")
-	}
-	if who == scope.Account() {
-		return sconce.Errorf(sconce.Conflict, "you cannot change your own role; ask another owner")
-	}
-	return s.store.SetMember(ctx, scope, who, role)
 }
 
 // Networks returns the networks of the project, at most

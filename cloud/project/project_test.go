@@ -14,7 +14,7 @@ import (
 
 // actions are all of them: a new one needs a row in the table below.
 var actions = []project.Action{
-	project.ReadProject, project.ReadTelemetry, project.ControlLights, project.ConfigureLights,
+	project.ReadProject, project.ReadTelemetry, project.ControlLights, project.ControlGranted, project.ConfigureLights,
 	project.ManageNetworks, project.ManageMembers, project.ReadSecurityLog, project.GatewayReport, project.GatewayReceive,
 }
 
@@ -25,7 +25,8 @@ func TestPermissionMatrix(t *testing.T) {
 		                            owner expert user viewer
 		see this project              x     x     x     x
 		see readings                  x     x     -     x
-		control lights                x     x     -     -
+		control every light           x     x     -     -
+		control granted groups        x     x     x     -
 		change devices and groups     x     x     -     -
 		change networks and gateways  x     x     -     -
 		change members                x     -     -     -
@@ -93,7 +94,7 @@ func newSite(t *testing.T) site {
 	}
 	s.own, s.other = enter("ada"), enter("eve")
 	for who, role := range members {
-		if err := s.SetMember(ctx, s.own, who, role); err != nil {
+		if err := s.SetMember(ctx, s.own, project.Member{Account: who, Role: role}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -159,7 +160,7 @@ func TestTheZeroScopeOpensNothing(t *testing.T) {
 	wantKind(t, "Networks", err, sconce.Forbidden)
 	_, err = s.CreateNetwork(t.Context(), none, "Network")
 	wantKind(t, "CreateNetwork", err, sconce.Forbidden)
-	wantKind(t, "SetMember", s.SetMember(t.Context(), none, "eve", sconce.Owner), sconce.Forbidden)
+	wantKind(t, "SetMember", s.SetMember(t.Context(), none, project.Member{Account: "eve", Role: sconce.Owner}), sconce.Forbidden)
 }
 
 // TestEveryMethodAsks calls every method that changes something as the members who
@@ -172,7 +173,7 @@ func TestEveryMethodAsks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantKind(t, string(who)+" sets a member", s.SetMember(ctx, scope, "eve", sconce.Viewer), sconce.Forbidden)
+		wantKind(t, string(who)+" sets a member", s.SetMember(ctx, scope, project.Member{Account: "eve", Role: sconce.Viewer}), sconce.Forbidden)
 		if who == "exa" {
 			continue
 		}
@@ -255,9 +256,14 @@ func TestBadInput(t *testing.T) {
 	_, err := s.Create(ctx, project.Caller{}, "Project")
 	wantKind(t, "a project of nobody", err, sconce.Unauthenticated)
 	for _, role := range []sconce.Role{0, 5, 255} {
-		wantKind(t, role.String(), s.SetMember(ctx, s.own, "bob", role), sconce.Invalid)
+		wantKind(t, role.String(), s.SetMember(ctx, s.own, project.Member{Account: "bob", Role: role}), sconce.Invalid)
 	}
-	wantKind(t, "one's own role", s.SetMember(ctx, s.own, "ada", sconce.Viewer), sconce.Conflict)
+	wantKind(t, "nobody as a member", s.SetMember(ctx, s.own, project.Member{Role: sconce.Viewer}), sconce.Invalid)
+	granted := []sconce.GroupID{"g"}
+	wantKind(t, "groups of a viewer", s.SetMember(ctx, s.own, project.Member{Account: "vic", Role: sconce.Viewer, Groups: granted}), sconce.Invalid)
+	wantKind(t, "a group that is not there", s.SetMember(ctx, s.own, project.Member{Account: "una", Role: sconce.User, Groups: granted}), sconce.NotFound)
+	many := make([]sconce.GroupID, project.MaxGranted+1)
+	wantKind(t, "too many groups", s.SetMember(ctx, s.own, project.Member{Account: "una", Role: sconce.User, Groups: many}), sconce.TooMany)
 }
 
 func TestNetworksAreLimited(t *testing.T) {

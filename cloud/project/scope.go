@@ -25,9 +25,10 @@ type Caller struct {
 type Scope struct {
 	project sconce.ProjectID
 	role    sconce.Role
-	account sconce.AccountID // of a person
-	gateway sconce.EUI64     // of a gateway
-	network sconce.NetworkID // the only one that a gateway may touch
+	account sconce.AccountID  // of a person
+	gateway sconce.EUI64      // of a gateway
+	network sconce.NetworkID  // the only one that a gateway may touch
+	granted *[]sconce.GroupID // of a person who controls granted groups only
 	origin  audit.Origin
 	at      time.Time
 }
@@ -36,14 +37,18 @@ type Scope struct {
 // there, and when the person is not a member, the error is the same
 // [sconce.NotFound].
 func (s *Service) Enter(ctx context.Context, who Caller, id sconce.ProjectID) (Scope, error) {
-	role, err := s.store.Role(ctx, who.Account, id)
+	m, err := s.store.Member(ctx, who.Account, id)
 	if err != nil {
 		return Scope{}, err
 	}
-	if who.Account == "" || id == "" || !May(role, ReadProject) {
+	if who.Account == "" || id == "" || !May(m.Role, ReadProject) {
 		return Scope{}, errNotFound()
 	}
-	return Scope{project: id, role: role, account: who.Account, origin: who.Origin, at: s.now()}, nil
+	scope := Scope{project: id, role: m.Role, account: who.Account, origin: who.Origin, at: s.now()}
+	if m.Groups != nil {
+		scope.granted = &m.Groups
+	}
+	return scope, nil
 }
 
 // EnterGateway returns the scope of a gateway that was authenticated by its
@@ -67,6 +72,21 @@ func (s Scope) Require(a Action) error {
 		return sconce.Errorf(sconce.Forbidden, "your role in this project does not let you %s; ask an owner of the project", a)
 	}
 	return nil
+}
+
+// RequireControl returns nil when the scope permits to command a light that is in these
+// groups, or the group itself, and otherwise a [sconce.Forbidden].
+func (s Scope) RequireControl(groups ...sconce.GroupID) error {
+	if slices.Contains(may[s.role], ControlLights) {
+		return nil
+	}
+	if err := s.Require(ControlGranted); err != nil {
+		return err
+	}
+	if s.granted != nil && slices.ContainsFunc(groups, func(g sconce.GroupID) bool { return slices.Contains(*s.granted, g) }) {
+		return nil
+	}
+	return sconce.Errorf(sconce.Forbidden, "you may control the groups that were granted to you, and this is none of them; ask an owner of the project")
 }
 
 // Project returns the only project whose data the scope opens.

@@ -56,7 +56,7 @@ func newBench(t *testing.T) *bench {
 	b.projects = project.New(b.store.Projects(), clock)
 	b.owner = b.newProject(t, "ada")
 	b.stranger = b.newProject(t, "eve")
-	if err := b.projects.SetMember(t.Context(), b.owner, "vic", sconce.Viewer); err != nil {
+	if err := b.projects.SetMember(t.Context(), b.owner, project.Member{Account: "vic", Role: sconce.Viewer}); err != nil {
 		t.Fatal(err)
 	}
 	if b.viewer, err = b.projects.Enter(t.Context(), project.Caller{Account: "vic"}, b.owner.Project()); err != nil {

@@ -48,6 +48,13 @@ func (s identities) Credentials(ctx context.Context, email string) (identity.Cre
 	}, doing("reading an account", err)
 }
 
+func (s identities) Accounts(ctx context.Context, ids []sconce.AccountID) ([]identity.Account, error) {
+	rows, err := s.db.reading.Accounts(ctx, mapped(ids, func(id sconce.AccountID) string { return string(id) }))
+	return mapped(rows, func(r identitydb.AccountsRow) identity.Account {
+		return identity.Account{ID: sconce.AccountID(r.ID), Email: r.Email, Name: r.Name, Made: momentOf(r.MadeMs)}
+	}), doing("reading accounts", err)
+}
+
 func (s identities) CreateSession(ctx context.Context, n identity.Session, most int) error {
 	return s.db.update(ctx, func(q *identitydb.Queries) error {
 		err := q.DeleteExpiredSessions(ctx, identitydb.DeleteExpiredSessionsParams{

@@ -17,14 +17,6 @@ func (s *Store) Projects() project.Store { return projects{s.site} }
 
 type projects struct{ site }
 
-func (s projects) Role(ctx context.Context, who sconce.AccountID, id sconce.ProjectID) (sconce.Role, error) {
-	role, err := s.of(id).reading.MemberRole(ctx, sitedb.MemberRoleParams{ProjectID: string(id), AccountID: string(who)})
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	return sconce.Role(role), doing("reading a role", err)
-}
-
 func (s projects) Assignment(ctx context.Context, gateway sconce.EUI64) (project.Assignment, error) {
 	c, err := s.across().reading.ClaimOfGateway(ctx, int64(gateway))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -71,18 +63,6 @@ func (s projects) CreateProject(ctx context.Context, p project.Project, owner pr
 		return record(ctx, q, audit.OfProject(p.ID), audit.Event{
 			At: p.Made, Who: audit.Account(owner.Account), Origin: owner.Origin, Action: audit.ProjectMade, Result: audit.Done,
 		})
-	})
-}
-
-func (s projects) SetMember(ctx context.Context, scope project.Scope, who sconce.AccountID, role sconce.Role) error {
-	return s.in(scope).update(ctx, func(q *sitedb.Queries) error {
-		err := q.SetMember(ctx, sitedb.SetMemberParams{
-			ProjectID: string(scope.Project()), AccountID: string(who), Role: int64(role),
-		})
-		if err != nil {
-			return doing("storing a member", err)
-		}
-		return note(ctx, q, scope, audit.MemberSet, string(audit.Account(who)), "role="+role.String())
 	})
 }
 

@@ -27,6 +27,55 @@ func (q *Queries) AccountByEmail(ctx context.Context, email string) (Account, er
 	return i, err
 }
 
+const accounts = `-- name: Accounts :many
+SELECT id, email, name, made_ms FROM accounts WHERE id IN (/*SLICE:ids*/?)
+`
+
+type AccountsRow struct {
+	ID     string
+	Email  string
+	Name   string
+	MadeMs int64
+}
+
+func (q *Queries) Accounts(ctx context.Context, ids []string) ([]AccountsRow, error) {
+	query := accounts
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.query(ctx, nil, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccountsRow
+	for rows.Next() {
+		var i AccountsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Email,
+			&i.Name,
+			&i.MadeMs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const createAccount = `-- name: CreateAccount :exec
 INSERT INTO accounts (id, email, name, password_hash, made_ms)
 VALUES (?1, ?2, ?3, ?4, ?5)

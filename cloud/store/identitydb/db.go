@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountByEmailStmt, err = db.PrepareContext(ctx, accountByEmail); err != nil {
 		return nil, fmt.Errorf("error preparing query AccountByEmail: %w", err)
 	}
+	if q.accountsStmt, err = db.PrepareContext(ctx, accounts); err != nil {
+		return nil, fmt.Errorf("error preparing query Accounts: %w", err)
+	}
 	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
 	}
@@ -74,6 +77,11 @@ func (q *Queries) Close() error {
 	if q.accountByEmailStmt != nil {
 		if cerr := q.accountByEmailStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing accountByEmailStmt: %w", cerr)
+		}
+	}
+	if q.accountsStmt != nil {
+		if cerr := q.accountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing accountsStmt: %w", cerr)
 		}
 	}
 	if q.appendSecurityLogStmt != nil {
@@ -181,6 +189,7 @@ type Queries struct {
 	db                        DBTX
 	tx                        *sql.Tx
 	accountByEmailStmt        *sql.Stmt
+	accountsStmt              *sql.Stmt
 	appendSecurityLogStmt     *sql.Stmt
 	createAccountStmt         *sql.Stmt
 	createSessionStmt         *sql.Stmt
@@ -201,6 +210,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                        tx,
 		tx:                        tx,
 		accountByEmailStmt:        q.accountByEmailStmt,
+		accountsStmt:              q.accountsStmt,
 		appendSecurityLogStmt:     q.appendSecurityLogStmt,
 		createAccountStmt:         q.createAccountStmt,
 		createSessionStmt:         q.createSessionStmt,

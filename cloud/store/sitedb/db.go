@@ -96,11 +96,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countGroupsOfPositionStmt, err = db.PrepareContext(ctx, countGroupsOfPosition); err != nil {
 		return nil, fmt.Errorf("error preparing query CountGroupsOfPosition: %w", err)
 	}
+	if q.countMembersStmt, err = db.PrepareContext(ctx, countMembers); err != nil {
+		return nil, fmt.Errorf("error preparing query CountMembers: %w", err)
+	}
 	if q.countMembershipsStmt, err = db.PrepareContext(ctx, countMemberships); err != nil {
 		return nil, fmt.Errorf("error preparing query CountMemberships: %w", err)
 	}
 	if q.countNetworksStmt, err = db.PrepareContext(ctx, countNetworks); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNetworks: %w", err)
+	}
+	if q.countOwnersStmt, err = db.PrepareContext(ctx, countOwners); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOwners: %w", err)
 	}
 	if q.createCommandStmt, err = db.PrepareContext(ctx, createCommand); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateCommand: %w", err)
@@ -156,6 +162,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.gatewayOfNetworkStmt, err = db.PrepareContext(ctx, gatewayOfNetwork); err != nil {
 		return nil, fmt.Errorf("error preparing query GatewayOfNetwork: %w", err)
 	}
+	if q.grantStmt, err = db.PrepareContext(ctx, grant); err != nil {
+		return nil, fmt.Errorf("error preparing query Grant: %w", err)
+	}
+	if q.grantsStmt, err = db.PrepareContext(ctx, grants); err != nil {
+		return nil, fmt.Errorf("error preparing query Grants: %w", err)
+	}
 	if q.groupStmt, err = db.PrepareContext(ctx, group); err != nil {
 		return nil, fmt.Errorf("error preparing query Group: %w", err)
 	}
@@ -189,8 +201,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.issuedIdentityStmt, err = db.PrepareContext(ctx, issuedIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query IssuedIdentity: %w", err)
 	}
+	if q.memberGrantsStmt, err = db.PrepareContext(ctx, memberGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query MemberGrants: %w", err)
+	}
 	if q.memberRoleStmt, err = db.PrepareContext(ctx, memberRole); err != nil {
 		return nil, fmt.Errorf("error preparing query MemberRole: %w", err)
+	}
+	if q.membersStmt, err = db.PrepareContext(ctx, members); err != nil {
+		return nil, fmt.Errorf("error preparing query Members: %w", err)
 	}
 	if q.membershipsStmt, err = db.PrepareContext(ctx, memberships); err != nil {
 		return nil, fmt.Errorf("error preparing query Memberships: %w", err)
@@ -234,11 +252,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseGatewayStmt, err = db.PrepareContext(ctx, releaseGateway); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseGateway: %w", err)
 	}
+	if q.removeMemberStmt, err = db.PrepareContext(ctx, removeMember); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveMember: %w", err)
+	}
 	if q.removePositionStmt, err = db.PrepareContext(ctx, removePosition); err != nil {
 		return nil, fmt.Errorf("error preparing query RemovePosition: %w", err)
 	}
 	if q.renameGroupStmt, err = db.PrepareContext(ctx, renameGroup); err != nil {
 		return nil, fmt.Errorf("error preparing query RenameGroup: %w", err)
+	}
+	if q.revokeGrantsStmt, err = db.PrepareContext(ctx, revokeGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeGrants: %w", err)
 	}
 	if q.revokeIdentityStmt, err = db.PrepareContext(ctx, revokeIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeIdentity: %w", err)
@@ -425,6 +449,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countGroupsOfPositionStmt: %w", cerr)
 		}
 	}
+	if q.countMembersStmt != nil {
+		if cerr := q.countMembersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countMembersStmt: %w", cerr)
+		}
+	}
 	if q.countMembershipsStmt != nil {
 		if cerr := q.countMembershipsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countMembershipsStmt: %w", cerr)
@@ -433,6 +462,11 @@ func (q *Queries) Close() error {
 	if q.countNetworksStmt != nil {
 		if cerr := q.countNetworksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countNetworksStmt: %w", cerr)
+		}
+	}
+	if q.countOwnersStmt != nil {
+		if cerr := q.countOwnersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOwnersStmt: %w", cerr)
 		}
 	}
 	if q.createCommandStmt != nil {
@@ -525,6 +559,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing gatewayOfNetworkStmt: %w", cerr)
 		}
 	}
+	if q.grantStmt != nil {
+		if cerr := q.grantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing grantStmt: %w", cerr)
+		}
+	}
+	if q.grantsStmt != nil {
+		if cerr := q.grantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing grantsStmt: %w", cerr)
+		}
+	}
 	if q.groupStmt != nil {
 		if cerr := q.groupStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing groupStmt: %w", cerr)
@@ -580,9 +624,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing issuedIdentityStmt: %w", cerr)
 		}
 	}
+	if q.memberGrantsStmt != nil {
+		if cerr := q.memberGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing memberGrantsStmt: %w", cerr)
+		}
+	}
 	if q.memberRoleStmt != nil {
 		if cerr := q.memberRoleStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing memberRoleStmt: %w", cerr)
+		}
+	}
+	if q.membersStmt != nil {
+		if cerr := q.membersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing membersStmt: %w", cerr)
 		}
 	}
 	if q.membershipsStmt != nil {
@@ -655,6 +709,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseGatewayStmt: %w", cerr)
 		}
 	}
+	if q.removeMemberStmt != nil {
+		if cerr := q.removeMemberStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeMemberStmt: %w", cerr)
+		}
+	}
 	if q.removePositionStmt != nil {
 		if cerr := q.removePositionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removePositionStmt: %w", cerr)
@@ -663,6 +722,11 @@ func (q *Queries) Close() error {
 	if q.renameGroupStmt != nil {
 		if cerr := q.renameGroupStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing renameGroupStmt: %w", cerr)
+		}
+	}
+	if q.revokeGrantsStmt != nil {
+		if cerr := q.revokeGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeGrantsStmt: %w", cerr)
 		}
 	}
 	if q.revokeIdentityStmt != nil {
@@ -828,8 +892,10 @@ type Queries struct {
 	countDevicesStmt          *sql.Stmt
 	countGroupMembersStmt     *sql.Stmt
 	countGroupsOfPositionStmt *sql.Stmt
+	countMembersStmt          *sql.Stmt
 	countMembershipsStmt      *sql.Stmt
 	countNetworksStmt         *sql.Stmt
+	countOwnersStmt           *sql.Stmt
 	createCommandStmt         *sql.Stmt
 	createGroupStmt           *sql.Stmt
 	createNetworkStmt         *sql.Stmt
@@ -848,6 +914,8 @@ type Queries struct {
 	forgetOutcomesStmt        *sql.Stmt
 	gatewayHelloStmt          *sql.Stmt
 	gatewayOfNetworkStmt      *sql.Stmt
+	grantStmt                 *sql.Stmt
+	grantsStmt                *sql.Stmt
 	groupStmt                 *sql.Stmt
 	groupMembersStmt          *sql.Stmt
 	groupNumbersStmt          *sql.Stmt
@@ -859,7 +927,9 @@ type Queries struct {
 	importIdentityStmt        *sql.Stmt
 	issuedIdentitiesStmt      *sql.Stmt
 	issuedIdentityStmt        *sql.Stmt
+	memberGrantsStmt          *sql.Stmt
 	memberRoleStmt            *sql.Stmt
+	membersStmt               *sql.Stmt
 	membershipsStmt           *sql.Stmt
 	networksStmt              *sql.Stmt
 	nextDeadlineStmt          *sql.Stmt
@@ -874,8 +944,10 @@ type Queries struct {
 	prunePoisonStmt           *sql.Stmt
 	registryVersionStmt       *sql.Stmt
 	releaseGatewayStmt        *sql.Stmt
+	removeMemberStmt          *sql.Stmt
 	removePositionStmt        *sql.Stmt
 	renameGroupStmt           *sql.Stmt
+	revokeGrantsStmt          *sql.Stmt
 	revokeIdentityStmt        *sql.Stmt
 	runStmt                   *sql.Stmt
 	runsStmt                  *sql.Stmt
@@ -926,8 +998,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countDevicesStmt:          q.countDevicesStmt,
 		countGroupMembersStmt:     q.countGroupMembersStmt,
 		countGroupsOfPositionStmt: q.countGroupsOfPositionStmt,
+		countMembersStmt:          q.countMembersStmt,
 		countMembershipsStmt:      q.countMembershipsStmt,
 		countNetworksStmt:         q.countNetworksStmt,
+		countOwnersStmt:           q.countOwnersStmt,
 		createCommandStmt:         q.createCommandStmt,
 		createGroupStmt:           q.createGroupStmt,
 		createNetworkStmt:         q.createNetworkStmt,
@@ -946,6 +1020,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forgetOutcomesStmt:        q.forgetOutcomesStmt,
 		gatewayHelloStmt:          q.gatewayHelloStmt,
 		gatewayOfNetworkStmt:      q.gatewayOfNetworkStmt,
+		grantStmt:                 q.grantStmt,
+		grantsStmt:                q.grantsStmt,
 		groupStmt:                 q.groupStmt,
 		groupMembersStmt:          q.groupMembersStmt,
 		groupNumbersStmt:          q.groupNumbersStmt,
@@ -957,7 +1033,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importIdentityStmt:        q.importIdentityStmt,
 		issuedIdentitiesStmt:      q.issuedIdentitiesStmt,
 		issuedIdentityStmt:        q.issuedIdentityStmt,
+		memberGrantsStmt:          q.memberGrantsStmt,
 		memberRoleStmt:            q.memberRoleStmt,
+		membersStmt:               q.membersStmt,
 		membershipsStmt:           q.membershipsStmt,
 		networksStmt:              q.networksStmt,
 		nextDeadlineStmt:          q.nextDeadlineStmt,
@@ -972,8 +1050,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		prunePoisonStmt:           q.prunePoisonStmt,
 		registryVersionStmt:       q.registryVersionStmt,
 		releaseGatewayStmt:        q.releaseGatewayStmt,
+		removeMemberStmt:          q.removeMemberStmt,
 		removePositionStmt:        q.removePositionStmt,
 		renameGroupStmt:           q.renameGroupStmt,
+		revokeGrantsStmt:          q.revokeGrantsStmt,
 		revokeIdentityStmt:        q.revokeIdentityStmt,
 		runStmt:                   q.runStmt,
 		runsStmt:                  q.runsStmt,

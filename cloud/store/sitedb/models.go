@@ -112,6 +112,12 @@ type GatewayPresence struct {
 	SinceMs int64
 }
 
+type Grant struct {
+	ProjectID string
+	AccountID string
+	GroupID   string
+}
+
 type Group struct {
 	ProjectID string
 	ID        string

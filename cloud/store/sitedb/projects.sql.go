@@ -9,6 +9,17 @@ import (
 	"context"
 )
 
+const countMembers = `-- name: CountMembers :one
+SELECT COUNT(*) FROM members WHERE project_id = ?1
+`
+
+func (q *Queries) CountMembers(ctx context.Context, projectID string) (int64, error) {
+	row := q.queryRow(ctx, q.countMembersStmt, countMembers, projectID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countMemberships = `-- name: CountMemberships :one
 SELECT COUNT(*) FROM members WHERE account_id = ?1
 `
@@ -26,6 +37,17 @@ SELECT COUNT(*) FROM networks WHERE project_id = ?1
 
 func (q *Queries) CountNetworks(ctx context.Context, projectID string) (int64, error) {
 	row := q.queryRow(ctx, q.countNetworksStmt, countNetworks, projectID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countOwners = `-- name: CountOwners :one
+SELECT COUNT(*) FROM members WHERE project_id = ?1 AND role = 1
+`
+
+func (q *Queries) CountOwners(ctx context.Context, projectID string) (int64, error) {
+	row := q.queryRow(ctx, q.countOwnersStmt, countOwners, projectID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -79,6 +101,85 @@ func (q *Queries) CreateSealedKeyset(ctx context.Context, sealedKeyset []byte) (
 	return result.RowsAffected()
 }
 
+const grant = `-- name: Grant :exec
+INSERT INTO grants (project_id, account_id, group_id) VALUES (?1, ?2, ?3)
+`
+
+type GrantParams struct {
+	ProjectID string
+	AccountID string
+	GroupID   string
+}
+
+func (q *Queries) Grant(ctx context.Context, arg GrantParams) error {
+	_, err := q.exec(ctx, q.grantStmt, grant, arg.ProjectID, arg.AccountID, arg.GroupID)
+	return err
+}
+
+const grants = `-- name: Grants :many
+SELECT account_id, group_id FROM grants WHERE project_id = ?1 ORDER BY account_id, group_id
+`
+
+type GrantsRow struct {
+	AccountID string
+	GroupID   string
+}
+
+func (q *Queries) Grants(ctx context.Context, projectID string) ([]GrantsRow, error) {
+	rows, err := q.query(ctx, q.grantsStmt, grants, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GrantsRow
+	for rows.Next() {
+		var i GrantsRow
+		if err := rows.Scan(&i.AccountID, &i.GroupID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const memberGrants = `-- name: MemberGrants :many
+SELECT group_id FROM grants WHERE project_id = ?1 AND account_id = ?2 ORDER BY group_id
+`
+
+type MemberGrantsParams struct {
+	ProjectID string
+	AccountID string
+}
+
+func (q *Queries) MemberGrants(ctx context.Context, arg MemberGrantsParams) ([]string, error) {
+	rows, err := q.query(ctx, q.memberGrantsStmt, memberGrants, arg.ProjectID, arg.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var group_id string
+		if err := rows.Scan(&group_id); err != nil {
+			return nil, err
+		}
+		items = append(items, group_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const memberRole = `-- name: MemberRole :one
 SELECT role FROM members WHERE project_id = ?1 AND account_id = ?2
 `
@@ -93,6 +194,38 @@ func (q *Queries) MemberRole(ctx context.Context, arg MemberRoleParams) (int64, 
 	var role int64
 	err := row.Scan(&role)
 	return role, err
+}
+
+const members = `-- name: Members :many
+SELECT account_id, role FROM members WHERE project_id = ?1 ORDER BY account_id
+`
+
+type MembersRow struct {
+	AccountID string
+	Role      int64
+}
+
+func (q *Queries) Members(ctx context.Context, projectID string) ([]MembersRow, error) {
+	rows, err := q.query(ctx, q.membersStmt, members, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MembersRow
+	for rows.Next() {
+		var i MembersRow
+		if err := rows.Scan(&i.AccountID, &i.Role); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const memberships = `-- name: Memberships :many
@@ -197,6 +330,37 @@ func (q *Queries) Project(ctx context.Context, projectID string) (Project, error
 	var i Project
 	err := row.Scan(&i.ID, &i.Name, &i.MadeMs)
 	return i, err
+}
+
+const removeMember = `-- name: RemoveMember :execrows
+DELETE FROM members WHERE project_id = ?1 AND account_id = ?2
+`
+
+type RemoveMemberParams struct {
+	ProjectID string
+	AccountID string
+}
+
+func (q *Queries) RemoveMember(ctx context.Context, arg RemoveMemberParams) (int64, error) {
+	result, err := q.exec(ctx, q.removeMemberStmt, removeMember, arg.ProjectID, arg.AccountID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const revokeGrants = `-- name: RevokeGrants :exec
+DELETE FROM grants WHERE project_id = ?1 AND account_id = ?2
+`
+
+type RevokeGrantsParams struct {
+	ProjectID string
+	AccountID string
+}
+
+func (q *Queries) RevokeGrants(ctx context.Context, arg RevokeGrantsParams) error {
+	_, err := q.exec(ctx, q.revokeGrantsStmt, revokeGrants, arg.ProjectID, arg.AccountID)
+	return err
 }
 
 const sealedKeyset = `-- name: SealedKeyset :one

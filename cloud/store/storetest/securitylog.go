@@ -8,6 +8,7 @@ import (
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/lighting"
+	"sconce/cloud/project"
 	"sconce/cloud/store"
 )
 
@@ -36,7 +37,7 @@ func testSecurityLog(t *testing.T, s *store.Store) {
 	check(t, err)
 	_, err = lights.RemoveDevice(ctx, scope, device.Device)
 	check(t, err)
-	check(t, s.Projects().SetMember(ctx, scope, "vic", sconce.Viewer))
+	check(t, s.Projects().SetMember(ctx, scope, project.Member{Account: "vic", Role: sconce.Viewer}, 10))
 	check(t, s.Registry().Release(ctx, scope, site.Gateway))
 	if err := s.Registry().Release(ctx, scope, site.Gateway); sconce.KindOf(err) != sconce.NotFound {
 		t.Errorf("releasing twice: %v", err)

@@ -5,6 +5,9 @@ VALUES (@id, @email, @name, @password_hash, @made_ms);
 -- name: AccountByEmail :one
 SELECT * FROM accounts WHERE email = @email;
 
+-- name: Accounts :many
+SELECT id, email, name, made_ms FROM accounts WHERE id IN (sqlc.slice(ids));
+
 -- name: CreateSession :exec
 INSERT INTO sessions (token_sha256, account_id, made_ms, used_ms)
 VALUES (@token_sha256, @account_id, @made_ms, @used_ms);

@@ -25,6 +25,30 @@ INSERT INTO projects (id, name, made_ms) VALUES (@project_id, @name, @made_ms);
 INSERT INTO members (project_id, account_id, role) VALUES (@project_id, @account_id, @role)
 ON CONFLICT (project_id, account_id) DO UPDATE SET role = excluded.role;
 
+-- name: RemoveMember :execrows
+DELETE FROM members WHERE project_id = @project_id AND account_id = @account_id;
+
+-- name: Members :many
+SELECT account_id, role FROM members WHERE project_id = @project_id ORDER BY account_id;
+
+-- name: CountMembers :one
+SELECT COUNT(*) FROM members WHERE project_id = @project_id;
+
+-- name: CountOwners :one
+SELECT COUNT(*) FROM members WHERE project_id = @project_id AND role = 1;
+
+-- name: MemberGrants :many
+SELECT group_id FROM grants WHERE project_id = @project_id AND account_id = @account_id ORDER BY group_id;
+
+-- name: Grants :many
+SELECT account_id, group_id FROM grants WHERE project_id = @project_id ORDER BY account_id, group_id;
+
+-- name: Grant :exec
+INSERT INTO grants (project_id, account_id, group_id) VALUES (@project_id, @account_id, @group_id);
+
+-- name: RevokeGrants :exec
+DELETE FROM grants WHERE project_id = @project_id AND account_id = @account_id;
+
 -- name: Project :one
 SELECT id, name, made_ms FROM projects WHERE id = @project_id;
 
