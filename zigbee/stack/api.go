@@ -94,7 +94,8 @@ type Config struct {
 	Timeout   time.Duration // EndDevice, optional: how long its parent keeps it when it is silent; 256 minutes when 0
 
 	// MeasuresEnergy says that the owner answers [EnergyWanted] with
-	// [Node.EnergyMeasured]. Optional: without it a network is formed where no other is heard.
+	// [Node.EnergyMeasured]. Optional: without it a network is formed where no other is heard, and
+	// a trust centre that asks for the energy of channels is told that this is not supported.
 	MeasuresEnergy bool
 
 	Restore *State // optional: continue from here instead of forming or joining
@@ -251,7 +252,7 @@ type (
 
 	// EnergyWanted asks the owner to measure the energy on each channel of the
 	// mask, for the given time each, and to answer with [Node.EnergyMeasured]. Only
-	// a coordinator whose configuration says MeasuresEnergy asks.
+	// a node whose configuration says MeasuresEnergy asks.
 	EnergyWanted struct {
 		Channels zigbee.ChannelMask
 		Duration time.Duration

@@ -42,6 +42,7 @@ const (
 	storing          // for its link key to be saved
 	verifying        // for the trust centre to confirm the link key
 	leaving          // for its leave command to be sent
+	handingOff       // for its children to find another parent
 )
 
 // join is how far a router is on its way into a network.
@@ -89,6 +90,8 @@ func (n *Node) advanceJoin() {
 		n.exchange()
 	case leaving:
 		n.leaveSent()
+	case handingOff:
+		n.Leave(n.now)
 	}
 }
 
@@ -345,6 +348,7 @@ func (n *Node) abandon() {
 	n.permit, n.openNext, n.newcomers, n.expected = time.Time{}, time.Time{}, nil, nil
 	n.rotation, n.renewal, n.lost, n.formerKey = rotation{}, renewal{}, lost{}, time.Time{}
 	n.bindings = nil
+	n.measuring = measuring{}
 	n.rejoin, n.change, n.timeout, n.watch = rejoin{}, change{}, negotiation{}, watch{}
 	n.poll.at, n.poll.failed, n.poll.fast = time.Time{}, 0, time.Time{}
 	if n.cfg.Role != Coordinator && !n.cfg.InstallCode.IsZero() {

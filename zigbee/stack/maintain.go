@@ -189,18 +189,25 @@ func (n *Node) answerNWKUpdate(d DataIndication, p []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	status := zdo.NotSupported
-	if m.Duration == zdo.ChangeChannel {
+	var status zdo.Status
+	switch m.Duration {
+	case zdo.ChangeChannel:
 		status = zdo.NotAuthorised
 		if n.cfg.Role != Coordinator && !n.leaderless() && d.Src == zigbee.Coordinator && m.Channels.Len() == 1 {
 			status = zdo.Success
 			n.follow(change{channel: m.Channels.Nth(0), pan: n.nwk.Network().PAN, updateID: m.UpdateID})
 		}
+	case zdo.ChangeManager:
+		status = zdo.NotSupported // the coordinator manages the network
+	default:
+		if status = n.measure(d, m); status == zdo.Success {
+			return nil // the answer is what was measured
+		}
 	}
 	if d.Dst.IsBroadcast() {
 		return nil
 	}
-	return zdo.StatusRsp{Seq: m.Seq, Status: status}.Append(nil)
+	return zdo.MgmtNWKUpdateNotify{Seq: m.Seq, Status: status}.Append(nil)
 }
 
 // ChangePAN gives the network another identifier at random, staged like
@@ -259,6 +266,10 @@ func (n *Node) conflict() {
 // as unknown, and are taken last.
 func (n *Node) EnergyMeasured(now time.Time, list []Energy) {
 	n.now = now
-	n.energyMeasured(list)
+	if n.measuring.channels != 0 && n.phase != forming {
+		n.measured(list)
+	} else {
+		n.energyMeasured(list)
+	}
 	n.pump()
 }

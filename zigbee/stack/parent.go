@@ -168,7 +168,7 @@ func (n *Node) removeDevice(in nwk.Indication, a aps.Indication) {
 		return
 	}
 	if a.Command.Dst == n.cfg.EUI64 {
-		n.Leave(n.now)
+		n.leaveKindly()
 		return
 	}
 	n.disown(a.Command.Dst)

@@ -215,7 +215,7 @@ func (n *Node) rejoinAsked(o nwk.Output) {
 		return
 	}
 	a := nwk.RejoinAnswer{Short: o.Short}
-	if !n.adopt(o.EUI64, o.Short, o.Capability) {
+	if !n.takesChildren() || !n.adopt(o.EUI64, o.Short, o.Capability) {
 		a.Status = uint8(mac.PANAtCapacity)
 	}
 	n.nwk.AnswerRejoin(n.now, o.Short, a) // when full, the node asks somebody else

@@ -19,15 +19,16 @@ type Node struct {
 	nwk *nwk.Layer
 	aps *aps.Layer
 
-	phase   phase
-	tc      zigbee.EUI64 // the trust centre; 0 when not known
-	join    join         // router, end device
-	poll    polling      // end device
-	timeout negotiation  // end device
-	rejoin  rejoin       // router, end device
-	change  change       // of channel or network identifier
-	quiet   time.Time    // no identifier conflict is acted on until then
-	watch   watch        // router
+	phase     phase
+	tc        zigbee.EUI64 // the trust centre; 0 when not known
+	join      join         // router, end device
+	poll      polling      // end device
+	timeout   negotiation  // end device
+	rejoin    rejoin       // router, end device
+	measuring measuring
+	change    change    // of channel or network identifier
+	quiet     time.Time // no identifier conflict is acted on until then
+	watch     watch     // router
 
 	formation formation
 	family    []nwk.Child                     // parent: as a restored state knows them, until the start
@@ -333,7 +334,7 @@ func (n *Node) pumpNWK() bool {
 	case nwk.NodeLeft:
 		n.nodeLeft(o.EUI64)
 	case nwk.ToldToLeave:
-		n.Leave(n.now)
+		n.leaveKindly()
 	case nwk.KeySwitched:
 		n.keySwitched()
 	case nwk.NewerKey:

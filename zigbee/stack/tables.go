@@ -30,6 +30,18 @@ func part[T any](list []T, start uint8, most int) (some []T, total uint8) {
 	return rest[:min(len(rest), most)], uint8(len(list))
 }
 
+// answerTable answers a request for one of this node's tables.
+func (n *Node) answerTable(c zdo.Cluster, p []byte) []byte {
+	switch c {
+	case zdo.MgmtLqi:
+		return n.answerLqi(p)
+	case zdo.MgmtRtg:
+		return n.answerRtg(p)
+	default:
+		return n.answerBindings(p)
+	}
+}
+
 // answerLqi tells of the neighbours (05-3474-22, 2.4.3.3.2).
 func (n *Node) answerLqi(p []byte) []byte {
 	m, err := zdo.ParseMgmtLqiReq(p)

@@ -128,14 +128,11 @@ func (n *Node) answerZDO(d DataIndication, c zdo.Cluster, p []byte) []byte {
 		return n.answerBind(c, p)
 	case zdo.MgmtLeave:
 		return n.answerLeave(d, p)
-	case zdo.MgmtLqi, zdo.MgmtRtg:
+	case zdo.MgmtLqi, zdo.MgmtRtg, zdo.MgmtBind:
 		if broadcast {
 			return nil
 		}
-		if c == zdo.MgmtLqi {
-			return n.answerLqi(p)
-		}
-		return n.answerRtg(p)
+		return n.answerTable(c, p)
 	case zdo.MgmtNWKUpdate:
 		return n.answerNWKUpdate(d, p)
 	case zdo.MgmtPermitJoining:
@@ -149,14 +146,16 @@ func (n *Node) answerZDO(d DataIndication, c zdo.Cluster, p []byte) []byte {
 
 func (n *Node) answerAddress(c zdo.Cluster, p []byte, broadcast bool) []byte {
 	rsp := zdo.AddrRsp{Seq: p[0], Device: n.cfg.EUI64, Addr: n.nwk.Network().Short}
-	kind := uint8(0)
+	kind, start := uint8(0), uint8(0)
 	if c == zdo.NWKAddr {
 		m, err := zdo.ParseNWKAddrReq(p)
 		if err != nil {
 			return nil
 		}
-		kind = m.RequestType
-		if m.Device != n.cfg.EUI64 {
+		kind, start = m.RequestType, m.StartIndex
+		if child, ok := n.sleepyChild(m.Device); ok {
+			rsp.Device, rsp.Addr = m.Device, child // it is asleep: its parent answers for it
+		} else if m.Device != n.cfg.EUI64 {
 			rsp.Status, rsp.Device, rsp.Addr = zdo.DeviceNotFound, m.Device, zigbee.Broadcast
 		}
 	} else {
@@ -164,7 +163,7 @@ func (n *Node) answerAddress(c zdo.Cluster, p []byte, broadcast bool) []byte {
 		if err != nil {
 			return nil
 		}
-		kind = m.RequestType
+		kind, start = m.RequestType, m.StartIndex
 		if m.Addr != rsp.Addr {
 			rsp.Status, rsp.Addr = zdo.DeviceNotFound, m.Addr
 		}
@@ -176,10 +175,36 @@ func (n *Node) answerAddress(c zdo.Cluster, p []byte, broadcast bool) []byte {
 	case zdo.SingleDevice:
 	case zdo.ExtendedResponse:
 		rsp.Extended = true
+		if rsp.Device == n.cfg.EUI64 {
+			rsp.StartIndex, rsp.Associated = start, n.associated16(start)
+		}
 	default:
 		rsp.Status = zdo.InvalidRequestType
 	}
 	return rsp.Append(nil)
+}
+
+// maxAssociated is how many children one answer names.
+const maxAssociated = 30
+
+// associated16 returns the short addresses of the children, from a start.
+func (n *Node) associated16(start uint8) []zigbee.ShortAddr {
+	var list []zigbee.ShortAddr
+	for _, c := range n.nwk.Children() {
+		list = append(list, c.Short)
+	}
+	some, _ := part(list, start, maxAssociated)
+	return some
+}
+
+// sleepyChild returns the short address of a child that sleeps.
+func (n *Node) sleepyChild(e zigbee.EUI64) (zigbee.ShortAddr, bool) {
+	for _, c := range n.nwk.Children() {
+		if c.EUI64 == e && c.Sleepy {
+			return c.Short, true
+		}
+	}
+	return 0, false
 }
 
 // powered is the power descriptor of a node. How full a battery is, its owner says
@@ -282,25 +307,4 @@ func (n *Node) answerBind(c zdo.Cluster, p []byte) []byte {
 		n.changed()
 	}
 	return zdo.StatusRsp{Seq: m.Seq, Status: status}.Append(nil)
-}
-
-// answerLeave obeys the trust centre alone, where there is one. The answer could not be sent after
-// leaving, and the node's own leave command says as much.
-func (n *Node) answerLeave(d DataIndication, p []byte) []byte {
-	m, err := zdo.ParseMgmtLeaveReq(p)
-	if err != nil {
-		return nil
-	}
-	rsp := zdo.StatusRsp{Seq: m.Seq, Status: zdo.NotPermitted}
-	switch {
-	case m.Device != 0 && m.Device != n.cfg.EUI64:
-		rsp.Status = zdo.DeviceNotFound
-	case n.cfg.Role != Coordinator && d.SrcEUI64 == n.tc && m.Rejoin:
-		n.loseParent()
-		return nil
-	case n.cfg.Role != Coordinator && d.SrcEUI64 == n.tc:
-		n.Leave(n.now)
-		return nil
-	}
-	return rsp.Append(nil)
 }

@@ -111,28 +111,25 @@ const (
 )
 
 // Append appends the command's payload to b.
-func (m BindReq) Append(b []byte) []byte {
-	b = binary.LittleEndian.AppendUint64(append(b, m.Seq), uint64(m.Source))
-	b = binary.LittleEndian.AppendUint16(append(b, m.SrcEndpoint), m.Cluster)
-	if m.ToGroup {
-		return binary.LittleEndian.AppendUint16(append(b, bindToGroup), m.Group)
+func (m BindReq) Append(b []byte) []byte { return m.entry().append(append(b, m.Seq)) }
+
+func (m BindReq) entry() BindEntry {
+	return BindEntry{
+		Source: m.Source, SrcEndpoint: m.SrcEndpoint, Cluster: m.Cluster,
+		ToGroup: m.ToGroup, Group: m.Group, Device: m.Device, DstEndpoint: m.DstEndpoint,
 	}
-	b = binary.LittleEndian.AppendUint64(append(b, bindToDevice), uint64(m.Device))
-	return append(b, m.DstEndpoint)
 }
 
 // ParseBindReq reads what [BindReq.Append] writes.
 func ParseBindReq(p []byte) (BindReq, error) {
 	r := reader{rest: p}
-	m := BindReq{Seq: r.u8(), Source: zigbee.EUI64(r.u64()), SrcEndpoint: r.u8(), Cluster: r.u16()}
-	switch r.u8() {
-	case bindToGroup:
-		m.ToGroup, m.Group = true, r.u16()
-	case bindToDevice:
-		m.Device, m.DstEndpoint = zigbee.EUI64(r.u64()), r.u8()
-	default:
+	m := BindReq{Seq: r.u8()}
+	e, known := r.bindEntry()
+	if !known {
 		return m, ErrMalformed
 	}
+	m.Source, m.SrcEndpoint, m.Cluster = e.Source, e.SrcEndpoint, e.Cluster
+	m.ToGroup, m.Group, m.Device, m.DstEndpoint = e.ToGroup, e.Group, e.Device, e.DstEndpoint
 	return m, r.err()
 }
 

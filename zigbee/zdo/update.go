@@ -59,3 +59,36 @@ func ParseMgmtNWKUpdateReq(p []byte) (MgmtNWKUpdateReq, error) {
 	}
 	return m, nil
 }
+
+// MgmtNWKUpdateNotify tells what a device measured on each channel of a mask.
+type MgmtNWKUpdateNotify struct {
+	Seq           uint8
+	Status        Status
+	Channels      zigbee.ChannelMask // that were scanned
+	Transmissions uint16             // in all, since it started
+	Failures      uint16             // of those
+	Energy        []uint8            // a channel each, ascending: 0 for the sensitivity of the receiver, 255 for the most; at most 255
+}
+
+// Append appends m to b.
+func (m MgmtNWKUpdateNotify) Append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint32(append(b, m.Seq, uint8(m.Status)), uint32(m.Channels))
+	b = binary.LittleEndian.AppendUint16(b, m.Transmissions)
+	b = binary.LittleEndian.AppendUint16(b, m.Failures)
+	list := m.Energy[:min(len(m.Energy), 255)]
+	return append(append(b, uint8(len(list))), list...)
+}
+
+// ParseMgmtNWKUpdateNotify reads what [MgmtNWKUpdateNotify.Append] writes, and also an
+// answer without a success that ends after its status.
+func ParseMgmtNWKUpdateNotify(p []byte) (MgmtNWKUpdateNotify, error) {
+	r := reader{rest: p}
+	m := MgmtNWKUpdateNotify{Seq: r.u8(), Status: Status(r.u8())}
+	if m.Status != Success && len(r.rest) == 0 {
+		return m, r.err()
+	}
+	m.Channels = zigbee.ChannelMask(uint32(r.u16()) | uint32(r.u16())<<16)
+	m.Transmissions, m.Failures = r.u16(), r.u16()
+	m.Energy = append([]uint8(nil), r.take(int(r.u8()))...)
+	return m, r.err()
+}

@@ -58,6 +58,13 @@ var codecs = []codec{
 	{"Mgmt_NWK_Update_req, channel", parser(ParseMgmtNWKUpdateReq), "2a00001000fe09", MgmtNWKUpdateReq{Seq: 42, Channels: zigbee.Channels(20), Duration: ChangeChannel, UpdateID: 9}},
 	{"Mgmt_NWK_Update_req, manager", parser(ParseMgmtNWKUpdateReq), "2a00f8ff07ff090000", MgmtNWKUpdateReq{Seq: 42, Channels: zigbee.AllChannels, Duration: ChangeManager, UpdateID: 9}},
 	{"Mgmt_NWK_Update_req, scan", parser(ParseMgmtNWKUpdateReq), "2a00f8ff070301", MgmtNWKUpdateReq{Seq: 42, Channels: zigbee.AllChannels, Duration: 3, Count: 1}},
+	{"Mgmt_NWK_Update_notify", parser(ParseMgmtNWKUpdateNotify), "2a0000f8ff07050002000310ff00", MgmtNWKUpdateNotify{Seq: 42, Channels: zigbee.AllChannels, Transmissions: 5, Failures: 2, Energy: []uint8{16, 255, 0}}},
+	{"Mgmt_Bind_req", parser(ParseMgmtBindReq), "1203", MgmtBindReq{Seq: 18, StartIndex: 3}},
+	{"Mgmt_Bind_rsp", parser(ParseMgmtBindRsp), "1200050302a04dc324004b12000106000373b9a4feff504b8001a04dc324004b120001060001f2f1", MgmtBindRsp{Seq: 18, Total: 5, StartIndex: 3, Entries: []BindEntry{
+		{Source: 0x00124b0024c34da0, SrcEndpoint: 1, Cluster: 6, Device: 0x804b50fffea4b973, DstEndpoint: 1},
+		{Source: 0x00124b0024c34da0, SrcEndpoint: 1, Cluster: 6, ToGroup: true, Group: 0xf1f2},
+	}}},
+	{"Mgmt_Bind_rsp, not supported", parser(ParseMgmtBindRsp), "1284000000", MgmtBindRsp{Seq: 18, Status: NotSupported}},
 	{"Mgmt_Lqi_req", parser(ParseMgmtLqiReq), "0e03", MgmtLqiReq{Seq: 14, StartIndex: 3}},
 	{"Mgmt_Lqi_rsp", parser(ParseMgmtLqiRsp), "0e000503018877665544332211a04dc324004b1200a2f025020fc8", MgmtLqiRsp{Seq: 14, Total: 5, StartIndex: 3, Neighbours: []Neighbour{{
 		ExtendedPANID: 0x1122334455667788, Device: 0x00124b0024c34da0, Addr: 0xf0a2,
