@@ -171,6 +171,11 @@ func (s *Sink) pair(c candidate) (refusal string) {
 		return refusal
 	}
 	i, again := s.find(c.id)
+	if again && sec.Counter != nil && *sec.Counter <= s.entries[i].last {
+		// Said again, or late from another proxy: perhaps in the window of another switch.
+		s.counters.Replayed++
+		return ""
+	}
 	if !again && len(s.entries) == MaxSwitches {
 		s.counters.Full++
 		return "the table of switches is full; remove one first"
@@ -187,8 +192,7 @@ func (s *Sink) pair(c candidate) (refusal string) {
 	former := e.proxies
 	e.device, e.level, e.key, e.proxies = c.frame.Device, sec.Level, key, nil
 	if sec.Counter != nil {
-		// Never back: an old commissioning frame must not make old presses new.
-		e.last = max(e.last, *sec.Counter)
+		e.last = *sec.Counter
 	}
 	for _, r := range c.heardBy {
 		e.proxies = append(e.proxies, r.proxy)
