@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sconce/radio"
+	"sconce/zigbee/gp"
 	"sconce/zigbee/stack"
 )
 
@@ -42,7 +43,7 @@ type counted interface{ Counters() stack.Counters }
 type attacker struct {
 	air      *Air
 	x        *Transceiver
-	captured []*captured // secured frames of networks; when full, each replaces the oldest
+	captured []*captured // secured frames of networks, and of switches without a battery; when full, each replaces the oldest
 	next     int
 	every    time.Duration
 	saying   *captured
@@ -94,7 +95,7 @@ func newAttacker(a *Air, at Position, every time.Duration) *attacker {
 // capture keeps a frame to be said again, and returns where to note who hears it.
 func (t *attacker) capture(x *Transceiver, channel uint8, psdu []byte, h *header) *captured {
 	const secured = 1 << 1 // of the second byte of the network's frame control
-	if x == t.x || h.kind != frameData || len(h.payload) < 2 || h.payload[1]&secured == 0 {
+	if x == t.x || h.kind != frameData || len(h.payload) < 2 || h.payload[1]&secured == 0 && !gp.IsFrame(h.payload) {
 		return nil
 	}
 	c := &captured{channel: channel, frame: bytes.Clone(psdu[:len(psdu)-fcsLen])}

@@ -149,6 +149,14 @@ func (b *Building) install(a *Air, u *unit, at Position, power float64) error {
 	return nil
 }
 
+// unit returns a device of whatever kind.
+func (b *Building) unit(e sconce.EUI64) *unit {
+	if l := b.lights[e]; l != nil {
+		return &l.unit
+	}
+	return &b.sleepers[e].unit
+}
+
 // Lights returns the lights in the order in which they were configured.
 func (b *Building) Lights() []sconce.EUI64 { return slices.Clone(b.order) }
 

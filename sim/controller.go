@@ -16,9 +16,9 @@ import (
 
 // A controller is the coordinator of a network in a trial: a stack node as a
 // gateway has it, and on it the least that lets one judge a network. It admits
-// lights by install code, puts them into groups, has them report, and commands
-// them. It is a test's, and no part of a gateway: it keeps nothing over a restart,
-// and knows the building.
+// devices by install code, puts lights into groups, has lights and sensors report,
+// binds switches, and commands lights. It is a test's, and no part of a gateway: it
+// keeps nothing over a restart, and knows the building.
 type controller struct {
 	trial *trial
 	id    int
@@ -28,38 +28,31 @@ type controller struct {
 	luck  *rand.Rand // of what it commands
 	seq   uint8      // of the last command
 	open  bool       // joining is permitted
+	pan   zigbee.PANID
+	tuned uint8 // the channel
 
-	members []*member // in the order of configuration
-	byEUI   map[sconce.EUI64]*member
-	awaited map[stack.Handle]func(error)
-	group   *groupRound // under way
-}
-
-// member is a light of a controller's network.
-type member struct {
-	light  LightConfig
-	groups []uint16
-
-	authorised bool
-	steps      int // of its configuration that are done
-	waiting    bool
-	reportFrom time.Time // counted from here; zero: not yet, or not now
-	reported   bool      // since then
-	want       bool      // on, as commanded last
-	commanded  time.Time // zero: it has obeyed
-	state      LightState
+	members  []*member // in the order of configuration
+	lights   []*member // of those
+	byEUI    map[sconce.EUI64]*member
+	harvests []*harvester
+	awaited  map[stack.Handle]func(error)
+	group    *round // its own that is under way
+	delivery Delivered
 }
 
 // The groups of every network: all its lights, and those of each room.
 const (
-	everyLight  uint16 = 0x0001
-	roomsGroups uint16 = 0x0100 // and the number of the room; those in corridors are in room 0xff
+	everyLight     uint16 = 0x0001
+	corridorGroup  uint16 = 0x0002
+	firstRoomGroup uint16 = 0x0100 // of room 0
 )
 
-const (
-	configPause = 5 * time.Second // between two tries to configure a light
-	configAhead = 4               // lights that are configured at a time
-)
+func groupOf(room int) uint16 {
+	if room < 0 {
+		return corridorGroup
+	}
+	return firstRoomGroup + uint16(room)
+}
 
 func newController(t *trial, id int, at Position) (*controller, error) {
 	c := &controller{
@@ -96,12 +89,6 @@ const (
 	formPause          = 2 * time.Second
 )
 
-func (c *controller) add(light LightConfig, room int) {
-	m := &member{light: light, groups: []uint16{everyLight, roomsGroups + uint16(uint8(room))}}
-	c.members = append(c.members, m)
-	c.byEUI[light.EUI64] = m
-}
-
 // drain takes the events of the node.
 func (c *controller) drain(now time.Time) (retune bool) {
 	for {
@@ -115,11 +102,16 @@ func (c *controller) drain(now time.Time) (retune bool) {
 		case stack.SaveState:
 			c.stack.Saved(c.stack.State())
 		case stack.NetworkUp:
+			c.pan, c.tuned = e.PANID, e.Channel
 			c.up(now)
+		case stack.NetworkChanged:
+			c.pan, c.tuned = e.PANID, e.Channel
 		case stack.DeviceAuthorised:
 			c.authorised(e)
 		case stack.DataIndication:
 			c.received(now, e)
+		case stack.GreenPowerEvent:
+			c.harvested(now, e.Event)
 		case stack.DataConfirm:
 			if done := c.awaited[e.Handle]; done != nil {
 				delete(c.awaited, e.Handle)
@@ -129,14 +121,15 @@ func (c *controller) drain(now time.Time) (retune bool) {
 	}
 }
 
-// up expects all lights and lets them in.
+// up expects all devices and lets them in.
 func (c *controller) up(now time.Time) {
 	for _, m := range c.members {
-		if err := c.stack.Allow(zigbee.EUI64(m.light.EUI64), m.light.InstallCode); err != nil {
+		if err := c.stack.Allow(zigbee.EUI64(m.eui64), m.code); err != nil {
 			c.trial.failed(err)
 		}
 	}
 	c.permit(now)
+	c.trial.air.After(pairEvery, c.pair)
 }
 
 // permit keeps the network open until everybody is in.
@@ -155,11 +148,16 @@ func (c *controller) authorised(e stack.DeviceAuthorised) {
 	if m == nil {
 		return
 	}
-	m.authorised, m.steps = true, 0
+	m.authorised, m.done = true, 0
 	c.configure()
 }
 
-// configure goes on with the lights that are not configured, a few at a time.
+const (
+	configPause = 5 * time.Second // between two tries to configure a device
+	configAhead = 4               // devices that are configured at a time
+)
+
+// configure goes on with the devices that are not configured, a few at a time.
 func (c *controller) configure() {
 	busy := 0
 	for _, m := range c.members {
@@ -171,7 +169,7 @@ func (c *controller) configure() {
 		if busy == configAhead {
 			return
 		}
-		if m.authorised && !m.waiting && m.steps <= len(m.groups) {
+		if m.authorised && !m.waiting && !m.configured() {
 			m.waiting = true
 			busy++
 			c.step(m)
@@ -179,18 +177,16 @@ func (c *controller) configure() {
 	}
 }
 
-// step sends the next command of a light's configuration: to report, then to
-// enter each of its groups.
+// step takes the next step of a device's configuration.
 func (c *controller) step(m *member) {
 	c.seq++
-	r := stack.DataRequest{Cluster: zcl.ClusterOnOff, Ack: true}
-	if m.steps == 0 {
-		r.Payload = zcl.AppendConfigureReporting(nil, c.seq, zcl.Reporting{
-			Attribute: zcl.AttrOnOff, Type: zcl.TypeBool, Max: uint16(c.trial.cfg.ReportEvery / time.Second),
-		})
-	} else {
-		r.Cluster = zcl.ClusterGroups
-		r.Payload = zcl.AppendRequest(nil, c.seq, zcl.AddGroup{Group: m.groups[m.steps-1]})
+	s := m.plan[m.done]
+	r := stack.DataRequest{
+		SrcEndpoint: controllerEndpoint, DstEndpoint: device.Endpoint, Profile: zcl.ProfileHomeAutomation,
+		Cluster: s.cluster, Payload: s.payload(c.seq), Ack: true,
+	}
+	if s.zdo {
+		r.SrcEndpoint, r.DstEndpoint, r.Profile = 0, 0, 0
 	}
 	c.send(m, r, func(err error) {
 		if err != nil {
@@ -201,27 +197,23 @@ func (c *controller) step(m *member) {
 			return
 		}
 		m.waiting = false
-		m.steps++
+		m.done++
 		c.configure()
 	})
 }
 
-// configured reports whether a light has all that it was to get.
-func (m *member) configured() bool { return m.authorised && m.steps > len(m.groups) }
-
-// send sends a payload to a light; done is told the end.
+// send sends a payload to a device; done is told the end.
 func (c *controller) send(m *member, r stack.DataRequest, done func(error)) {
-	short, ok := c.stack.Lookup(zigbee.EUI64(m.light.EUI64))
+	short, ok := c.stack.Lookup(zigbee.EUI64(m.eui64))
 	if !ok {
 		c.later(func() { done(stack.ErrNoRoute) })
 		return
 	}
-	r.Dst, r.DstEndpoint = short, device.Endpoint
+	r.Dst = short
 	c.request(r, done)
 }
 
 func (c *controller) request(r stack.DataRequest, done func(error)) {
-	r.SrcEndpoint, r.Profile = controllerEndpoint, zcl.ProfileHomeAutomation
 	handle, err := c.stack.Data(c.trial.air.Now(), r)
 	if err != nil {
 		c.later(func() { done(err) })
@@ -233,63 +225,4 @@ func (c *controller) request(r stack.DataRequest, done func(error)) {
 // later calls f in the node's next turn, never within the caller's.
 func (c *controller) later(f func()) {
 	c.trial.air.After(time.Millisecond, func() { c.node.Do(func(time.Time) { f() }) })
-}
-
-// received takes a report.
-func (c *controller) received(now time.Time, e stack.DataIndication) {
-	h, _, err := zcl.ParseHeader(e.Payload)
-	if err != nil || h.Specific || h.Command != zcl.CmdReportAttributes {
-		return
-	}
-	m := c.byEUI[sconce.EUI64(e.SrcEUI64)]
-	if m == nil {
-		return
-	}
-	c.trial.reports.Received++
-	m.reported = true
-	if m.reportFrom.IsZero() {
-		m.reportFrom = now
-	}
-}
-
-// reportSlack is how late a report may be: tries again, and the clock of a light.
-const reportSlack = 3 * time.Second
-
-// auditReports counts, once for each interval, the lights that have reported in
-// it and those that should have.
-func (c *controller) auditReports(now time.Time) {
-	for _, m := range c.members {
-		if !m.state.Joined || !m.configured() {
-			m.reportFrom, m.reported = time.Time{}, false
-			continue
-		}
-		if m.reportFrom.IsZero() {
-			m.reportFrom = now
-			continue
-		}
-		if now.Sub(m.reportFrom) < c.trial.cfg.ReportEvery+reportSlack {
-			continue
-		}
-		m.reportFrom = now
-		c.trial.reports.Sent++
-		if m.reported {
-			c.trial.reports.Delivered++
-		}
-		m.reported = false
-	}
-}
-
-// watch is told what a light of this network does.
-func (c *controller) watch(now time.Time, m *member, s LightState) {
-	m.state = s
-	if m.commanded.IsZero() || !s.Powered || s.On != m.want {
-		return
-	}
-	took := now.Sub(m.commanded)
-	m.commanded = time.Time{}
-	if g := c.group; g != nil && slices.Contains(g.members, m) {
-		g.acted(took)
-		return
-	}
-	c.trial.latency.note(took)
 }

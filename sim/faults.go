@@ -37,6 +37,7 @@ const (
 	LossyLinks                        // some links lose frames
 	Interference                      // somebody else uses some channels
 	Trolley                           // something large is moved along a corridor
+	Lift                              // a lift runs between the floors
 )
 
 // Values of Fault.Room and Fault.Light.
@@ -53,6 +54,7 @@ const faultSyntax = `faults: expected KIND@TIME[+LENGTH][:DETAILS], separated by
   loss@5m+10m:0.3/0.5       half of all links lose 30 % of the frames
   wifi@2h+1h:15-18/0.4      noise on channels 15 to 18 for 40 % of the time
   trolley@30m+5m            something of metal is moved along the ground floor's corridor
+  lift@10m+20m              a car of steel goes up and down in the middle of the building
 or random=N for N faults that the seed draws`
 
 // ParseFaults reads a script of faults, as in
@@ -88,7 +90,7 @@ func ParseFaults(script string, seed uint64, duration time.Duration) ([]Fault, e
 // maxFaults is how many faults a trial may have.
 const maxFaults = 1000
 
-var faultKinds = [...]string{PowerCut: "power", Death: "death", LossyLinks: "loss", Interference: "wifi", Trolley: "trolley"}
+var faultKinds = [...]string{PowerCut: "power", Death: "death", LossyLinks: "loss", Interference: "wifi", Trolley: "trolley", Lift: "lift"}
 
 func parseFault(word string) (f Fault, err error) {
 	head, details, _ := strings.Cut(word, ":")
@@ -140,9 +142,9 @@ func (f *Fault) details(text string) (err error) {
 		if f.Duty, err = ratio(duty); err == nil && (f.Duty == 0 || f.Duty == 1) {
 			err = fmt.Errorf("%q is no share of the time between 0 and 1", duty)
 		}
-	case Trolley:
+	case Trolley, Lift:
 		if text != "" {
-			err = fmt.Errorf("a trolley has no details")
+			err = fmt.Errorf("a trolley or a lift has no details")
 		}
 	}
 	return err
@@ -251,6 +253,8 @@ func (f Fault) begin(t *trial) (end func()) {
 		return noise.Stop
 	case Trolley:
 		return t.roll(f.For)
+	case Lift:
+		return t.lift()
 	}
 	return nil
 }
@@ -311,6 +315,40 @@ func (t *trial) roll(d time.Duration) (end func()) {
 		}
 		o.Move(t.cfg.Office.InCorridor(0, share, 1.5))
 		t.air.After(step, move)
+	}
+	move()
+	return func() { gone = true }
+}
+
+// lift lets a lift run between the floors, in a shaft in the middle of the building,
+// until it is ended: to a floor that luck draws, a metre a second, and there it waits.
+func (t *trial) lift() (end func()) {
+	const (
+		radius, loss = 1.2, 20 // metres, dB: a car of steel
+		perFloor     = FloorHeight * float64(time.Second)
+		wait         = 30 * time.Second // mean
+	)
+	o := t.air.AddObstacle(radius, loss)
+	gone := false
+	at, to := 0, 0
+	var move func()
+	move = func() {
+		if gone {
+			o.Remove()
+			return
+		}
+		o.Move(t.cfg.Office.InCorridor(at, 0.5, radius))
+		next := time.Duration(perFloor)
+		switch {
+		case at < to:
+			at++
+		case at > to:
+			at--
+		default:
+			next = time.Duration(t.air.random.ExpFloat64() * float64(wait))
+			to = t.air.random.IntN(t.cfg.Office.Floors)
+		}
+		t.air.After(next, move)
 	}
 	move()
 	return func() { gone = true }

@@ -105,3 +105,38 @@ func (o Office) Lights(n int) (places []Position, rooms []int) {
 	}
 	return places, rooms
 }
+
+// PlaceOf returns the room or corridor that a position is in; one outside belongs
+// to the nearest.
+func (o Office) PlaceOf(at Position) Place {
+	floor := min(max(int(at.Z/FloorHeight), 0), o.Floors-1)
+	if at.Y >= RoomDepth && at.Y < RoomDepth+CorridorWidth {
+		return o.Corridor(floor)
+	}
+	on := 2 * min(max(int(at.X/RoomWidth), 0), o.Columns()-1)
+	if at.Y >= RoomDepth {
+		on++
+	}
+	return Place(floor*o.RoomsOnFloor + min(on, o.RoomsOnFloor-1))
+}
+
+// nearestRoom returns the room that a position is in, or that lies beside its place
+// in a corridor.
+func (o Office) nearestRoom(at Position) Place {
+	if at.Y >= RoomDepth && at.Y < RoomDepth+CorridorWidth {
+		at.Y = 0
+	}
+	return o.PlaceOf(at)
+}
+
+// BesideDoor returns the place of the nth switch of a room: on the wall to the
+// corridor, at the height of a hand, each a little farther from the door.
+func (o Office) BesideDoor(room, nth int) Position {
+	const hand, apart = 1.1, 0.1 // metres
+	p := o.InRoom(room, 0.2, 0, hand)
+	p.X += apart * float64(nth%20)
+	if room%o.RoomsOnFloor%2 == 0 {
+		p.Y += RoomDepth - 0.01
+	}
+	return p
+}

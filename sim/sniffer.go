@@ -7,6 +7,7 @@ import (
 
 	"sconce/zigbee"
 	"sconce/zigbee/aps"
+	"sconce/zigbee/gp"
 	"sconce/zigbee/mac"
 	"sconce/zigbee/nwk"
 )
@@ -59,8 +60,8 @@ func (s *sniffer) tap(at time.Time, _ uint8, psdu []byte) {
 	if err != nil || h.Type != mac.TypeData || len(payload) == 0 {
 		return // commands and beacons of the MAC carry nothing of the application
 	}
-	if payload[0]&3 == interPAN {
-		s.interPAN(at, payload)
+	if gp.IsFrame(payload) {
+		s.greenPower(at, payload)
 		return
 	}
 	n, rest, err := nwk.ParseHeader(payload)
@@ -74,24 +75,16 @@ func (s *sniffer) tap(at time.Time, _ uint8, psdu []byte) {
 	}
 }
 
-// interPAN is the frame type of frames outside any network (05-3474-22,
-// 3.3.1.1.1): Green Power and touchlink.
-const interPAN = 3
-
-// interPAN reads a frame of a Green Power device (14-0563-18, A.1.4.1), the only
-// one that Sconce knows: data has to be encrypted, security level 3.
-func (s *sniffer) interPAN(at time.Time, npdu []byte) {
-	const (
-		extended      = 1 << 7
-		commissioning = 1 // the frame type: maintenance
-		levelShift    = 3
-	)
+// greenPower reads a frame of a Green Power device, which has to be encrypted but
+// when it asks to be paired (14-0563-18, A.1.4.1).
+func (s *sniffer) greenPower(at time.Time, npdu []byte) {
+	f, err := gp.Parse(0, npdu)
 	switch {
-	case npdu[0]>>2&0xf != 3:
-		s.plaintext.add(at, "a frame outside any network: %x", npdu)
-	case npdu[0]&extended == 0 || len(npdu) < 2:
-	case npdu[1]&7 == 0 && npdu[1]>>levelShift&3 == 1:
-		s.plaintext.add(at, "a Green Power frame without security: %x", npdu)
+	case err != nil:
+		s.plaintext.add(at, "a damaged frame of a switch: %x", npdu)
+	case f.Level == gp.LevelEncrypted, f.Level == gp.LevelNone && f.Command() == gp.CommissioningGPDF:
+	default:
+		s.plaintext.add(at, "a frame of a switch without security: %x", npdu)
 	}
 }
 
@@ -112,7 +105,7 @@ func (s *sniffer) secured(at time.Time, h mac.Header, n nwk.Header, rest, npdu [
 	}
 	switch {
 	case n.Dst.IsBroadcast():
-		s.airborne.note(at, n)
+		s.airborne.note(at, h.Dst.PAN, n)
 	case n.Type == nwk.TypeData && h.Dst.Mode == mac.ShortAddress && h.Dst.Short == n.Dst && n.Radius <= nwk.DefaultRadius:
 		s.hops[nwk.DefaultRadius-n.Radius]++
 	}
@@ -153,6 +146,7 @@ type broadcasts struct {
 }
 
 type broadcastID struct {
+	pan zigbee.PANID
 	src zigbee.ShortAddr
 	seq uint8
 }
@@ -160,8 +154,8 @@ type broadcastID struct {
 // broadcastLife is nwkNetworkBroadcastDeliveryTime.
 const broadcastLife = 9 * time.Second
 
-func (b *broadcasts) note(at time.Time, n nwk.Header) {
-	id := broadcastID{n.Src, n.Seq}
+func (b *broadcasts) note(at time.Time, pan zigbee.PANID, n nwk.Header) {
+	id := broadcastID{pan, n.Src, n.Seq}
 	if _, again := b.seen[id]; again || n.Type == nwk.TypeCommand {
 		return
 	}

@@ -4,23 +4,31 @@ import (
 	"slices"
 	"time"
 
+	"sconce/device"
 	"sconce/zigbee"
 	"sconce/zigbee/stack"
 	"sconce/zigbee/zcl"
 )
 
-// The rounds of a group command. A broadcast may miss a light whose air is bad:
-// who commands looks, and says it again.
+// The rounds of a command to a group. A broadcast may miss a light whose air is bad:
+// who commands looks, be it a program or a person, and says it again.
 const (
 	groupRounds = 3
 	roundTime   = 3 * time.Second
 )
 
-// groupRound is a group command under way.
-type groupRound struct {
+// round is a command to a group under way: from the controller, or from a switch. Of
+// two for one light, the later holds.
+type round struct {
 	group   uint16
 	on      bool
+	say     func(now time.Time)
+	counted *Delivery
+	pressed bool   // by a person
+	ended   func() // optional
+
 	members []*member
+	asked   []*member // that had to change, in the first round
 	round   int
 	first   time.Duration // since the command of the first round
 	last    time.Duration
@@ -28,101 +36,153 @@ type groupRound struct {
 }
 
 // acted notes when a member obeyed, in the first round.
-func (g *groupRound) acted(took time.Duration) {
-	if g.round > 1 {
+func (r *round) acted(t *trial, took time.Duration) {
+	if r.round > 1 {
 		return
 	}
-	if g.n++; g.n == 1 {
-		g.first = took
+	if r.pressed {
+		t.pressLatency.note(took)
 	}
-	g.last = max(g.last, took)
+	if r.n++; r.n == 1 {
+		r.first = took
+	}
+	r.last = max(r.last, took)
 }
 
 // unicast commands one light, drawn by luck, to do the opposite.
 func (c *controller) unicast(now time.Time) {
-	if len(c.members) == 0 {
+	if len(c.lights) == 0 {
 		return
 	}
-	m := c.members[c.luck.IntN(len(c.members))]
-	if !m.configured() || !m.state.Joined || !m.commanded.IsZero() || c.group != nil && slices.Contains(c.group.members, m) {
+	m := c.lights[c.luck.IntN(len(c.lights))]
+	if !m.ready() || !m.commanded.IsZero() || m.round != nil {
 		return
 	}
 	m.want, m.commanded = !m.state.On, now
-	c.seq++
-	c.trial.unicasts.Sent++
-	c.send(m, stack.DataRequest{Cluster: zcl.ClusterOnOff, Ack: true, Payload: onOff(c.seq, m.want)}, func(err error) {
+	q := c.onOff(m.want)
+	q.DstEndpoint, q.Ack = device.Endpoint, true
+	c.send(m, q, func(err error) {
+		c.delivery.Unicasts.Sent++ // only now: at its end, a trial cuts off what is under way
 		if err == nil {
-			c.trial.unicasts.Delivered++
+			c.delivery.Unicasts.Delivered++
 		}
-		m.commanded = time.Time{}
+		if m.round == nil {
+			m.commanded = time.Time{}
+		}
 	})
 }
 
-func onOff(seq uint8, on bool) []byte {
+// onOff returns a request to switch whatever its destination is.
+func (c *controller) onOff(on bool) stack.DataRequest {
+	c.seq++
+	r := stack.DataRequest{SrcEndpoint: controllerEndpoint, Profile: zcl.ProfileHomeAutomation, Cluster: zcl.ClusterOnOff}
 	if on {
-		return zcl.AppendRequest(nil, seq, zcl.On{})
+		r.Payload = zcl.AppendRequest(nil, c.seq, zcl.On{})
+	} else {
+		r.Payload = zcl.AppendRequest(nil, c.seq, zcl.Off{})
 	}
-	return zcl.AppendRequest(nil, seq, zcl.Off{})
+	return r
 }
 
 // command switches a group, drawn by luck: in one of four cases all lights.
 func (c *controller) command(now time.Time) {
-	ready := slices.DeleteFunc(slices.Clone(c.members), func(m *member) bool { return !m.configured() || !m.state.Joined })
+	ready := slices.DeleteFunc(slices.Clone(c.lights), func(m *member) bool { return !m.ready() })
 	if len(ready) == 0 || c.group != nil {
 		return
 	}
-	g := &groupRound{group: everyLight, on: c.luck.IntN(2) == 0}
+	r := &round{group: everyLight, on: c.luck.IntN(2) == 0, counted: &c.delivery.Groups, ended: func() { c.group = nil }}
 	if c.luck.IntN(4) > 0 {
-		g.group = ready[c.luck.IntN(len(ready))].groups[1]
+		r.group = ready[c.luck.IntN(len(ready))].groups[1]
 	}
-	c.begin(now, g)
+	r.say = func(time.Time) {
+		q := c.onOff(r.on)
+		q.Dst, q.Group = zigbee.BroadcastRxOn, r.group
+		c.request(q, func(error) {})
+	}
+	c.group = r
+	c.begin(now, r)
 }
 
-// begin gives a group command to all members that can hear it now.
-func (c *controller) begin(now time.Time, g *groupRound) {
-	for _, m := range c.members {
-		if m.configured() && m.state.Joined && slices.Contains(m.groups, g.group) {
-			g.members = append(g.members, m)
+// begin gives a command to all members of a group that can hear it now.
+func (c *controller) begin(now time.Time, r *round) {
+	for _, m := range c.lights {
+		if m.ready() && slices.Contains(m.groups, r.group) {
+			r.members = append(r.members, m)
 		}
 	}
-	c.group = g
-	c.sendGroup(now)
+	c.say(now, r)
 }
 
-func (c *controller) sendGroup(now time.Time) {
-	g := c.group
-	g.round++
-	for _, m := range g.members {
-		if m.want = g.on; m.state.On != g.on {
+func (c *controller) say(now time.Time, r *round) {
+	r.round++
+	for _, m := range r.members {
+		m.round, m.want, m.commanded = r, r.on, time.Time{}
+		if m.state.Joined && m.state.On != r.on {
 			m.commanded = now
+			if r.round == 1 {
+				r.asked = append(r.asked, m)
+			}
 		}
 	}
-	c.seq++
-	c.request(stack.DataRequest{Dst: zigbee.BroadcastRxOn, Group: g.group, Cluster: zcl.ClusterOnOff, Payload: onOff(c.seq, g.on)}, func(error) {})
-	c.trial.air.After(roundTime, func() { c.node.Do(c.endRound) })
+	r.say(now)
+	c.trial.air.After(roundTime, func() { c.node.Do(func(now time.Time) { c.look(now, r) }) })
 }
 
-// endRound looks who has obeyed, and says it again to those who have not.
-func (c *controller) endRound(now time.Time) {
-	g, t := c.group, c.trial
-	left := slices.DeleteFunc(slices.Clone(g.members), func(m *member) bool { return m.state.On == g.on || !m.state.Joined })
-	if g.round == 1 {
-		t.groups.Sent += uint64(len(g.members))
-		t.groups.Delivered += uint64(len(g.members) - len(left))
-		if g.n > 1 {
-			t.spread.note(g.last - g.first)
-		}
+// look is the end of a round: who has not obeyed is told again.
+func (c *controller) look(now time.Time, r *round) {
+	t := c.trial
+	left := slices.DeleteFunc(slices.Clone(r.members), func(m *member) bool {
+		return m.round != r || m.state.On == r.on || !m.state.Joined
+	})
+	if r.round == 1 {
+		c.count(r)
 	}
-	if len(left) > 0 && g.round < groupRounds {
+	if len(left) > 0 && r.round < groupRounds {
 		t.repeats++
-		c.sendGroup(now)
+		c.say(now, r)
 		return
 	}
 	for _, m := range left {
-		t.unreached.add(now, "%s of group %#04x did not obey %d commands", m.light.EUI64, g.group, groupRounds)
+		t.unreached.add(now, "%s of group %#04x in network %d did not obey %d commands", m.eui64, r.group, c.id, groupRounds)
 	}
-	for _, m := range g.members {
-		m.commanded = time.Time{}
+	for _, m := range r.members {
+		if m.round == r {
+			m.round, m.commanded = nil, time.Time{}
+		}
 	}
-	c.group = nil
+	if r.ended != nil {
+		r.ended()
+	}
+}
+
+// count counts the lights that the first round was for, but those that another
+// command took over, or that have no power any more.
+func (c *controller) count(r *round) {
+	for _, m := range r.asked {
+		if m.round != r || !m.state.Joined {
+			continue
+		}
+		r.counted.Sent++
+		if m.state.On == r.on {
+			r.counted.Delivered++
+		}
+	}
+	if r.n > 1 && !r.pressed {
+		c.trial.spread.note(r.last - r.first)
+	}
+}
+
+// watch is told what a light of this network does.
+func (c *controller) watch(now time.Time, m *member, s LightState) {
+	m.state, m.joined, m.short = s, s.Joined, s.Short
+	if m.commanded.IsZero() || !s.Powered || s.On != m.want {
+		return
+	}
+	took := now.Sub(m.commanded)
+	m.commanded = time.Time{}
+	if m.round != nil {
+		m.round.acted(c.trial, took)
+		return
+	}
+	c.trial.latency.note(took)
 }

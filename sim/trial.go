@@ -3,30 +3,33 @@ package sim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"time"
 
 	"sconce"
-	"sconce/device"
 	"sconce/zigbee"
+	"sconce/zigbee/gp"
 )
 
 // TrialConfig describes a trial: a building that is made from a seed, lives on
 // the virtual clock, and is watched. Zero fields stand for the values named.
 type TrialConfig struct {
-	Seed     uint64
-	Lights   int
-	Networks int           // each with a controller; the lights are dealt to them in turn; 1
-	Office   Office        // rooms for six lights each, at most 24 on a floor
-	Duration time.Duration // of the building's time; an hour
+	Seed       uint64
+	Lights     int
+	Sensors    int           // of occupancy and light, under ceilings
+	Switches   int           // with batteries, beside doors
+	GPSwitches int           // without, beside doors
+	People     int           // who come and go, are seen, and press switches
+	Networks   int           // each with a controller and an equal share of the rooms; 1
+	Office     Office        // rooms for six lights each, at most 24 on a floor
+	Duration   time.Duration // of the building's time; an hour
 
 	ReportEvery  time.Duration // each light reports whether it is on, at least so often; a minute
 	CommandEvery time.Duration // a controller switches a light so often; 10 s
 	GroupEvery   time.Duration // ... and a group; a minute
 	ReplayEvery  time.Duration // an attacker says a captured frame again so often; 0: there is none
 
-	Power     float64            // transmit power of lights and controllers, dBm
+	Power     float64            // transmit power of all devices, dBm
 	Loss      float64            // see [AirConfig]
 	Shadowing float64            // standard deviation, dB
 	Channels  zigbee.ChannelMask // all channels of the band
@@ -66,12 +69,20 @@ func (c TrialConfig) check() error {
 	switch {
 	case c.Lights < 1 || c.Lights > MaxLights:
 		return sconce.Errorf(sconce.Invalid, "%d lights: expected 1 to %d", c.Lights, MaxLights)
-	case c.Networks < 1 || c.Networks > 16:
-		return sconce.Errorf(sconce.Invalid, "%d networks: expected 1 to 16", c.Networks)
-	case c.ReportEvery < time.Second || c.ReportEvery > 18*time.Hour || c.CommandEvery <= 0 || c.GroupEvery <= 0 || c.ReplayEvery < 0 || c.Duration <= 0:
-		return sconce.Errorf(sconce.Invalid, "a time of the trial is out of range: expected reports every second to every 18 hours, and no time below zero")
 	case c.Office.Floors < 1 || c.Office.RoomsOnFloor < 1:
 		return sconce.Errorf(sconce.Invalid, "%d floors of %d rooms: expected at least one of each", c.Office.Floors, c.Office.RoomsOnFloor)
+	case c.Sensors < 0 || c.Switches < 0 || c.Sensors+c.Switches > MaxLights:
+		return sconce.Errorf(sconce.Invalid, "%d sensors and %d switches: expected 0 to %d in all", c.Sensors, c.Switches, MaxLights)
+	case c.People < 0 || c.People > MaxLights:
+		return sconce.Errorf(sconce.Invalid, "%d people: expected 0 to %d", c.People, MaxLights)
+	case c.Networks < 1 || c.Networks > 16:
+		return sconce.Errorf(sconce.Invalid, "%d networks: expected 1 to 16", c.Networks)
+	case c.Networks > c.Office.Rooms():
+		return sconce.Errorf(sconce.Invalid, "%d networks in %d rooms: expected a room for each", c.Networks, c.Office.Rooms())
+	case c.GPSwitches < 0 || c.GPSwitches > c.Networks*gp.MaxSwitches:
+		return sconce.Errorf(sconce.Invalid, "%d battery-less switches: expected 0 to %d for each network", c.GPSwitches, gp.MaxSwitches)
+	case c.ReportEvery < time.Second || c.ReportEvery > 18*time.Hour || c.CommandEvery <= 0 || c.GroupEvery <= 0 || c.ReplayEvery < 0 || c.Duration <= 0:
+		return sconce.Errorf(sconce.Invalid, "a time of the trial is out of range: expected reports every second to every 18 hours, and no time below zero")
 	}
 	return nil
 }
@@ -96,13 +107,14 @@ type trial struct {
 	attacker    *attacker // optional
 	circuits    map[int][]sconce.EUI64
 
-	reports, unicasts, groups Delivery
-	repeats                   uint64 // of group commands
-	latency, spread           durations
-	addresses, unreached      violation
-	twice                     map[addressUse]time.Time // nodes that share an address, since
-	joinedAt                  time.Duration            // when the last light came in
-	err                       error
+	repeats              uint64    // of commands to groups
+	latency, spread      durations // of commands for one light, of groups
+	pressLatency         durations // of presses
+	addresses, unreached violation
+	pressedTwice         violation
+	twice                map[addressUse]time.Time // nodes that share an address, since
+	joinedAt             time.Duration            // when the last light came in
+	err                  error
 }
 
 // Trial builds and runs a building on the virtual clock, as fast as it goes, and
@@ -140,86 +152,6 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TrialLights is the address of a trial's first light; the others follow.
-const TrialLights sconce.EUI64 = 0x5ec0ce0300000001
-
-func newTrial(cfg TrialConfig) (*trial, error) {
-	t := &trial{cfg: cfg, sniffer: newSniffer(), owner: map[sconce.EUI64]*controller{}, circuits: map[int][]sconce.EUI64{}, twice: map[addressUse]time.Time{}}
-	places, rooms := cfg.Office.Lights(cfg.Lights)
-	bc := BuildingConfig{
-		Air: AirConfig{
-			Seed: cfg.Seed, Start: cfg.Start, Loss: cfg.Loss, Tap: t.tap,
-			Propagation: Propagation{Shadowing: cfg.Shadowing, Structure: cfg.Office},
-		},
-		Channels: cfg.Channels, Store: MemoryStore{}, Watch: t.watch,
-		Spread: time.Duration(cfg.Lights) * 100 * time.Millisecond,
-	}
-	for i, place := range places {
-		light, err := trialLight(cfg, i)
-		if err != nil {
-			return nil, err
-		}
-		light.Position = place
-		bc.Lights = append(bc.Lights, light)
-	}
-	var err error
-	if t.building, err = NewBuilding(bc); err != nil {
-		return nil, err
-	}
-	t.building.Do(func(a *Air) {
-		t.air = a
-		err = t.populate(bc.Lights, rooms)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return t, nil
-}
-
-func trialLight(cfg TrialConfig, i int) (LightConfig, error) {
-	e := TrialLights + sconce.EUI64(i)
-	var code [16]byte
-	for j := range code {
-		code[j] = byte(uint64(e) * (cfg.Seed | 1) >> (j % 8 * 8) >> (j / 8))
-	}
-	install, err := zigbee.NewInstallCode(code[:])
-	return LightConfig{
-		EUI64: e, InstallCode: install, Model: "SL-1", Serial: fmt.Sprintf("T-%05d", i+1), Firmware: "1.0.0",
-		RatedPower: device.Milliwatts(24_000), TxPower: cfg.Power,
-	}, err
-}
-
-// populate adds what is in the building beside lights, and begins what happens
-// there.
-func (t *trial) populate(lights []LightConfig, rooms []int) error {
-	for i := range t.cfg.Networks {
-		c, err := newController(t, i, t.cfg.Office.InCorridor(i%t.cfg.Office.Floors, (float64(i/t.cfg.Office.Floors)+0.5)/float64(t.cfg.Networks/t.cfg.Office.Floors+1), 2))
-		if err != nil {
-			return err
-		}
-		t.controllers = append(t.controllers, c)
-	}
-	for i, light := range lights {
-		c := t.controllers[i%len(t.controllers)]
-		c.add(light, rooms[i])
-		t.owner[light.EUI64] = c
-		t.circuits[rooms[i]] = append(t.circuits[rooms[i]], light.EUI64)
-	}
-	if t.cfg.ReplayEvery > 0 {
-		t.attacker = newAttacker(t.air, t.cfg.Office.InCorridor(0, 0.25, 1), t.cfg.ReplayEvery)
-	}
-	t.every(t.cfg.CommandEvery, func(c *controller, now time.Time) { c.unicast(now) })
-	t.every(t.cfg.GroupEvery, func(c *controller, now time.Time) { c.command(now) })
-	t.every(time.Second, func(c *controller, now time.Time) { c.auditReports(now) })
-	t.audit()
-	for _, f := range t.cfg.Faults {
-		if err := f.schedule(t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // every calls f for each controller again and again.
 func (t *trial) every(d time.Duration, f func(c *controller, now time.Time)) {
 	t.air.After(d, func() {
@@ -251,6 +183,27 @@ func (t *trial) watch(now time.Time, e sconce.EUI64, s LightState) {
 	c.watch(now, m, s)
 }
 
+// seated is told that a sleeper has found its network.
+func (t *trial) seated(_ time.Time, e sconce.EUI64, short zigbee.ShortAddr) {
+	if c := t.owner[e]; c != nil {
+		m := c.byEUI[e]
+		m.joined, m.short = true, short
+	}
+}
+
+// pressed is told that a person wants a room lit, or dark.
+func (t *trial) pressed(room Place, on bool) {
+	if c := t.wing(int(room)); c.node != nil {
+		c.node.Do(func(now time.Time) { c.pressed(now, int(room), on) })
+	}
+}
+
+// occupied is told that a sensor has changed its mind.
+func (t *trial) occupied(e sconce.EUI64, occupied bool) {
+	c := t.owner[e]
+	c.occupied(t.air.Now(), c.byEUI[e], occupied)
+}
+
 // failed ends the trial: something of it, not of the building, does not work.
 func (t *trial) failed(err error) { t.err = errors.Join(t.err, err) }
 
@@ -271,8 +224,8 @@ func (t *trial) audit() {
 	users := map[addressUse]int{}
 	for _, c := range t.controllers {
 		for _, m := range c.members {
-			if m.state.Joined {
-				users[addressUse{c.id, m.state.Short}]++
+			if m.joined {
+				users[addressUse{c.id, m.short}]++
 			}
 		}
 	}

@@ -96,13 +96,14 @@ func TestTrialOfTwoNetworks(t *testing.T) {
 }
 
 func TestParseFaults(t *testing.T) {
-	got, err := ParseFaults("power@10m+30s:room=3, death@1h:light=any,loss@5m+10m:0.3/0.5,wifi@2h+1h:15-18/0.4,trolley@30m", 1, time.Hour)
+	got, err := ParseFaults("power@10m+30s:room=3, death@1h:light=any,loss@5m+10m:0.3/0.5,wifi@2h+1h:15-18/0.4,trolley@30m,lift@1m+2m", 1, time.Hour)
 	want := []Fault{
 		{At: 10 * time.Minute, For: 30 * time.Second, Kind: PowerCut, Room: 2},
 		{At: time.Hour, Kind: Death, Light: AnyLight},
 		{At: 5 * time.Minute, For: 10 * time.Minute, Kind: LossyLinks, Loss: 0.3, Share: 0.5},
 		{At: 2 * time.Hour, For: time.Hour, Kind: Interference, Channels: zigbee.Channels(15, 16, 17, 18), Duty: 0.4},
 		{At: 30 * time.Minute, Kind: Trolley},
+		{At: time.Minute, For: 2 * time.Minute, Kind: Lift},
 	}
 	if err != nil || len(got) != len(want) {
 		t.Fatalf("%+v, %v", got, err)
@@ -117,7 +118,7 @@ func TestParseFaults(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"power", "power@", "power@1m", "power@-1m:room=1", "power@1m+0s:room=1", "power@1m:room=0", "flood@1m", "death@1m:light=all",
-		"loss@1m:0.3", "loss@1m:2/1", "loss@1m:NaN/1", "wifi@1m:10/0.5", "wifi@1m:11/1", "wifi@1m:15-11/0.5", "trolley@1m:x", "random=-1", "random=9999",
+		"loss@1m:0.3", "loss@1m:2/1", "loss@1m:NaN/1", "wifi@1m:10/0.5", "wifi@1m:11/1", "wifi@1m:15-11/0.5", "trolley@1m:x", "lift@1m:2", "random=-1", "random=9999",
 	} {
 		if _, err := ParseFaults(bad, 1, time.Hour); sconce.KindOf(err) != sconce.Invalid {
 			t.Errorf("%q: %v", bad, err)

@@ -14,7 +14,7 @@ import (
 func TestOfficePrintsItsLabels(t *testing.T) {
 	read := func(o officeOptions) (text []byte) {
 		o.Labels = filepath.Join(t.TempDir(), "labels")
-		cfg, _, err := o.plan(7)
+		p, err := o.plan(7)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -22,7 +22,7 @@ func TestOfficePrintsItsLabels(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := json.NewDecoder(bytes.NewReader(text))
-		for _, light := range cfg.Lights {
+		for _, light := range p.building.Lights {
 			var l label
 			if err := lines.Decode(&l); err != nil {
 				t.Fatal(err)
@@ -48,16 +48,16 @@ func TestOfficeRefuses(t *testing.T) {
 	for _, o := range []officeOptions{
 		{Rooms: 3, Floors: 2}, {Floors: 0}, {Rooms: -1, Floors: 1},
 	} {
-		if _, _, err := o.plan(7); sconce.KindOf(err) != sconce.Invalid {
+		if _, err := o.plan(7); sconce.KindOf(err) != sconce.Invalid {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
 	o := officeOptions{Floors: 1}
-	if _, _, err := o.plan(0); sconce.KindOf(err) != sconce.Invalid {
+	if _, err := o.plan(0); sconce.KindOf(err) != sconce.Invalid {
 		t.Errorf("no lights: %v", err)
 	}
 	o.InstallCode = "1234"
-	if _, _, err := o.plan(1); err == nil {
+	if _, err := o.plan(1); err == nil {
 		t.Error("a wrong install code was taken")
 	}
 }

@@ -28,7 +28,7 @@ import (
 type simCommand struct {
 	RCP      string `name:"rcp" help:"Run by the wall clock; a virtual radio listens here for a host, as in tcp:127.0.0.1:7654." placeholder:"tcp:HOST:PORT"`
 	Building string `help:"File that says which lights hang where." type:"existingfile" xor:"lights" required:""`
-	Nodes    int    `help:"Instead of a file: how many lights there are in an office of the seed. With --rcp they wait to join whatever network the host forms." xor:"lights" required:""`
+	Nodes    int    `help:"Instead of a file: how many lights, sensors and switches with batteries there are in an office of the seed. With --rcp they wait to join whatever network the host forms." xor:"lights" required:""`
 	State    string `help:"With --rcp: folder in which the lights remember their network; without it they are new at every start." type:"path"`
 	Pcap     string `help:"Write every frame on the air to this file." type:"path"`
 
@@ -56,10 +56,11 @@ func (c *simCommand) live(ctx context.Context) (err error) {
 	if !ok {
 		return sconce.Errorf(sconce.Invalid, "--rcp %q: expected tcp:HOST:PORT, such as tcp:127.0.0.1:7654", c.RCP)
 	}
-	cfg, at, err := c.plan()
+	p, err := c.plan()
 	if err != nil {
 		return err
 	}
+	cfg := p.building
 	cfg.Store = sim.MemoryStore{}
 	if c.State != "" {
 		if cfg.Store, err = sim.OpenDirStore(c.State); err != nil {
@@ -82,8 +83,11 @@ func (c *simCommand) live(ctx context.Context) (err error) {
 	if err != nil {
 		return sconce.Errorf(sconce.Unavailable, "the virtual radio cannot listen on %s (%w): stop the program that uses the port, or choose another", address, err)
 	}
-	rcp := sim.NewRCP(building.Paced, sim.TransceiverConfig{EUI64: rcpEUI64, Position: at})
-	slog.Info("the building stands", "lights", len(cfg.Lights), "rcp", listener.Addr())
+	if p.people > 0 {
+		building.Inhabit(sim.LifeConfig{Office: p.office, People: p.people, Seed: p.seed, Sun: sim.Greenwich(p.seed)})
+	}
+	rcp := sim.NewRCP(building.Paced, sim.TransceiverConfig{EUI64: rcpEUI64, Position: p.at})
+	slog.Info("the building stands", "lights", len(cfg.Lights), "sleepers", len(cfg.Sleepers), "people", p.people, "rcp", listener.Addr())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return building.Run(ctx) })
 	g.Go(func() error { return rcp.Serve(ctx, listener) })
@@ -91,16 +95,16 @@ func (c *simCommand) live(ctx context.Context) (err error) {
 }
 
 // plan returns the building, but for its store, and where the virtual radio is.
-func (c *simCommand) plan() (cfg sim.BuildingConfig, at sim.Position, err error) {
+func (c *simCommand) plan() (plan, error) {
 	if c.Building == "" {
 		return c.Office.plan(c.Nodes)
 	}
 	var b buildingConfig
 	if err := config.Load(c.Building, &b); err != nil {
-		return cfg, at, err
+		return plan{}, err
 	}
-	cfg, err = b.building()
-	return cfg, b.gateway(), err
+	cfg, err := b.building()
+	return plan{building: cfg, at: b.gateway()}, err
 }
 
 // livingBuilding are the settings of a building that lives by the wall clock, with lights
