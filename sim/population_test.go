@@ -52,12 +52,12 @@ func TestInhabitedTrial(t *testing.T) {
 		ratio float64
 	}{
 		"reports":       {s.Delivery.Reports, 800, 0.99},
-		"sensorReports": {s.Delivery.SensorReports, 15, 0.99},
-		"occupancy":     {s.Delivery.Occupancy, 6, 0.99},
-		"unicasts":      {s.Delivery.Unicasts, 30, 0.95},
-		"switches":      {s.Delivery.Switches, 5, 0.95},
-		"gpCommands":    {s.Delivery.GPCommands, 5, 0.9},
-		"gpPresses":     {s.Delivery.GPPresses, 3, 0.9},
+		"sensorReports": {s.Delivery.SensorReports, 10, 0.9},
+		"occupancy":     {s.Delivery.Occupancy, 3, 0.9},
+		"unicasts":      {s.Delivery.Unicasts, 20, 0.95},
+		"switches":      {s.Delivery.Switches, 3, 0.9},
+		"gpCommands":    {s.Delivery.GPCommands, 3, 0.8},
+		"gpPresses":     {s.Delivery.GPPresses, 3, 0.8},
 	} {
 		if c.Sent < c.least || c.Ratio < c.ratio {
 			t.Errorf("%s: %+v; want at least %d, and %v of them delivered", name, c.Delivery, c.least, c.ratio)
