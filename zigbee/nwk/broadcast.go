@@ -1,6 +1,7 @@
 package nwk
 
 import (
+	"slices"
 	"time"
 
 	"sconce/zigbee"
@@ -38,8 +39,7 @@ type broadcast struct {
 }
 
 func (l *Layer) findBroadcast(src zigbee.ShortAddr, seq uint8, now time.Time) *broadcast {
-	for i := range l.broadcasts {
-		b := &l.broadcasts[i]
+	for _, b := range l.broadcasts {
 		if b.src == src && b.seq == seq && b.expires.After(now) {
 			return b
 		}
@@ -49,24 +49,20 @@ func (l *Layer) findBroadcast(src zigbee.ShortAddr, seq uint8, now time.Time) *b
 
 // track makes an entry for a broadcast, and returns nil when the table is full.
 func (l *Layer) track(now time.Time, h Header) *broadcast {
-	for i := range l.broadcasts {
-		b := &l.broadcasts[i]
-		if !b.expires.After(now) && !l.tracked(b) {
-			*b = broadcast{src: h.Src, seq: h.Seq, expires: now.Add(broadcastLife)}
-			return b
+	i := slices.IndexFunc(l.broadcasts, func(b *broadcast) bool { return !b.expires.After(now) && !l.tracked(b) })
+	if i < 0 {
+		if i = len(l.broadcasts); i == maxBroadcasts {
+			return nil
 		}
+		l.broadcasts = append(l.broadcasts, &broadcast{})
 	}
-	return nil
+	*l.broadcasts[i] = broadcast{src: h.Src, seq: h.Seq, expires: now.Add(broadcastLife)}
+	return l.broadcasts[i]
 }
 
 // tracked reports whether a queued frame still refers to an entry.
 func (l *Layer) tracked(b *broadcast) bool {
-	for i := range l.queue {
-		if l.queue[i].broadcast == b {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.queue, func(q *item) bool { return q.broadcast == b })
 }
 
 // receiveBroadcast reports whether a broadcast, heard from a neighbour, is new
@@ -106,14 +102,14 @@ func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header,
 // ownEcho takes a relayed copy of an own broadcast as a passive acknowledgement.
 // It is not decrypted: a forged copy could save a retry at most.
 func (l *Layer) ownEcho(from zigbee.ShortAddr, h Header) {
-	for i := range l.broadcasts {
-		if b := &l.broadcasts[i]; b.src == h.Src && b.seq == h.Seq && !b.expires.IsZero() {
+	for _, b := range l.broadcasts {
+		if b.src == h.Src && b.seq == h.Seq && !b.expires.IsZero() {
 			l.mark(&b.relayed, from)
 			return
 		}
 	}
-	for i := range l.discoveries {
-		if d := &l.discoveries[i]; d.src == h.Src && d.seq == h.Seq && !d.expires.IsZero() {
+	for _, d := range l.discoveries {
+		if d.src == h.Src && d.seq == h.Seq && !d.expires.IsZero() {
 			l.mark(&d.relayed, from)
 			return
 		}
@@ -121,11 +117,8 @@ func (l *Layer) ownEcho(from zigbee.ShortAddr, h Header) {
 }
 
 func (l *Layer) mark(s *nodeSet, a zigbee.ShortAddr) {
-	for i := range l.nodes {
-		if l.nodes[i].short == a {
-			s.add(i)
-			return
-		}
+	if n := l.byShort(a); n != nil {
+		s.add(int(n.slot))
 	}
 }
 
@@ -166,8 +159,8 @@ func (l *Layer) budget(now time.Time) time.Time {
 // heldBroadcasts returns how many own broadcasts wait for the budget.
 func (l *Layer) heldBroadcasts() int {
 	n := 0
-	for i := range l.queue {
-		if q := &l.queue[i]; q.state == waiting && q.broadcast != nil && q.header.Src == l.net.Short {
+	for _, q := range l.queue {
+		if q.state == waiting && q.broadcast != nil && q.header.Src == l.net.Short {
 			n++
 		}
 	}

@@ -64,8 +64,8 @@ func (l *Layer) RemoveChild(e zigbee.EUI64) bool {
 		}
 		a := l.children[i].Short
 		l.children = append(l.children[:i], l.children[i+1:]...)
-		for j := range l.queue {
-			if q := &l.queue[j]; q.state == held && q.hop == a {
+		for _, q := range l.queue {
+			if q.state == held && q.hop == a {
 				l.finish(q, false)
 			}
 		}
@@ -219,8 +219,7 @@ func (l *Layer) caughtUp(e zigbee.EUI64) {
 
 func (l *Layer) oldestHeld(a zigbee.ShortAddr) *item {
 	var best *item
-	for i := range l.queue {
-		q := &l.queue[i]
+	for _, q := range l.queue {
 		if q.state == held && q.hop == a && (best == nil || int32(q.order-best.order) < 0) {
 			best = q
 		}
@@ -241,8 +240,8 @@ func (l *Layer) AppendPending(list []zigbee.ShortAddr) []zigbee.ShortAddr {
 }
 
 func (l *Layer) hasFor(a zigbee.ShortAddr) bool {
-	for i := range l.queue {
-		if q := &l.queue[i]; q.hop == a && (q.state == held || q.state != free && q.fetched) {
+	for _, q := range l.queue {
+		if q.hop == a && (q.state == held || q.state != free && q.fetched) {
 			return true
 		}
 	}
@@ -259,8 +258,7 @@ func (l *Layer) MoreFor(a zigbee.ShortAddr) bool { return l.sleeps(a) && l.oldes
 func (l *Layer) Hold(now time.Time) bool {
 	changed := l.called
 	l.called = false
-	for i := range l.queue {
-		q := &l.queue[i]
+	for _, q := range l.taken() {
 		if q.state == free || q.state == sending {
 			continue
 		}
@@ -293,8 +291,7 @@ func (l *Layer) Hold(now time.Time) bool {
 func (l *Layer) roomToHold() bool {
 	n := 0
 	var old *item
-	for i := range l.queue {
-		q := &l.queue[i]
+	for _, q := range l.queue {
 		if q.state != held {
 			continue
 		}
@@ -356,8 +353,8 @@ func (l *Layer) childDeadline() time.Time {
 	for i := range l.children {
 		d = earlier(d, l.children[i].expires)
 	}
-	for i := range l.queue {
-		if q := &l.queue[i]; q.state == held {
+	for _, q := range l.taken() {
+		if q.state == held {
 			d = earlier(d, q.expires)
 		}
 	}

@@ -1,6 +1,7 @@
 package nwk
 
 import (
+	"slices"
 	"time"
 
 	"sconce/zigbee"
@@ -44,8 +45,8 @@ type discovery struct {
 }
 
 func (l *Layer) findDiscovery(src zigbee.ShortAddr, id uint8, now time.Time) *discovery {
-	for i := range l.discoveries {
-		if d := &l.discoveries[i]; d.src == src && d.id == id && d.expires.After(now) {
+	for _, d := range l.discoveries {
+		if d.src == src && d.id == id && d.expires.After(now) {
 			return d
 		}
 	}
@@ -53,16 +54,16 @@ func (l *Layer) findDiscovery(src zigbee.ShortAddr, id uint8, now time.Time) *di
 }
 
 func (l *Layer) newDiscovery(now time.Time, src zigbee.ShortAddr, id, seq uint8) *discovery {
-	for i := range l.discoveries {
-		d := &l.discoveries[i]
-		if d.expires.After(now) || l.isAsked(d) {
-			continue
+	i := slices.IndexFunc(l.discoveries, func(d *discovery) bool { return !d.expires.After(now) && !l.isAsked(d) })
+	if i < 0 {
+		if i = len(l.discoveries); i == maxDiscoveries {
+			l.counters.DiscoveryFull++
+			return nil
 		}
-		*d = discovery{src: src, id: id, seq: seq, forward: noCost, residual: noCost, expires: now.Add(discoveryLife)}
-		return d
+		l.discoveries = append(l.discoveries, &discovery{})
 	}
-	l.counters.DiscoveryFull++
-	return nil
+	*l.discoveries[i] = discovery{src: src, id: id, seq: seq, forward: noCost, residual: noCost, expires: now.Add(discoveryLife)}
+	return l.discoveries[i]
 }
 
 // isAsked reports whether a queued request still refers to an entry.
@@ -70,8 +71,8 @@ func (l *Layer) isAsked(d *discovery) bool { return l.request(d) != nil }
 
 // request returns the queued request of a discovery.
 func (l *Layer) request(d *discovery) *item {
-	for i := range l.queue {
-		if q := &l.queue[i]; q.state != free && q.discovery == d {
+	for _, q := range l.queue {
+		if q.state != free && q.discovery == d {
 			return q
 		}
 	}
@@ -154,8 +155,8 @@ func (l *Layer) advanceSearches(now time.Time) {
 	if !ended {
 		return
 	}
-	for i := range l.queue {
-		if q := &l.queue[i]; q.state == searching && !l.search(now, q.header.Dst) {
+	for _, q := range l.queue {
+		if q.state == searching && !l.search(now, q.header.Dst) {
 			l.giveUp(now, q.header.Dst)
 		}
 	}

@@ -120,16 +120,19 @@ type Layer struct {
 	now     time.Time // the latest that was given
 	seq     uint8     // of unicasts
 	order   uint32    // of the next request
-	queue   [MaxQueue]item
+	queue   []*item   // at most MaxQueue; those that are free are used again
+	busy    int       // of them, how many are not free
 	sending *item
 	tx      [maxFrame]byte
 
 	nodes      []*node // slots are never moved nor removed
+	eui64s     index   // of nodes
+	shorts     index   // of nodes that have a short address
 	children   []Child
 	behind     bool             // one of them may not know of the active network key
 	called     bool             // which of them are to be awake has changed
 	parent     zigbee.ShortAddr // through whom all frames go; Unassigned: on no end device
-	broadcasts [maxBroadcasts]broadcast
+	broadcasts []*broadcast     // at most maxBroadcasts
 	outputs    []Output
 
 	// Unicasts and broadcasts are numbered apart: whoever hears both compares only
@@ -139,7 +142,7 @@ type Layer struct {
 	nextOwn       int
 
 	routes      [MaxRoutes]route
-	discoveries [maxDiscoveries]discovery
+	discoveries []*discovery // at most maxDiscoveries
 	searches    [maxSearches]search
 	forwarded   [maxForwarded]forwarded
 	oldest      int // of forwarded
@@ -233,17 +236,18 @@ func (l *Layer) Start(now time.Time) {
 // on: should the node come back to the same key, no outgoing counter is used twice,
 // and no old frame of another node is accepted.
 func (l *Layer) Leave() {
-	for i := range l.queue {
-		l.finish(&l.queue[i], false)
+	for _, q := range l.queue {
+		l.finish(q, false)
 	}
 	l.former = l.Fingerprint()
 	l.net, l.keys, l.prepared = Network{}, [2]key{}, false
 	for _, n := range l.nodes {
-		*n = node{eui64: n.eui64, short: zigbee.Unassigned, next: n.next}
+		*n = node{eui64: n.eui64, slot: n.slot, short: zigbee.Unassigned, next: n.next}
 	}
-	l.broadcasts, l.ownBroadcasts = [maxBroadcasts]broadcast{}, [maxOwnBroadcasts]time.Time{}
+	l.reindex()
+	l.broadcasts, l.ownBroadcasts = nil, [maxOwnBroadcasts]time.Time{}
 	l.routes, l.records = [MaxRoutes]route{}, nil
-	l.discoveries, l.searches = [maxDiscoveries]discovery{}, [maxSearches]search{}
+	l.discoveries, l.searches = nil, [maxSearches]search{}
 	l.forwarded, l.conflicts = [maxForwarded]forwarded{}, [maxConflicts]conflict{}
 	l.linkStatusAt, l.manyToOneAt, l.manyToOneLast = time.Time{}, time.Time{}, time.Time{}
 	l.children, l.parent = nil, zigbee.Unassigned
@@ -281,8 +285,8 @@ func (l *Layer) NextOutput() (Output, bool) {
 // Deadline returns when [Layer.Advance] has something to do.
 func (l *Layer) Deadline() (time.Time, bool) {
 	d := earlier(earlier(l.linkStatusAt, l.manyToOneAt), l.childDeadline())
-	for i := range l.queue {
-		if q := &l.queue[i]; q.state == waiting || q.state == listening {
+	for _, q := range l.taken() {
+		if q.state == waiting || q.state == listening {
 			d = earlier(d, q.at)
 		}
 	}
@@ -298,8 +302,7 @@ func (l *Layer) Deadline() (time.Time, bool) {
 // Advance does what is due.
 func (l *Layer) Advance(now time.Time) {
 	l.now = now
-	for i := range l.queue {
-		q := &l.queue[i]
+	for _, q := range l.queue {
 		if q.state == waiting && due(q.at, now) {
 			q.state = ready
 		}

@@ -385,8 +385,8 @@ func TestBroadcastTableIsBounded(t *testing.T) {
 	a, b := newLayer(alice, 1), newLayer(bob, 2)
 	for i := range maxBroadcasts + 1 {
 		f := send(t, a, zigbee.Broadcast, "x")
-		for i := range a.queue {
-			a.finish(&a.queue[i], true)
+		for _, q := range a.queue {
+			a.finish(q, true)
 		}
 		a.ownBroadcasts = [maxOwnBroadcasts]time.Time{} // a node that keeps to no budget
 		_, ok := b.Receive(start, 1, f, 1)

@@ -183,7 +183,8 @@ func (l *Layer) receiveLeave(sender *node, h Header, o LeaveOptions) {
 			return
 		}
 		e, a := sender.eui64, sender.short
-		sender.short, sender.router = zigbee.Unassigned, time.Time{} // the counters stay: an old frame stays old
+		l.setShort(sender, zigbee.Unassigned)
+		sender.router = time.Time{} // the counters stay: an old frame stays old
 		l.emit(Output{Kind: NodeLeft, EUI64: e, Short: a})
 	case l.net.Leaderless && (!l.isEndDevice() || h.Src != l.parent || o&LeaveRejoin == 0):
 		l.counters.Refused++

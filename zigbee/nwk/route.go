@@ -159,8 +159,8 @@ func (l *Layer) dispatch(now time.Time, q *item) bool {
 		return true
 	}
 	waits := 0
-	for i := range l.queue {
-		if l.queue[i].state == searching {
+	for _, q := range l.queue {
+		if q.state == searching {
 			waits++
 		}
 	}
@@ -174,8 +174,7 @@ func (l *Layer) dispatch(now time.Time, q *item) bool {
 
 // resume sends what waited for a route.
 func (l *Layer) resume(now time.Time, dst zigbee.ShortAddr) {
-	for i := range l.queue {
-		q := &l.queue[i]
+	for _, q := range l.queue {
 		if q.state == searching && q.header.Dst == dst && l.way(now, q) {
 			q.state = ready
 		}
@@ -184,8 +183,7 @@ func (l *Layer) resume(now time.Time, dst zigbee.ShortAddr) {
 
 // giveUp ends what waited for a route that was not found.
 func (l *Layer) giveUp(now time.Time, dst zigbee.ShortAddr) {
-	for i := range l.queue {
-		q := &l.queue[i]
+	for _, q := range l.queue {
 		if q.state != searching || q.header.Dst != dst {
 			continue
 		}

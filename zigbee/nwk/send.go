@@ -1,6 +1,7 @@
 package nwk
 
 import (
+	"slices"
 	"time"
 
 	"sconce/zigbee"
@@ -63,13 +64,26 @@ type item struct {
 // Room reports whether a request would find room.
 func (l *Layer) Room() bool { return l.freeItem() != nil }
 
+// freeItem returns a place in the queue, or nil when it is full.
 func (l *Layer) freeItem() *item {
-	for i := range l.queue {
-		if l.queue[i].state == free {
-			return &l.queue[i]
-		}
+	if l.busy < len(l.queue) {
+		return l.queue[slices.IndexFunc(l.queue, func(q *item) bool { return q.state == free })]
 	}
-	return nil
+	if len(l.queue) == MaxQueue {
+		return nil
+	}
+	q := &item{}
+	l.queue = append(l.queue, q)
+	return q
+}
+
+// taken returns what has to be looked at for what is in the queue: nothing most of
+// the time.
+func (l *Layer) taken() []*item {
+	if l.busy == 0 {
+		return nil
+	}
+	return l.queue
 }
 
 // Send queues a data frame, whose payload is copied. It reports false when the
@@ -113,7 +127,8 @@ func (l *Layer) enqueue(now time.Time, h Header, handle uint32, payload []byte) 
 		return true
 	}
 	l.counters.NoRoute++
-	q.state, q.handle = free, 0
+	q.handle = 0 // who asked knows by the answer
+	l.finish(q, false)
 	return false
 }
 
@@ -140,6 +155,9 @@ func (l *Layer) enqueueBroadcast(now time.Time, q *item, h Header, handle uint32
 
 func (l *Layer) fill(q *item, h Header, handle uint32, payload []byte) {
 	l.order++
+	if q.state == free {
+		l.busy++
+	}
 	*q = item{state: ready, handle: handle, order: l.order, hop: h.Dst, header: h, size: len(payload)}
 	copy(q.payload[:], payload)
 	q.header.Relays = q.relays[:copy(q.relays[:], h.Relays)]
@@ -189,8 +207,7 @@ func (l *Layer) Next() (hop zigbee.ShortAddr, frame []byte, ok bool) {
 // the same neighbour.
 func (l *Layer) first() *item {
 	var best *item
-	for i := range l.queue {
-		q := &l.queue[i]
+	for _, q := range l.taken() {
 		if q.state != ready || best != nil && int32(q.order-best.order) > 0 {
 			continue
 		}
@@ -206,8 +223,7 @@ func (l *Layer) overtakes(q *item) bool {
 	if q.hop.IsBroadcast() {
 		return false
 	}
-	for i := range l.queue {
-		o := &l.queue[i]
+	for _, o := range l.queue {
 		if o.state == waiting && o.hop == q.hop && int32(o.order-q.order) < 0 {
 			return true
 		}
@@ -239,8 +255,12 @@ func (l *Layer) Done(now time.Time, sent bool) {
 
 // finish frees an item and tells the end of its request once.
 func (l *Layer) finish(q *item, ok bool) {
-	if q.state != free && q.handle != 0 {
+	if q.state == free {
+		return
+	}
+	if q.handle != 0 {
 		l.emit(Output{Kind: SendDone, Handle: q.handle, OK: ok})
 	}
+	l.busy--
 	q.state, q.handle, q.broadcast, q.discovery = free, 0, nil, nil
 }

@@ -11,6 +11,7 @@ import (
 // neighbour table (3.6.1.5) and the incoming frame counters (4.3.3) in one.
 type node struct {
 	eui64  zigbee.EUI64
+	slot   uint16           // in Layer.nodes
 	short  zigbee.ShortAddr // Unassigned: not known
 	next   [2]uint32        // lowest acceptable frame counter, by key slot
 	lqi    uint8            // of the frames heard directly, smoothed
@@ -65,24 +66,6 @@ func (l *Layer) HearsRouter(now time.Time) bool {
 	return false
 }
 
-func (l *Layer) byEUI64(e zigbee.EUI64) *node {
-	for _, n := range l.nodes {
-		if n.eui64 == e {
-			return n
-		}
-	}
-	return nil
-}
-
-func (l *Layer) byShort(a zigbee.ShortAddr) *node {
-	for _, n := range l.nodes {
-		if n.short == a {
-			return n
-		}
-	}
-	return nil
-}
-
 // add returns the entry of a device, made when there is none, and nil when the
 // table is full.
 func (l *Layer) add(e zigbee.EUI64) *node {
@@ -93,7 +76,7 @@ func (l *Layer) add(e zigbee.EUI64) *node {
 		return nil
 	}
 	n := &node{eui64: e, short: zigbee.Unassigned}
-	l.nodes = append(l.nodes, n)
+	l.insert(n)
 	return n
 }
 
@@ -116,15 +99,15 @@ func (l *Layer) Learn(e zigbee.EUI64, a zigbee.ShortAddr) bool {
 	if n.short == a {
 		return true
 	}
-	if other := l.byShort(a); other != nil && a != zigbee.Unassigned {
-		other.short = zigbee.Unassigned
+	if other := l.byShort(a); other != nil {
+		l.setShort(other, zigbee.Unassigned)
 		l.conflictSeen(l.now, a)
 	}
 	if n.short != zigbee.Unassigned {
 		l.dropRoute(n.short, l.now)
 		l.dropRecord(n.short)
 	}
-	n.short = a
+	l.setShort(n, a)
 	return true
 }
 
@@ -168,7 +151,13 @@ func (l *Layer) Peers() []Peer {
 
 // RestorePeer takes back what [Layer.Peers] gave. A peer beyond the limit is dropped.
 func (l *Layer) RestorePeer(p Peer) {
-	if n := l.add(p.EUI64); n != nil {
-		n.short, n.next[l.active] = p.Short, p.Next
+	n := l.add(p.EUI64)
+	if n == nil {
+		return
 	}
+	if other := l.byShort(p.Short); other != nil && other != n {
+		l.setShort(other, zigbee.Unassigned)
+	}
+	l.setShort(n, p.Short)
+	n.next[l.active] = p.Next
 }
