@@ -138,7 +138,7 @@ type Delivery struct {
 // Replay is what became of an attacker's replays.
 type Replay struct {
 	Sent    uint64 `json:"sent"`
-	Heard   uint64 `json:"heard"`   // by nodes that had heard the same frame before
+	Heard   uint64 `json:"heard"`   // by nodes that had taken the same frame before
 	Delayed uint64 `json:"delayed"` // taken by a node that had not: late, but once
 }
 

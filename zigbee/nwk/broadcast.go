@@ -127,11 +127,11 @@ func (l *Layer) mark(s *nodeSet, a zigbee.ShortAddr) {
 // what others have sent: with its own it takes no chances.
 func (l *Layer) relayedByAll(s *nodeSet, src zigbee.ShortAddr, now time.Time) bool {
 	known := false
-	for i, n := range l.nodes {
+	for _, n := range l.routers {
 		if !n.isRouter(now) || !n.near(now) {
 			continue
 		}
-		if !s.has(i) {
+		if !s.has(int(n.slot)) {
 			return false
 		}
 		known = true
@@ -199,93 +199,4 @@ func (l *Layer) repeat(q *item, now time.Time) {
 	}
 	q.tries++
 	q.state = ready
-}
-
-// linkStatusPeriod is nwkLinkStatusPeriod (3.5.2, table 3-58).
-const linkStatusPeriod = 15 * time.Second
-
-// sendLinkStatus tells the neighbours how well this node hears them (3.6.3.4.1).
-func (l *Layer) sendLinkStatus(now time.Time) {
-	l.age(now)
-	l.linkStatusAt = now.Add(linkStatusPeriod - time.Second + l.jitter(2*time.Second))
-	h := Header{Type: TypeCommand, Dst: zigbee.BroadcastRouters, Radius: 1, Secured: true, SrcEUI64: l.eui64}
-	var links [maxLinks]Link
-	n, first := 0, true
-	flush := func(last bool) {
-		var b [maxFrame]byte
-		l.enqueue(now, h, 0, AppendLinkStatus(b[:0], first, last, links[:n]))
-		n, first = 0, false
-	}
-	for a := range l.routersInOrder(now) {
-		if n == maxLinks {
-			flush(false)
-		}
-		links[n] = Link{Short: a.short, Incoming: cost(a.lqi), Outgoing: a.cost}
-		n++
-	}
-	flush(true)
-}
-
-// routersInOrder yields the neighbouring routers by ascending short address, as
-// link status demands (3.4.8.3.2).
-func (l *Layer) routersInOrder(now time.Time) func(yield func(*node) bool) {
-	return func(yield func(*node) bool) {
-		for at := -1; ; {
-			var next *node
-			for _, n := range l.nodes {
-				if n.isRouter(now) && int(n.short) > at && n.short != zigbee.Unassigned && (next == nil || n.short < next.short) {
-					next = n
-				}
-			}
-			if next == nil || !yield(next) {
-				return
-			}
-			at = int(next.short)
-		}
-	}
-}
-
-// age forgets what routers that have fallen silent told, and the routes over
-// them (3.6.3.4.2).
-func (l *Layer) age(now time.Time) {
-	for _, n := range l.nodes {
-		if !n.router.IsZero() && !n.isRouter(now) {
-			n.router, n.cost, n.deaf = time.Time{}, 0, 0
-			l.dropRoutesVia(n.short, n.short, now)
-		}
-	}
-}
-
-// receiveLinkStatus notes that the sender is a router, and how well it hears this
-// node (3.6.3.4.2). A frame that would have to name this node, and does not, says
-// that it does not.
-func (l *Layer) receiveLinkStatus(now time.Time, sender *node, c LinkStatusCommand) {
-	sender.router = now
-	own := l.net.Short
-	for i := range c.Len() {
-		if k := c.Link(i); k.Short == own {
-			sender.cost, sender.deaf = k.Incoming, 0
-			return
-		}
-	}
-	after := c.First || c.Len() > 0 && c.Link(0).Short <= own
-	before := c.Last || c.Len() > 0 && c.Link(c.Len()-1).Short >= own
-	if after && before {
-		sender.cost, sender.deaf = 0, min(sender.deaf+1, maxDeaf)
-	}
-}
-
-// cost maps the link quality of received frames to a link cost of 1 to 7
-// (3.6.3.1 leaves the mapping to the implementer).
-func cost(lqi uint8) uint8 {
-	switch {
-	case lqi >= 180:
-		return 1
-	case lqi >= 130:
-		return 3
-	case lqi >= 80:
-		return 5
-	default:
-		return 7
-	}
 }

@@ -372,7 +372,7 @@ func (l *Layer) SendAway(now time.Time, a zigbee.ShortAddr) {
 		}
 	}
 	n := l.byShort(a)
-	if n == nil || !n.router.IsZero() || strays == maxStrays ||
+	if n == nil || n.relays || strays == maxStrays ||
 		!l.AddChild(now, Child{EUI64: n.eui64, Short: a, Sleepy: true, stray: true}) {
 		return
 	}

@@ -90,8 +90,11 @@ const (
 	linkLast     = 0x40
 	linkReserved = 0x80
 
-	// maxLinks is how many links one frame holds; more go in further frames.
-	maxLinks = 20
+	linkStatusHeader = 2
+	linkSize         = 3
+
+	// maxLinks is how many links one frame holds, with the addresses that it has.
+	maxLinks = 26
 )
 
 // LinkStatusCommand is the content of a link status command, of which several
@@ -114,7 +117,7 @@ func (c LinkStatusCommand) Link(i int) Link {
 	}
 }
 
-// AppendLinkStatus appends a link status command to b; of more than 20 links the
+// AppendLinkStatus appends a link status command to b; of more than 26 links the
 // rest is left out.
 func AppendLinkStatus(b []byte, first, last bool, links []Link) []byte {
 	links = links[:min(len(links), maxLinks)]

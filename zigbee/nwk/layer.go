@@ -31,6 +31,7 @@ type Network struct {
 // Counters counts what the layer took, refused or gave up.
 type Counters struct {
 	Opened        uint64 // secured frames that passed every check
+	Overlooked    uint64 // link states that were not opened: there are better neighbours
 	Malformed     uint64 // frames that could not be parsed or are not supported
 	Unsecured     uint64 // frames without security where it is required
 	UnknownKey    uint64 // frames secured with a key that this node does not have
@@ -128,6 +129,8 @@ type Layer struct {
 	nodes      []*node // slots are never moved nor removed
 	eui64s     index   // of nodes
 	shorts     index   // of nodes that have a short address
+	routers    []*node // of nodes, those with whom there are links: at most MaxNeighbours
+	bar        uint32  // the rank that a further one must have
 	children   []Child
 	behind     bool             // one of them may not know of the active network key
 	called     bool             // which of them are to be awake has changed
@@ -161,7 +164,7 @@ type Layer struct {
 // New returns a layer for the node with the given address that is in no network.
 // random fills a slice.
 func New(eui64 zigbee.EUI64, random func([]byte)) *Layer {
-	l := &Layer{eui64: eui64, random: random, parent: zigbee.Unassigned}
+	l := &Layer{eui64: eui64, random: random, parent: zigbee.Unassigned, bar: lapsed}
 	var b [1]byte
 	random(b[:])
 	l.seq, l.broadcastSeq, l.requestID = b[0], b[0]^0x80, b[0]
@@ -250,7 +253,7 @@ func (l *Layer) Leave() {
 	l.discoveries, l.searches = nil, [maxSearches]search{}
 	l.forwarded, l.conflicts = [maxForwarded]forwarded{}, [maxConflicts]conflict{}
 	l.linkStatusAt, l.manyToOneAt, l.manyToOneLast = time.Time{}, time.Time{}, time.Time{}
-	l.children, l.parent = nil, zigbee.Unassigned
+	l.routers, l.bar, l.children, l.parent = nil, lapsed, nil, zigbee.Unassigned
 }
 
 // Counter returns the outgoing frame counter that the next frame will use.

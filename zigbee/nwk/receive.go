@@ -1,6 +1,7 @@
 package nwk
 
 import (
+	"slices"
 	"time"
 
 	"sconce/zigbee"
@@ -33,7 +34,7 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 	ind := Indication{Src: h.Src, Dst: h.Dst, LQI: lqi}
 	var sender *node
 	if h.Secured {
-		if rest, sender = l.open(frame, h, rest, from); sender == nil {
+		if rest, sender = l.open(frame, h, rest, from, lqi); sender == nil {
 			return Indication{}, false
 		}
 		sender.hear(now, lqi)
@@ -80,7 +81,7 @@ func (l *Layer) acceptsUnsecured(h Header) bool {
 // open checks and decrypts a secured frame (4.3.1.2) and returns its payload and
 // the entry of the device that secured it: the last hop. The entry is nil when
 // the frame is refused.
-func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAddr) ([]byte, *node) {
+func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAddr, lqi uint8) ([]byte, *node) {
 	aux, _, err := zigbee.ParseAux(secured)
 	if err != nil || aux.Key != zigbee.KeyNetwork || !aux.HasSource || aux.Source == l.eui64 || aux.Source == 0 || aux.Source == 1<<64-1 {
 		l.counters.Malformed++
@@ -101,6 +102,10 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 		l.counters.Replayed++
 		return nil, nil
 	}
+	if (n == nil || n.router.IsZero()) && l.overlooks(h, aux, len(secured), lqi) {
+		l.counters.Overlooked++
+		return nil, nil
+	}
 	payload, err := k.envelope.Open(frame, len(frame)-len(secured), aux, aux.Source)
 	if err != nil {
 		l.counters.Forged++
@@ -117,6 +122,7 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 		l.caughtUp(aux.Source)
 	}
 	l.counters.Opened++
+	n.relays = n.relays || from == n.short && h.Src != from
 	if h.Src == from {
 		// The network header is authentic, the MAC header is not.
 		l.Learn(aux.Source, from)
@@ -184,7 +190,9 @@ func (l *Layer) receiveLeave(sender *node, h Header, o LeaveOptions) {
 		}
 		e, a := sender.eui64, sender.short
 		l.setShort(sender, zigbee.Unassigned)
-		sender.router = time.Time{} // the counters stay: an old frame stays old
+		sender.forget() // the counters stay: an old frame stays old
+		l.routers = slices.DeleteFunc(l.routers, func(n *node) bool { return n == sender })
+		l.bar = lapsed
 		l.emit(Output{Kind: NodeLeft, EUI64: e, Short: a})
 	case l.net.Leaderless && (!l.isEndDevice() || h.Src != l.parent || o&LeaveRejoin == 0):
 		l.counters.Refused++

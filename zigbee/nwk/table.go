@@ -18,8 +18,10 @@ type node struct {
 	cost   uint8            // outgoing, as its link status told; 0: not known
 	deaf   uint8            // how many of its link states in a row left this node out
 	lost   bool             // did not take a frame, and was not heard since
+	relays bool             // does what only routers do
+	full   bool             // its last link status had no room for more
 	heard  time.Time        // when its last authentic frame came directly; zero: never
-	router time.Time        // when its last link status came; zero: never
+	router time.Time        // a neighbour's: when its last link status came; zero: no neighbour
 }
 
 // hear notes an authentic frame that came directly from a node.
@@ -44,27 +46,9 @@ func (s *nodeSet) count() (n int) {
 	return n
 }
 
-// routerAge is how long a router counts as a neighbour after its last link status:
-// nwkRouterAgeLimit periods (3.6.3.4.2).
-const routerAge = 3 * linkStatusPeriod
-
-func (n *node) isRouter(now time.Time) bool {
-	return !n.router.IsZero() && now.Sub(n.router) <= routerAge
-}
-
 // HeardCoordinator returns when a frame of the coordinator was last received, over
 // however many hops; zero for never.
 func (l *Layer) HeardCoordinator() time.Time { return l.coordinatorAt }
-
-// HearsRouter reports whether a router of the network has been heard of late.
-func (l *Layer) HearsRouter(now time.Time) bool {
-	for _, n := range l.nodes {
-		if n.isRouter(now) {
-			return true
-		}
-	}
-	return false
-}
 
 // add returns the entry of a device, made when there is none, and nil when the
 // table is full.

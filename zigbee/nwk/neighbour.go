@@ -1,0 +1,189 @@
+package nwk
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"sconce/zigbee"
+)
+
+const (
+	// MaxNeighbours is how many routers a node keeps links with: as many as one
+	// link status tells of. In a dense building it hears many more, and each of them
+	// would take several frames to tell of all. Which ones it keeps, [Layer.rank] says.
+	MaxNeighbours = maxLinks
+
+	linkStatusPeriod = 15 * time.Second // nwkLinkStatusPeriod (3.5.2, table 3-58)
+
+	// routerAge is how long a router counts as a neighbour after its last link status:
+	// nwkRouterAgeLimit periods (3.6.3.4.2).
+	routerAge = 3 * linkStatusPeriod
+)
+
+func (n *node) isRouter(now time.Time) bool {
+	return !n.router.IsZero() && now.Sub(n.router) <= routerAge
+}
+
+// HearsRouter reports whether a router of the network has been heard of late.
+func (l *Layer) HearsRouter(now time.Time) bool {
+	return slices.ContainsFunc(l.routers, func(n *node) bool { return n.isRouter(now) })
+}
+
+// sendLinkStatus tells the neighbours how well this node hears them (3.6.3.4.1), in
+// the order of their short addresses (3.4.8.3.2).
+func (l *Layer) sendLinkStatus(now time.Time) {
+	l.age(now)
+	l.linkStatusAt = now.Add(linkStatusPeriod - time.Second + l.jitter(2*time.Second))
+	slices.SortFunc(l.routers, func(a, b *node) int { return cmp.Compare(a.short, b.short) })
+	links := make([]Link, 0, MaxNeighbours)
+	for _, n := range l.routers {
+		if n.short != zigbee.Unassigned {
+			links = append(links, Link{Short: n.short, Incoming: cost(n.lqi), Outgoing: n.cost})
+		}
+	}
+	h := Header{Type: TypeCommand, Dst: zigbee.BroadcastRouters, Radius: 1, Secured: true, SrcEUI64: l.eui64}
+	var b [maxFrame]byte
+	l.enqueue(now, h, 0, AppendLinkStatus(b[:0], true, true, links))
+}
+
+// age forgets what routers that have fallen silent told, and the routes over
+// them (3.6.3.4.2).
+func (l *Layer) age(now time.Time) {
+	l.routers = slices.DeleteFunc(l.routers, func(n *node) bool {
+		if n.isRouter(now) {
+			return false
+		}
+		l.dropRoutesVia(n.short, n.short, now)
+		n.forget()
+		return true
+	})
+	l.setBar(now)
+}
+
+// forget forgets what the link states of a router told.
+func (n *node) forget() { n.router, n.cost, n.deaf = time.Time{}, 0, 0 }
+
+// receiveLinkStatus notes that the sender is a router, and how well it hears this
+// node (3.6.3.4.2). A frame that would have to name this node, and does not, says
+// that it does not.
+func (l *Layer) receiveLinkStatus(now time.Time, sender *node, c LinkStatusCommand) {
+	sender.full = c.Len() >= MaxNeighbours || !c.First || !c.Last
+	if sender.relays = true; !l.keep(now, sender) {
+		return
+	}
+	sender.router = now
+	own := l.net.Short
+	for i := range c.Len() {
+		if k := c.Link(i); k.Short == own {
+			sender.cost, sender.deaf = k.Incoming, 0
+			return
+		}
+	}
+	after := c.First || c.Len() > 0 && c.Link(0).Short <= own
+	before := c.Last || c.Len() > 0 && c.Link(c.Len()-1).Short >= own
+	if after && before {
+		sender.cost, sender.deaf = 0, min(sender.deaf+1, maxDeaf)
+	}
+}
+
+// keep makes a router a neighbour, when there is room or it is worth more than
+// another. It reports whether it is one.
+func (l *Layer) keep(now time.Time, n *node) bool {
+	switch {
+	case !n.router.IsZero():
+		return true
+	case len(l.routers) < MaxNeighbours:
+		l.routers = append(l.routers, n)
+	default:
+		least, rank := l.least(now)
+		if rank < l.rank(n.eui64, n.lqi, n.full) {
+			return false
+		}
+		l.routers[least].forget()
+		l.routers[least] = n
+	}
+	n.router = now
+	l.setBar(now)
+	return true
+}
+
+// setBar notes how good a router must be to become a neighbour.
+func (l *Layer) setBar(now time.Time) {
+	l.bar = lapsed
+	if len(l.routers) == MaxNeighbours {
+		_, l.bar = l.least(now)
+	}
+}
+
+// least returns which neighbour is worth least, and its rank. There are neighbours.
+func (l *Layer) least(now time.Time) (i int, rank uint32) {
+	for j, n := range l.routers {
+		r := uint32(lapsed)
+		if n.isRouter(now) {
+			r = l.rank(n.eui64, n.lqi, n.full)
+		}
+		if r >= rank {
+			i, rank = j, r
+		}
+	}
+	return i, rank
+}
+
+// The ranks of neighbours.
+const (
+	lapsed = 1<<32 - 1 // of one that has fallen silent: no other has it
+	weak   = 1 << 31   // is heard too badly to be more than a last resort
+	full   = 1 << 30   // has as many neighbours as it can tell of, without this node
+	chance = 1<<30 - 1
+)
+
+// rank orders routers by what they are worth as neighbours, the best first: those
+// that are heard well; of them, those that have few neighbours and so may depend on this
+// node; and else by a chance that is the same at both ends of a link, for a link is of
+// use only when both keep it. To keep the best links alone would part a network into
+// islands: a hall full of lights would know nobody outside of it.
+func (l *Layer) rank(e zigbee.EUI64, lqi uint8, isFull bool) uint32 {
+	r := uint32(mix(mix(uint64(min(e, l.eui64)))^uint64(max(e, l.eui64)))) & chance
+	if isFull {
+		r |= full
+	}
+	if cost(lqi) >= farCost {
+		r |= weak
+	}
+	return r &^ 1 // never lapsed
+}
+
+// mix spreads the bits of a number (Steele, Lea and Flood, Fast splittable
+// pseudorandom number generators, 2014: the finaliser of SplitMix64).
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// overlooks reports whether a frame is the link status of a router that would not
+// be kept: then it need not be opened. It is taken for what it looks like, but nothing
+// comes of it.
+func (l *Layer) overlooks(h Header, a zigbee.Aux, secured int, lqi uint8) bool {
+	if l.bar == lapsed || h.Type != TypeCommand || h.Dst != zigbee.BroadcastRouters || h.Radius != 1 || h.SrcEUI64 != a.Source {
+		return false
+	}
+	links := (secured - a.Size() - linkStatusHeader - zigbee.MICSize) / linkSize
+	return l.bar < l.rank(a.Source, lqi, links >= MaxNeighbours)
+}
+
+// cost maps the link quality of received frames to a link cost of 1 to 7
+// (3.6.3.1 leaves the mapping to the implementer).
+func cost(lqi uint8) uint8 {
+	switch {
+	case lqi >= 180:
+		return 1
+	case lqi >= 130:
+		return 3
+	case lqi >= 80:
+		return 5
+	default:
+		return 7
+	}
+}
