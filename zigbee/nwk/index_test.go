@@ -11,7 +11,7 @@ import (
 // comes, moves, loses its address or leaves.
 func TestIndexFindsWhatIsThere(t *testing.T) {
 	for seed := range uint64(20) {
-		luck := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test is repeatable
+		luck := rand.New(rand.NewPCG(seed, 1))
 		l := newLayer(alice, 1)
 		eui := func() zigbee.EUI64 { return zigbee.EUI64(1 + luck.Uint64N(MaxNodes+50)<<(luck.UintN(2)*32)) }
 		short := func() zigbee.ShortAddr { return zigbee.ShortAddr(2 + luck.UintN(400)) }
