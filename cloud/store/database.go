@@ -144,6 +144,9 @@ func (d *database[Q]) transact(ctx context.Context, db *sql.DB, prepared Q, fn f
 }
 
 func (d *database[Q]) check(ctx context.Context) error {
+	if d == nil {
+		return nil
+	}
 	var version int64
 	if err := d.read.QueryRowContext(ctx, "SELECT MAX(version_id) FROM goose_db_version").Scan(&version); err != nil {
 		return fmt.Errorf("reading database %s: %w", d.name, err)

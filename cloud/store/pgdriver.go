@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -35,7 +34,29 @@ func (c conn) Prepare(query string) (driver.Stmt, error) {
 
 // PrepareContext implements [driver.ConnPrepareContext].
 func (c conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	return c.Conn.PrepareContext(ctx, numbered(query))
+	s, err := c.Conn.PrepareContext(ctx, numbered(query))
+	if err != nil {
+		return nil, err
+	}
+	return stmt{s.(*stdlib.Stmt), c, query}, nil
+}
+
+// stmt is a prepared statement that is run as any other.
+type stmt struct {
+	*stdlib.Stmt
+
+	conn  conn
+	query string
+}
+
+// ExecContext implements [driver.StmtExecContext].
+func (s stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.conn.ExecContext(ctx, s.query, args)
+}
+
+// QueryContext implements [driver.StmtQueryContext].
+func (s stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.conn.QueryContext(ctx, s.query, args)
 }
 
 // ExecContext implements [driver.ExecerContext].
@@ -43,14 +64,27 @@ func (c conn) ExecContext(ctx context.Context, query string, args []driver.Named
 	return c.Conn.ExecContext(ctx, numbered(query), args)
 }
 
-// QueryContext implements [driver.QueryerContext]. Outside of a transaction it
-// tells the reach and asks in one go, which PostgreSQL runs as one transaction.
+// QueryContext implements [driver.QueryerContext]. What is asked outside of a
+// transaction only reads, so it may be asked again when the connection was dead.
 func (c conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	query = numbered(query)
-	name, value := reachOf(ctx).setting()
-	if name == "" || c.Conn.Conn().IsClosed() || c.Conn.Conn().PgConn().TxStatus() != 'I' {
+	if c.Conn.Conn().IsClosed() {
+		return nil, driver.ErrBadConn
+	}
+	if c.Conn.Conn().PgConn().TxStatus() != 'I' {
 		return c.Conn.QueryContext(ctx, query, args)
 	}
+	if name, value := reachOf(ctx).setting(); name != "" {
+		rows, err := c.queryWith(ctx, name, value, query, args)
+		return rows, c.orDead(err)
+	}
+	rows, err := c.Conn.QueryContext(ctx, query, args)
+	return rows, c.orDead(err)
+}
+
+// queryWith makes a setting and asks in one go, which PostgreSQL runs as one
+// transaction.
+func (c conn) queryWith(ctx context.Context, name, value, query string, args []driver.NamedValue) (driver.Rows, error) {
 	values := make([]any, len(args))
 	for i, a := range args {
 		values[i] = a.Value
@@ -59,10 +93,9 @@ func (c conn) QueryContext(ctx context.Context, query string, args []driver.Name
 	b.Queue("SELECT set_config($1, $2, true)", name, value)
 	b.Queue(query, values...)
 	results := c.Conn.Conn().SendBatch(ctx, &b)
-	_, err := results.Exec()
-	if err != nil {
+	if _, err := results.Exec(); err != nil {
 		_ = results.Close() // says the same
-		return nil, retriable(err)
+		return nil, err
 	}
 	found, err := results.Query()
 	if err != nil {
@@ -75,24 +108,21 @@ func (c conn) QueryContext(ctx context.Context, query string, args []driver.Name
 // BeginTx implements [driver.ConnBeginTx]. How transactions are isolated is a
 // setting of the connection.
 func (c conn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
-	if c.Conn.Conn().IsClosed() {
-		return nil, driver.ErrBadConn
-	}
 	begin := "BEGIN"
 	if name, value := reachOf(ctx).setting(); name != "" { // neither holds a quote
 		begin += fmt.Sprintf("; SELECT set_config('%s', '%s', true)", name, value)
 	}
 	tx, err := c.Conn.Conn().BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
 	if err != nil {
-		return nil, retriable(err)
+		return nil, c.orDead(err)
 	}
 	return transaction{ctx, tx}, nil
 }
 
-// retriable lets package database/sql try another connection when this one was
-// dead before anything was sent.
-func retriable(err error) error {
-	if pgconn.SafeToRetry(err) {
+// orDead lets package database/sql try another connection when this one has died
+// before anything was changed.
+func (c conn) orDead(err error) error {
+	if err != nil && c.Conn.Conn().IsClosed() {
 		return driver.ErrBadConn
 	}
 	return err

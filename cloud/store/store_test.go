@@ -40,4 +40,13 @@ func TestOpenIsExclusive(t *testing.T) {
 
 func TestSQLite(t *testing.T) { storetest.Run(t, storetest.Open) }
 
+// TestRehearsed runs every transaction twice, of which the first is undone.
+func TestRehearsed(t *testing.T) {
+	storetest.Run(t, func(t testing.TB) *store.Store {
+		s := storetest.Open(t)
+		s.Rehearse()
+		return s
+	})
+}
+
 func TestPostgres(t *testing.T) { storetest.Run(t, storetest.OpenPostgres) }

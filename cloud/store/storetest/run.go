@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		{"results", testResults},
 		{"readings", testReadings},
 		{"presence", testPresence},
+		{"concurrency", testConcurrency},
 	} {
 		t.Run(suite.name, func(t *testing.T) { suite.run(t, open(t)) })
 	}

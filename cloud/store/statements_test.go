@@ -1,0 +1,135 @@
+package store_test
+
+import (
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// acrossProjects are the statements that are about no one project, and why.
+var acrossProjects = map[string]string{
+	"Memberships":        "the projects of one account",
+	"CountMemberships":   "the projects of one account",
+	"ClaimOfGateway":     "says which project a gateway is in",
+	"ExpireCommands":     "ends what is overdue, in every project",
+	"NextDeadline":       "of what may become overdue",
+	"SecurityLogs":       "which chains there are, for their proof",
+	"ClearStates":        "makes the results of the journal anew",
+	"ClearStages":        "makes the results of the journal anew",
+	"ClearGatewayHellos": "makes the results of the journal anew",
+	"ClearEvents":        "makes the results of the journal anew",
+	"ClearReadings":      "makes the results of the journal anew",
+	"ClearOpenReadings":  "makes the results of the journal anew",
+}
+
+var (
+	createTable = regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\)`)
+	statement   = regexp.MustCompile(`(?s)-- name: (\w+) :\w+\n(.*?);`)
+	mention     = regexp.MustCompile(`(?i)\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)(?:\s+AS\s+(\w+))?`)
+)
+
+// TestStatementsNameTheProject: whatever touches a table of projects says for each
+// mention of it whose rows are meant, and takes that from its caller.
+func TestStatementsNameTheProject(t *testing.T) {
+	column := map[string]string{} // of the project, by table
+	for _, m := range createTable.FindAllStringSubmatch(read(t, "migrations/site/sqlite"), -1) {
+		switch {
+		case m[1] == "projects":
+			column[m[1]] = "id"
+		case strings.Contains(m[2], "\n  project_id"):
+			column[m[1]] = "project_id"
+		}
+	}
+	if len(column) < 10 {
+		t.Fatalf("only %d tables of projects: %v", len(column), column)
+	}
+	unused := map[string]bool{}
+	for name := range acrossProjects {
+		unused[name] = true
+	}
+	for _, m := range statement.FindAllStringSubmatch(read(t, "queries/site"), -1) {
+		name, text := m[1], m[2]
+		if acrossProjects[name] != "" {
+			delete(unused, name)
+			if strings.Contains(text, "@project_id") {
+				t.Errorf("%s is about one project; take it off the list", name)
+			}
+			continue
+		}
+		if fault := forgets(text, column); fault != "" {
+			t.Errorf("%s: %s", name, fault)
+		}
+	}
+	for name := range unused {
+		t.Errorf("%s is no statement", name)
+	}
+}
+
+// forgets says which project a statement forgets to name, or "".
+func forgets(text string, column map[string]string) string {
+	ofProjects := false
+	for _, m := range mention.FindAllStringSubmatch(text, -1) {
+		table, alias := m[1], m[2]
+		c := column[table]
+		if c == "" {
+			continue
+		}
+		ofProjects = true
+		named := `\b` + c + `\b`
+		if alias != "" {
+			named = `\b` + alias + `\.` + named
+		} else {
+			named = `(?:^|[^.\w])` + named
+		}
+		if !regexp.MustCompile(named).MatchString(text) {
+			return "it does not say whose rows of " + table + " it means"
+		}
+	}
+	if ofProjects && !strings.Contains(text, "@project_id") {
+		return "it does not take @project_id"
+	}
+	return ""
+}
+
+// TestForgets shows that the rule can refuse.
+func TestForgets(t *testing.T) {
+	column := map[string]string{"groups": "project_id", "positions": "project_id", "projects": "id"}
+	for text, ok := range map[string]bool{
+		"SELECT name FROM groups WHERE project_id = @project_id AND id = @id":                                              true,
+		"SELECT name FROM groups WHERE id = @id":                                                                           false,
+		"SELECT project_id FROM groups WHERE id = @id":                                                                     false,
+		"DELETE FROM groups WHERE id = @id":                                                                                false,
+		"UPDATE groups SET name = @name WHERE id = @id":                                                                    false,
+		"INSERT INTO groups (id, name) VALUES (@id, @name)":                                                                false,
+		"SELECT g.id FROM groups AS g JOIN positions AS p ON p.id = g.id WHERE g.project_id = @project_id":                 false,
+		"SELECT g.id FROM groups AS g JOIN positions AS p ON p.project_id = g.project_id WHERE g.project_id = @project_id": true,
+		"SELECT name FROM projects WHERE id = @project_id":                                                                 true,
+		"SELECT name FROM projects WHERE name = @name":                                                                     false,
+		"SELECT version FROM registry_version":                                                                             true,
+	} {
+		if fault := forgets(text, column); (fault == "") != ok {
+			t.Errorf("%s: %q", text, fault)
+		}
+	}
+}
+
+// read returns the texts of the files of a folder.
+func read(t *testing.T, folder string) string {
+	t.Helper()
+	var all strings.Builder
+	files := os.DirFS(folder)
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: %q, %v", folder, names, err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
+}
