@@ -420,6 +420,20 @@ func TestLinkStatus(t *testing.T) {
 	}
 }
 
+// zigbee-on-host 0.2 believes that a neighbour which does not name it in its link status
+// is reached through those that it names.
+func TestLinkStatusNamesTheCoordinatorFromTheFirst(t *testing.T) {
+	tc, l := newLayer(0x7c, 0), newLayer(alice, 1)
+	l.Start(start)
+	l.Receive(start, 0, send(t, tc, 1, "key"), 200)
+	at, _ := l.Deadline()
+	l.Advance(at)
+	tc.Receive(at, 1, next(t, l, at), 200)
+	if n := tc.byEUI64(alice); n == nil || n.cost != cost(200) || n.deaf != 0 {
+		t.Errorf("the coordinator thinks of its neighbour: %+v", n)
+	}
+}
+
 func TestLeave(t *testing.T) {
 	tc, a, b := newLayer(0x7c, 0), newLayer(alice, 1), newLayer(bob, 2)
 	tc.Learn(alice, 1)

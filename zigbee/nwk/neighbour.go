@@ -34,6 +34,9 @@ func (l *Layer) HearsRouter(now time.Time) bool {
 // the order of their short addresses (3.4.8.3.2).
 func (l *Layer) sendLinkStatus(now time.Time) {
 	l.age(now)
+	if c := l.byShort(zigbee.Coordinator); c != nil && c.near(now) {
+		l.keep(now, c) // it is a router even before its own link status
+	}
 	l.linkStatusAt = now.Add(linkStatusPeriod - time.Second + l.jitter(2*time.Second))
 	slices.SortFunc(l.routers, func(a, b *node) int { return cmp.Compare(a.short, b.short) })
 	links := make([]Link, 0, MaxNeighbours)
