@@ -78,7 +78,7 @@ func (n *Node) polledBy(src mac.Address) {
 // orphaned answers a child that looks for its parent.
 func (n *Node) orphaned(e zigbee.EUI64) {
 	for _, c := range n.nwk.Children() {
-		if c.EUI64 == e && n.phase == up && n.takesChildren() {
+		if c.EUI64 == e && n.phase == up {
 			n.mac.Realign(e, c.Short)
 		}
 	}

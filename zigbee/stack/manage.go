@@ -89,7 +89,6 @@ func (n *Node) leaveKindly() {
 		return
 	}
 	n.join.step, n.join.at = handingOff, n.now.Add(handOffTime)
-	n.setBeacon()
 	for _, c := range children {
 		n.sendOn(c.EUI64)
 	}

@@ -58,6 +58,24 @@ func TestParentLeavesKindly(t *testing.T) {
 	}
 }
 
+// A lamp that leaves takes nobody back meanwhile, even who hears no other.
+func TestLeavingParentTakesNobody(t *testing.T) {
+	m := newMedium(t, 3)
+	tc, sensor, parent, other := sensorAtALamp(m)
+	m.wall(sensor, other, true)
+	sensor.events = nil
+	if err := tc.Remove(m.now, parent.cfg.EUI64); err != nil {
+		t.Fatal(err)
+	}
+	m.run(handOffTime, func() bool { return len(eventsOf[ParentLost](sensor)) > 0 })
+	m.run(handOffTime/4, nil)
+	if sensor.isUp() || len(eventsOf[Left](parent)) > 0 {
+		t.Error("it came back to the parent that leaves, or too late")
+	}
+	m.wall(sensor, other, false)
+	m.run(time.Minute, sensor.isUp)
+}
+
 // The trust centre makes a child of a lamp look for another parent, through the lamp;
 // nobody else does, and who is no child is not found.
 func TestChildIsSentOn(t *testing.T) {

@@ -65,7 +65,7 @@ func (n *Node) setBeacon() {
 	net := n.nwk.Network()
 	var b [nwk.BeaconSize]byte
 	payload := nwk.AppendBeacon(b[:0], nwk.Beacon{
-		RouterCapacity: true, EndDeviceCapacity: n.nwk.RoomForChild() && n.takesChildren(),
+		RouterCapacity: true, EndDeviceCapacity: n.nwk.RoomForChild(),
 		Depth: net.Depth, Extended: net.Extended, UpdateID: net.UpdateID,
 	})
 	n.mac.AnswerBeacons(mac.Beacon{PANCoordinator: n.cfg.Role == Coordinator, Permit: n.open(), Payload: payload})
