@@ -171,8 +171,9 @@ func (s *Sink) pair(c candidate) (refusal string) {
 		return refusal
 	}
 	i, again := s.find(c.id)
-	if again && sec.Counter != nil && *sec.Counter <= s.entries[i].last {
-		// Said again, or late from another proxy: perhaps in the window of another switch.
+	if last, known := s.reached(c.id); known && sec.Counter != nil && *sec.Counter <= last {
+		// Said again, or late from another proxy: perhaps in the window of another switch. Or
+		// it is a recording of one that was removed.
 		s.counters.Replayed++
 		return ""
 	}
@@ -180,7 +181,7 @@ func (s *Sink) pair(c candidate) (refusal string) {
 		s.counters.Full++
 		return "the table of switches is full; remove one first"
 	}
-	e := sinkEntry{id: c.id, group: s.window.group}
+	e := sinkEntry{id: c.id, group: s.window.group, last: s.exhume(c.id)}
 	if again {
 		e = s.entries[i]
 		if s.window.group != 0 {
@@ -220,6 +221,8 @@ func (s *Sink) chooseKey(c candidate) (k Key, refusal string) {
 		return Key{}, "its key is not the one on its label, or that it was paired with; remove it first"
 	case ok:
 		return known, ""
+	case s.wasRemoved(c.id):
+		return Key{}, "it was removed; give the key on its label to pair it again"
 	case !s.window.unlabelled:
 		return Key{}, "it is not expected; give the key on its label first"
 	case !sec.HasKey:

@@ -76,6 +76,7 @@ type Sink struct {
 	self       zigbee.EUI64
 	minimum    Level
 	entries    []sinkEntry // in order of ID
+	removed    []removed   // the oldest first
 	labels     []label
 	window     window
 	candidates []candidate
@@ -154,13 +155,14 @@ func (s *Sink) SetRules(id ID, rules []Rule) error {
 }
 
 // Remove forgets a device and its key, tells its proxies, and reports whether it was
-// paired.
+// paired. It comes back only with the key of its label, and a counter above its last.
 func (s *Sink) Remove(id ID) bool {
 	i, ok := s.find(id)
 	if !ok {
 		return false
 	}
 	s.unpair(id, s.entries[i].proxies)
+	s.bury(id, s.entries[i].last)
 	s.entries = slices.Delete(s.entries, i, i+1)
 	s.changed = true
 	s.emit(Unpaired{ID: id})
@@ -244,12 +246,14 @@ func (s *Sink) notified(from Sender, n Notification) {
 	i, paired := s.find(n.ID)
 	if !paired {
 		s.counters.Unknown++
+		s.stray(n.ID, from.EUI64)
 		return
 	}
 	e := &s.entries[i]
 	switch {
 	case !slices.Contains(e.proxies, from.EUI64):
 		s.counters.Refused++
+		s.stray(n.ID, from.EUI64)
 	case n.Level != e.level:
 		s.counters.Unsecured++
 	case n.Counter <= e.last:

@@ -13,6 +13,7 @@ type State struct {
 	_       [0]func()
 	proxies []proxyEntry
 	sinks   []sinkEntry
+	removed []removed
 }
 
 func (State) String() string { return redacted }
@@ -33,10 +34,14 @@ func (p *Proxy) State() State { return State{proxies: slices.Clone(p.entries)} }
 func (p *Proxy) Restore(s State) { p.entries = slices.Clone(s.proxies) }
 
 // State returns what has to survive a restart.
-func (s *Sink) State() State { return State{sinks: cloneEntries(s.entries)} }
+func (s *Sink) State() State {
+	return State{sinks: cloneEntries(s.entries), removed: slices.Clone(s.removed)}
+}
 
 // Restore takes a state back, on a new sink.
-func (s *Sink) Restore(t State) { s.entries = cloneEntries(t.sinks) }
+func (s *Sink) Restore(t State) {
+	s.entries, s.removed = cloneEntries(t.sinks), slices.Clone(t.removed)
+}
 
 func cloneEntries(list []sinkEntry) []sinkEntry {
 	list = slices.Clone(list)
@@ -70,7 +75,7 @@ func (s State) Append(b []byte) []byte {
 			b = append(b, r.Action.Payload...)
 		}
 	}
-	return b
+	return appendRemoved(b, s.removed)
 }
 
 func appendDevice(b []byte, id ID, device uint8, l Level, last uint32, k Key) []byte {
@@ -107,6 +112,7 @@ func ParseState(b []byte) (State, error) {
 		r.bad = r.bad || len(s.sinks) > 0 && s.sinks[len(s.sinks)-1].id.Compare(e.id) >= 0
 		s.sinks = append(s.sinks, e)
 	}
+	s.removed = r.removed()
 	if err := r.end(); err != nil {
 		return State{}, err
 	}

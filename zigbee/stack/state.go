@@ -225,7 +225,7 @@ func (n *Node) resume() {
 	n.exchange()
 }
 
-const stateVersion = 4
+const stateVersion = 5
 
 var errState = errors.New("zigbee state: not one, of another version, or damaged")
 
