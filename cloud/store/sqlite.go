@@ -85,7 +85,11 @@ func makePrivate(path string) error {
 	return f.Close()
 }
 
+// hold makes the folder when it is not there, for whoever opens it first.
 func (f folder) hold(ctx context.Context) (hold, error) {
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
 	l, err := takeLock(ctx, filepath.Join(f.dir, "lock.db"))
 	if err != nil {
 		return nil, err

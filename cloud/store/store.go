@@ -31,8 +31,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"os"
 
 	"sconce/cloud/store/identitydb"
 	"sconce/cloud/store/journaldb"
@@ -52,9 +50,6 @@ type Store struct {
 // brings their tables up to date. Only one process at a time can have a folder
 // open; the error of a second one says so.
 func Open(ctx context.Context, dir string) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data directory: %w", err)
-	}
 	return openHeld(ctx, folder{dir: dir})
 }
 

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,6 +20,21 @@ func TestOpenAgain(t *testing.T) {
 		}
 		if err := s.Check(t.Context()); err != nil {
 			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A folder that is not there yet is made, by the cloud and by a tool that comes
+// before it.
+func TestOpenMakesItsFolder(t *testing.T) {
+	for name, open := range map[string]func(context.Context, string) (*store.Store, error){"cloud": store.Open, "tool": store.OpenBeside} {
+		s, err := open(t.Context(), filepath.Join(t.TempDir(), "new", "cloud"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
