@@ -128,19 +128,24 @@ func (n *Node) happen(eventKind) {
 // tune sets the transceiver as the device wants it.
 func (n *Node) tune() {
 	f := n.dev.Filter()
-	short := make([]uint16, len(f.PendingShort))
-	for i, a := range f.PendingShort {
-		short[i] = uint16(a)
-	}
-	extended := make([]uint64, len(f.Pending))
-	for i, a := range f.Pending {
-		extended[i] = uint64(a)
-	}
+	short, extended := pendingFor(f)
 	n.x.SetPending(short, extended)
 	n.x.Sleep(!f.Listening)
 	// A device without a channel yet has nothing to say or hear: the
 	// transceiver stays as it is, and Transmit tells.
 	_ = n.x.Configure(radio.Filter{Channel: f.Channel, PANID: uint16(f.PANID), Short: uint16(f.Short), EUI64: uint64(f.EUI64)})
+}
+
+// pendingFor returns for whom frames wait, as radios want it.
+func pendingFor(f stack.Filter) (short []uint16, extended []uint64) {
+	short, extended = make([]uint16, len(f.PendingShort)), make([]uint64, len(f.Pending))
+	for i, a := range f.PendingShort {
+		short[i] = uint16(a)
+	}
+	for i, a := range f.Pending {
+		extended[i] = uint64(a)
+	}
+	return short, extended
 }
 
 // Received implements [Handler].

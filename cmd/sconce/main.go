@@ -26,6 +26,7 @@ type cli struct {
 	Cloud   cloudCommand     `cmd:"" help:"Run the cloud."`
 	Demo    demoCommand      `cmd:"" help:"Run cloud, gateway and a virtual building on this machine."`
 	Sim     simCommand       `cmd:"" help:"Run a virtual building behind a virtual radio."`
+	Device  deviceCommand    `cmd:"" help:"Run one virtual device on any radio, such as a dongle."`
 	Factory factoryCommand   `cmd:"" help:"Make device identities."`
 	Ctl     ctlCommand       `cmd:"" help:"Administer a cloud on this machine."`
 	Bench   benchCommand     `cmd:"" help:"Measure, one JSON object a line."`

@@ -26,11 +26,12 @@ import (
 // a gateway or anybody's coordinator; or, without a radio, as a trial on the
 // virtual clock.
 type simCommand struct {
-	RCP      string `name:"rcp" help:"Run by the wall clock; a virtual radio listens here for a host, as in tcp:127.0.0.1:7654." placeholder:"tcp:HOST:PORT"`
-	Building string `help:"File that says which lights hang where." type:"existingfile" xor:"lights" required:""`
-	Nodes    int    `help:"Instead of a file: how many lights, sensors and switches with batteries there are in an office of the seed. With --rcp they wait to join whatever network the host forms." xor:"lights" required:""`
-	State    string `help:"With --rcp: folder in which the lights remember their network; without it they are new at every start." type:"path"`
-	Pcap     string `help:"Write every frame on the air to this file." type:"path"`
+	RCP      string   `name:"rcp" help:"Run by the wall clock; a virtual radio listens here for a host, as in tcp:127.0.0.1:7654." placeholder:"tcp:HOST:PORT"`
+	Guests   []string `name:"guest-rcp" help:"With --rcp: a further virtual radio on the same air listens here, for sconce device or anybody's; may be given up to 16 times." placeholder:"tcp:HOST:PORT"`
+	Building string   `help:"File that says which lights hang where." type:"existingfile" xor:"lights" required:""`
+	Nodes    int      `help:"Instead of a file: how many lights, sensors and switches with batteries there are in an office of the seed. With --rcp they wait to join whatever network the host forms." xor:"lights" required:""`
+	State    string   `help:"With --rcp: folder in which the lights remember their network; without it they are new at every start." type:"path"`
+	Pcap     string   `help:"Write every frame on the air to this file." type:"path"`
 
 	Office officeOptions `embed:""`
 	Trial  trialOptions  `embed:"" group:"Trials, without --rcp:"`
@@ -44,18 +45,14 @@ func (c *simCommand) Run(ctx context.Context) error {
 	if c.RCP != "" {
 		return c.live(ctx)
 	}
-	if c.Building != "" {
-		return sconce.Errorf(sconce.Invalid, "--building needs --rcp: expected where the virtual radio listens, such as tcp:127.0.0.1:7654")
+	if c.Building != "" || len(c.Guests) > 0 {
+		return sconce.Errorf(sconce.Invalid, "--building and --guest-rcp need --rcp: expected where the virtual radio listens, such as tcp:127.0.0.1:7654")
 	}
 	return c.trial(ctx)
 }
 
 // live runs the building by the wall clock, until it is interrupted.
 func (c *simCommand) live(ctx context.Context) (err error) {
-	address, ok := strings.CutPrefix(c.RCP, "tcp:")
-	if !ok {
-		return sconce.Errorf(sconce.Invalid, "--rcp %q: expected tcp:HOST:PORT, such as tcp:127.0.0.1:7654", c.RCP)
-	}
 	p, err := c.plan()
 	if err != nil {
 		return err
@@ -79,19 +76,43 @@ func (c *simCommand) live(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return sconce.Errorf(sconce.Unavailable, "the virtual radio cannot listen on %s (%w): stop the program that uses the port, or choose another", address, err)
-	}
 	if p.people > 0 {
 		building.Inhabit(sim.LifeConfig{Office: p.office, People: p.people, Seed: p.seed, Sun: sim.Greenwich(p.seed)})
 	}
-	rcp := sim.NewRCP(building.Paced, sim.TransceiverConfig{EUI64: rcpEUI64, Position: p.at})
-	slog.Info("the building stands", "lights", len(cfg.Lights), "sleepers", len(cfg.Sleepers), "people", p.people, "rcp", listener.Addr())
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
+	if err := c.radios(ctx, g, building, p.at); err != nil {
+		return err
+	}
+	slog.Info("the building stands", "lights", len(cfg.Lights), "sleepers", len(cfg.Sleepers), "people", p.people, "rcp", c.RCP)
 	g.Go(func() error { return building.Run(ctx) })
-	g.Go(func() error { return rcp.Serve(ctx, listener) })
 	return g.Wait()
+}
+
+// maxGuests is how many further virtual radios there may be.
+const maxGuests = 16
+
+// radios lets the virtual radios listen: that of the host, and half a metre apart
+// beside it those of guests.
+func (c *simCommand) radios(ctx context.Context, g *errgroup.Group, building *sim.Building, at sim.Position) error {
+	if len(c.Guests) > maxGuests {
+		return sconce.Errorf(sconce.Invalid, "%d radios for guests: expected at most %d", len(c.Guests), maxGuests)
+	}
+	for i, where := range append([]string{c.RCP}, c.Guests...) {
+		address, ok := strings.CutPrefix(where, "tcp:")
+		if !ok {
+			return sconce.Errorf(sconce.Invalid, "a virtual radio at %q: expected tcp:HOST:PORT, such as tcp:127.0.0.1:7654", where)
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err != nil {
+			return sconce.Errorf(sconce.Unavailable, "the virtual radio cannot listen on %s (%w): stop the program that uses the port, or choose another", address, err)
+		}
+		rcp := sim.NewRCP(building.Paced, sim.TransceiverConfig{EUI64: rcpEUI64 + uint64(i), Position: at})
+		g.Go(func() error { return rcp.Serve(ctx, listener) })
+		at.Y += 0.5
+	}
+	return nil
 }
 
 // plan returns the building, but for its store, and where the virtual radio is.
