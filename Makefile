@@ -10,6 +10,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 BUILD    := CGO_ENABLED=0 GOFIPS140=$(FIPS) go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)'
 TOOL     := go tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
+FUZZ     ?= .
 
 APP_SOURCES := $(shell find app -path app/node_modules -prune -o -path app/dist -prune -o -type f -print)
 
@@ -72,6 +73,6 @@ bench: build ## measure, one JSON object a line
 	@scripts/setup bench >&2
 	exec bin/sconce bench
 
-fuzz: ## fuzz every target for FUZZTIME (30s, or a number of runs: 2000x)
+fuzz: ## fuzz the targets that FUZZ chooses (all) for FUZZTIME (30s, or a number of runs: 2000x)
 	@scripts/need go
-	scripts/fuzz for $(FUZZTIME)
+	scripts/fuzz for $(FUZZTIME) '$(FUZZ)'

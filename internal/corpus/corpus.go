@@ -23,8 +23,8 @@ import (
 )
 
 const (
-	// MaxSize is the most bytes that the file of one target has: some 1000 frames
-	// of the air, which a target runs within a second.
+	// MaxSize is the most bytes of inputs that the file of one target has: some 1000
+	// frames of the air, which a target runs within a second.
 	MaxSize = 64 << 10
 	// Finds is the environment variable that names a folder of go test's, with the
 	// finds of each target in a folder of its name. With it set, [Fuzz] writes the
@@ -122,13 +122,11 @@ func keep(f *testing.F, path string, k kinds, candidates []input, target any) an
 		f.Add(in...)
 	}
 	var text bytes.Buffer
-	fmt.Fprintln(&text, k)
 	f.Cleanup(func() {
 		if f.Failed() {
 			return
 		}
-		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text.Bytes(), 0o644)) //nolint:gosec // a file of the sources
-		if err != nil {
+		if err := write(path, k, text.Bytes()); err != nil {
 			f.Errorf("keeping what was found: %v", err)
 		}
 	})
@@ -146,6 +144,20 @@ func keep(f *testing.F, path string, k kinds, candidates []input, target any) an
 		}
 		return nil
 	}).Interface()
+}
+
+// write writes the file of a target, or removes it when there is nothing to keep.
+func write(path string, k kinds, lines []byte) error {
+	if len(lines) == 0 {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // a folder of the sources
+		return err
+	}
+	return os.WriteFile(path, append([]byte(k.String()+"\n"), lines...), 0o644) //nolint:gosec // a file of the sources
 }
 
 func compareLines(a, b string) int {

@@ -108,6 +108,23 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestWrite(t *testing.T) {
+	k, err := kindsOf(func(*testing.T, []byte) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := Path(t.TempDir(), "FuzzX")
+	for _, lines := range []string{"", "0x\n0x01\n", ""} {
+		if err := write(path, k, []byte(lines)); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if want := "[]byte\n" + lines; lines != "" && string(text) != want || lines == "" && err == nil {
+			t.Errorf("kept %q, %v; want %q", text, err, lines)
+		}
+	}
+}
+
 func TestShortestFirst(t *testing.T) {
 	lines := []string{"0x0001", "0x02", "0x01", "0x"}
 	slices.SortFunc(lines, compareLines)
