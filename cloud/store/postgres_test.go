@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sconce"
+	"sconce/cloud/project"
 	"sconce/cloud/store"
 	"sconce/cloud/store/storetest"
 	"sconce/internal/postgres"
@@ -42,8 +43,43 @@ func TestPostgresIsExclusive(t *testing.T) {
 	}
 }
 
-// TestPostgresIsLost ends the connections of a store, as a restart of the server
-// does: it says that it may not be this process's any more.
+// disconnect ends all connections of stores, as a restart of the server does.
+func disconnect(t *testing.T, a store.Addresses) {
+	t.Helper()
+	end := "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sconce'"
+	if _, err := connect(t, a, postgres.Superuser).Exec(t.Context(), end); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPostgresConnectsAnew goes on after all connections were lost.
+func TestPostgresConnectsAnew(t *testing.T) {
+	ctx, a := t.Context(), storetest.Postgres(t)
+	s, err := store.OpenPostgres(ctx, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	site := storetest.MakeSite(t, s, 0x10)
+	for i := range 3 {
+		disconnect(t, a)
+		if _, err := s.Lighting().Devices(ctx, site.Owner, site.Network); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Projects().Networks(ctx, site.Owner); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Registry().Version(ctx); err != nil {
+			t.Error(err)
+		}
+		n := project.Network{ID: sconce.NetworkID(fmt.Sprint("n", i)), Name: "Floor"}
+		if err := s.Projects().CreateNetwork(ctx, site.Owner, n, 10); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPostgresIsLost: a store that may be another process's writes no more.
 func TestPostgresIsLost(t *testing.T) {
 	a := storetest.Postgres(t)
 	s, err := store.OpenPostgres(t.Context(), a)
@@ -51,27 +87,30 @@ func TestPostgresIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	ctx, cancel := context.WithCancel(t.Context())
+	site := storetest.MakeSite(t, s, 0x10)
 	watched := make(chan error)
-	go func() { watched <- s.Watch(ctx) }()
-	cancel()
-	if err := <-watched; err != nil {
-		t.Errorf("watching ended by its context: %v", err)
-	}
-	s2, err := store.OpenPostgres(t.Context(), storetest.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s2.Close()
-	go func() { watched <- s2.Watch(t.Context()) }()
-	end := "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sconce'"
-	if _, err := connect(t, a, postgres.Superuser).Exec(t.Context(), end); err != nil {
-		t.Fatal(err)
-	}
+	go func() { watched <- s.Watch(t.Context()) }()
+	disconnect(t, a)
 	if err := <-watched; err == nil || !strings.Contains(err.Error(), "lost") {
-		t.Errorf("watching a store that is lost: %v", err)
+		t.Errorf("watching: %v", err)
 	}
-	storetest.MakeSite(t, s2, 0x10) // its other connections are made anew
+	if err := s.Projects().CreateNetwork(t.Context(), site.Owner, project.Network{ID: "n", Name: "Floor"}, 10); err == nil {
+		t.Error("it writes after that")
+	}
+}
+
+// TestWatchEnds with its context, on both engines.
+func TestWatchEnds(t *testing.T) {
+	for _, s := range []*store.Store{storetest.Open(t), storetest.OpenPostgres(t)} {
+		ctx, cancel := context.WithCancel(t.Context())
+		watched := make(chan error)
+		go func() { watched <- s.Watch(ctx) }()
+		cancel()
+		if err := <-watched; err != nil {
+			t.Error(err)
+		}
+		storetest.MakeSite(t, s, 0x10) // as before
+	}
 }
 
 // TestPostgresThatIsNotPrepared says what to do.

@@ -105,8 +105,13 @@ func (s *Store) openJournal(ctx context.Context, e engine) (err error) {
 }
 
 // Watch returns nil when ctx has ended, and an error when another process may
-// have the store: nothing may be written then, and the process has to end.
-func (s *Store) Watch(ctx context.Context) error { return s.held.watch(ctx) }
+// have the store: from then on nothing more is written, and the process has to end.
+func (s *Store) Watch(ctx context.Context) error {
+	if err := s.held.watch(ctx); err != nil {
+		return errors.Join(err, s.identity.write.Close(), s.site.db.write.Close(), s.journal.write.Close())
+	}
+	return nil
+}
 
 // Close waits for what is running and closes the databases.
 func (s *Store) Close() error {

@@ -76,7 +76,7 @@ func newCloud(ctx context.Context, config *cloudConfig) (_ *cloud, err error) {
 		log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: config.Log.Level})),
 		bus:    &bus{},
 	}
-	if c.store, err = store.Open(ctx, config.Data.Dir); err != nil {
+	if c.store, err = config.openStore(ctx); err != nil {
 		return nil, err
 	}
 	if err = errors.Join(c.people(ctx), c.lights(ctx), c.network()); err != nil {
@@ -192,11 +192,15 @@ func (c *cloud) run(ctx context.Context) error {
 		serving.Go(l.serve)
 	}
 	c.log.Info("the cloud is running", "version", version, "listen", c.config.Listen, "domain", c.config.Domain)
-	ended := make(chan error, 1)
+	ended, lost := make(chan error, 1), make(chan error, 1)
 	go func() { ended <- serving.Wait() }()
+	background.Go(func() error { lost <- c.store.Watch(inner); return nil })
+	var gone error
 	select {
 	case <-ctx.Done():
 	case err = <-ended: // a listener failed
+	case gone = <-lost:
+		c.log.Error("the store may be another process's now", "error", gone)
 	}
 	deadline, cancel := context.WithTimeout(inner, shutdownTime)
 	defer cancel()
@@ -207,7 +211,7 @@ func (c *cloud) run(ctx context.Context) error {
 	_ = background.Wait() // they return no errors
 	c.log.Info("the cloud has stopped")
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.DeadlineExceeded) {
-		return nil
+		return gone
 	}
-	return err
+	return errors.Join(gone, err)
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"regexp"
 	"strconv"
 
 	"sconce"
+	"sconce/cloud/store"
 	"sconce/internal/config"
 	"sconce/zigbee"
 )
@@ -25,8 +27,9 @@ type cloudConfig struct {
 		CAFile string `yaml:"ca_file"` // certificates of the factories whose devices may connect
 	} `yaml:"devices"`
 	Data struct {
-		Dir           string `yaml:"dir"`
-		MasterKeyFile string `yaml:"master_key_file"`
+		Dir           string         `yaml:"dir"`      // for databases of SQLite
+		Postgres      postgresConfig `yaml:"postgres"` // or databases of PostgreSQL
+		MasterKeyFile string         `yaml:"master_key_file"`
 	} `yaml:"data"`
 	Operator struct {
 		Listen string `yaml:"listen"` // health and metrics; loopback only
@@ -38,6 +41,12 @@ type cloudConfig struct {
 		Listen string `yaml:"listen"` // optional: plain HTTP without TLS; loopback only
 	} `yaml:"demo"`
 	Log logConfig `yaml:"log"`
+}
+
+type postgresConfig struct {
+	Identity store.Address `yaml:"identity"` // people
+	Site     store.Address `yaml:"site"`     // projects and what is measured in them
+	Journal  store.Address `yaml:"journal"`  // what the gateways said
 }
 
 type logConfig struct {
@@ -69,8 +78,7 @@ func (c *cloudConfig) Validate(k *config.Checker) {
 	k.File("tls.certificate_file", &c.TLS.CertificateFile, "the file with the certificate chain of the three host names, in PEM")
 	k.File("tls.key_file", &c.TLS.KeyFile, "the file with the private key of that certificate, in PEM")
 	k.File("devices.ca_file", &c.Devices.CAFile, "the file with the factory's certificate (factory-ca.crt)")
-	k.File("data.dir", &c.Data.Dir, "the folder for the databases")
-	k.File("data.master_key_file", &c.Data.MasterKeyFile, "the file of the master key, outside data.dir")
+	c.validateData(k)
 	k.Address("operator.listen", c.Operator.Listen)
 	loopback(k, "operator.listen", c.Operator.Listen)
 	if k.Has("redirect.listen") {
@@ -80,6 +88,50 @@ func (c *cloudConfig) Validate(k *config.Checker) {
 		k.Address("demo.listen", c.Demo.Listen)
 		loopback(k, "demo.listen", c.Demo.Listen)
 	}
+}
+
+func (c *cloudConfig) validateData(k *config.Checker) {
+	k.File("data.master_key_file", &c.Data.MasterKeyFile, "the file of the master key, outside data.dir")
+	if !k.Has("data.postgres") {
+		k.File("data.dir", &c.Data.Dir, "the folder for the databases, or data.postgres in its place")
+		return
+	}
+	if k.Has("data.dir") {
+		k.Refuse("data.dir", "there is data.postgres as well; expected one of the two")
+	}
+	p, seen := c.Data.Postgres, map[string]bool{}
+	for _, one := range []struct {
+		key string
+		store.Address
+	}{{"identity", p.Identity}, {"site", p.Site}, {"journal", p.Journal}} {
+		key := "data.postgres." + one.key
+		switch {
+		case one.IsZero():
+			k.Refuse(key, "this key is missing; expected the URL of a database, such as postgres://sconce@db.example.org/sconce_%s?sslmode=verify-full", one.key)
+		case seen[one.String()]:
+			k.Refuse(key, "%s is there before; expected three databases", one)
+		}
+		seen[one.String()] = true
+	}
+}
+
+// addresses returns where the databases of PostgreSQL are.
+func (c *cloudConfig) addresses() store.Addresses { return store.Addresses(c.Data.Postgres) }
+
+// openStore opens the databases of the cloud.
+func (c *cloudConfig) openStore(ctx context.Context) (*store.Store, error) {
+	if c.Data.Dir == "" {
+		return store.OpenPostgres(ctx, c.addresses())
+	}
+	return store.Open(ctx, c.Data.Dir)
+}
+
+// openStoreBeside opens them whether the cloud is running or not.
+func (c *cloudConfig) openStoreBeside(ctx context.Context) (*store.Store, error) {
+	if c.Data.Dir == "" {
+		return store.OpenPostgresBeside(ctx, c.addresses())
+	}
+	return store.OpenBeside(ctx, c.Data.Dir)
 }
 
 // loopback refuses an address that other machines could reach.

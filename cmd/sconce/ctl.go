@@ -27,19 +27,24 @@ type ctlCommand struct {
 	Registry  ctlRegistry  `cmd:"" help:"The device identities that this cloud admits."`
 	Account   ctlAccount   `cmd:"" help:"The people who sign in."`
 	Audit     ctlAudit     `cmd:"" help:"The security log: who did what."`
+	Store     ctlStore     `cmd:"" help:"The databases."`
 }
 
 // open returns the databases of the cloud.
 func (c *ctlCommand) open(ctx context.Context) (*store.Store, *cloudConfig, error) {
-	if c.Config == "" {
-		return nil, nil, sconce.Errorf(sconce.Invalid, "say which cloud: --config=FILE, the configuration that it runs with")
-	}
-	config, err := loadCloudConfig(c.Config)
+	config, err := c.config()
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := store.OpenBeside(ctx, config.Data.Dir)
+	s, err := config.openStoreBeside(ctx)
 	return s, config, err
+}
+
+func (c *ctlCommand) config() (*cloudConfig, error) {
+	if c.Config == "" {
+		return nil, sconce.Errorf(sconce.Invalid, "say which cloud: --config=FILE, the configuration that it runs with")
+	}
+	return loadCloudConfig(c.Config)
 }
 
 type ctlMasterKey struct {

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sconce/internal/config"
+)
+
+// loadCloud loads the example configuration with some of its lines changed.
+func loadCloud(t *testing.T, change func(line string) string) (*cloudConfig, error) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/cloud.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		b.WriteString(change(line))
+	}
+	path := filepath.Join(t.TempDir(), "cloud.yaml")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return loadCloudConfig(path)
+}
+
+// onPostgres takes the lines of the example for PostgreSQL in place of that for SQLite.
+func onPostgres(line string) string {
+	if strings.HasPrefix(line, "  dir:") {
+		return ""
+	}
+	for _, key := range []string{"postgres:", "  identity:", "  site:", "  journal:"} {
+		if rest, ok := strings.CutPrefix(line, "# "+key); ok {
+			return "  " + key + rest
+		}
+	}
+	return line
+}
+
+func TestConfigurationForPostgres(t *testing.T) {
+	c, err := loadCloud(t, onPostgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.addresses()
+	if a.Identity.String() != "postgres://sconce@db.example.org/sconce_identity" || !strings.HasSuffix(a.Site.String(), "_site") ||
+		!strings.HasSuffix(a.Journal.String(), "_journal") {
+		t.Errorf("the addresses are %v", a)
+	}
+	for what, change := range map[string]struct{ from, to, want string }{
+		"both":             {"  master_key_file:", "  dir: data\n  master_key_file:", "data.dir: there is data.postgres as well"},
+		"one is missing":   {"    site: ", "    # ", "data.postgres.site: this key is missing"},
+		"one is twice":     {"sconce_journal", "sconce_site", "data.postgres.journal: postgres://sconce@db.example.org/sconce_site is there before"},
+		"TLS is missing":   {"sconce_journal?sslmode=verify-full", "sconce_journal", "data.postgres.journal: db.example.org is another machine"},
+		"it is no address": {"postgres://sconce@db.example.org/sconce_site", "mysql://sconce:topsecret@db/site", "data.postgres.site: this is not the URL"},
+		"a wrong key":      {"    site: ", "    sites: ", "data.postgres.sites: this key is not known"},
+	} {
+		_, err := loadCloud(t, func(line string) string { return strings.ReplaceAll(onPostgres(line), change.from, change.to) })
+		var wrong *config.Error
+		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), change.want) || strings.Contains(err.Error(), "topsecret") {
+			t.Errorf("%s: %v; want %q", what, err, change.want)
+		}
+	}
+	if _, err := loadCloud(t, func(line string) string {
+		if strings.HasPrefix(line, "  dir:") {
+			return ""
+		}
+		return line
+	}); err == nil || !strings.Contains(err.Error(), "or data.postgres in its place") {
+		t.Errorf("no databases: %v", err)
+	}
+}
