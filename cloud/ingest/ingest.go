@@ -34,14 +34,18 @@ type Batch struct {
 
 // Log keeps the batches of the journal.
 type Log interface {
-	// Append commits a batch: when it returns nil, the batch survives a loss of
-	// power. The log does not keep b.Messages after it returns.
+	// Pack returns messages as Append takes them, in the memory of into if there is
+	// room: the work that need not wait for the commit before.
+	Pack(into, messages []byte) []byte
+	// Append commits a batch whose messages are packed: when it returns nil, the
+	// batch survives a loss of power. The log does not keep b.Messages after it
+	// returns. Only one Append runs at a time.
 	Append(ctx context.Context, b Batch) error
 	// Last returns the identifier of the newest batch that there ever was: one that
 	// is in the log, or that results were made from; 0 for none.
 	Last(ctx context.Context) (int64, error)
-	// After returns the batches that follow a batch, in order: at least one if
-	// there is one, and no more once their messages exceed maxBytes.
+	// After returns the batches that follow a batch, in order and not packed: at
+	// least one if there is one, and no more once their messages exceed maxBytes.
 	After(ctx context.Context, id int64, maxBytes int) ([]Batch, error)
 	// Prune deletes up to limit batches that were received before a time and whose
 	// results are made, and returns how many it deleted.

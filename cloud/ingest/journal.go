@@ -13,12 +13,18 @@ import (
 	"sconce/wire"
 )
 
-// The limits of what waits for a commit. When one is reached, [Journal.Accept]
-// blocks until the batch before has been committed or refused.
+// The limits of a batch. When one is reached, [Journal.Accept] blocks until the
+// batch is taken to be packed or committed: beside the batch that gathers, one at
+// most is packed and one is being committed.
 const (
 	maxBatchBytes    = 1 << 20
 	maxBatchMessages = 1 << 14
 )
+
+// packAhead is how many bytes must have gathered for the batch to be packed while
+// the one before is being committed. A smaller one goes on gathering until that
+// commit ends, for every commit costs the same wait.
+const packAhead = 256 << 10
 
 // How soon after a failed commit the journal tries again: at first, and at most.
 const (
@@ -36,7 +42,9 @@ var ErrAway = sconce.Errorf(sconce.Unavailable, "the journal cannot be written n
 //
 // The messages of all connections are gathered into one batch while the batch
 // before is being committed: so a single message is committed at once, and under
-// load the cost of a commit is shared by many. There is one writer for a log.
+// load the cost of a commit is shared by many. Under much load, what has gathered
+// is packed meanwhile too, so that it is ready when that commit ends. Batches are
+// committed in order, and there is one writer for a log.
 type Journal struct {
 	log     Log
 	results Results
@@ -49,15 +57,18 @@ type Journal struct {
 	stopped bool
 	stats   Stats
 
+	spare []*batch // empty
+
 	wake   chan struct{} // something is in next
+	heavy  chan struct{} // much is in next
 	commit chan struct{} // something was committed
-	last   int64         // newest batch; of the writer
-	spare  *batch        // empty; of the writer
+	last   int64         // newest batch; of Run
 }
 
 // batch is messages that will be committed together.
 type batch struct {
 	messages []byte
+	packed   []byte
 	count    int
 	waiting  []waiting
 }
@@ -74,7 +85,7 @@ func (b *batch) full() bool {
 
 func (b *batch) reset() {
 	clear(b.waiting) // lets go of the connections
-	b.messages, b.count, b.waiting = b.messages[:0], 0, b.waiting[:0]
+	b.messages, b.packed, b.count, b.waiting = b.messages[:0], b.packed[:0], 0, b.waiting[:0]
 }
 
 // Stats counts what the journal did since it was made.
@@ -95,8 +106,8 @@ type Stats struct {
 func NewJournal(ctx context.Context, log Log, results Results, logger *slog.Logger) (*Journal, error) {
 	j := &Journal{
 		log: log, results: results, slog: logger,
-		next: &batch{}, spare: &batch{},
-		wake: make(chan struct{}, 1), commit: make(chan struct{}, 1),
+		next: &batch{}, spare: []*batch{{}, {}},
+		wake: make(chan struct{}, 1), heavy: make(chan struct{}, 1), commit: make(chan struct{}, 1),
 	}
 	j.room.L = &j.mu
 	var err error
@@ -123,7 +134,7 @@ func (j *Journal) Accept(from sconce.EUI64, topic string, payload []byte, token 
 		done(token, ErrStopped)
 		return
 	}
-	b := j.next
+	b, heavy := j.next, false
 	if j.seen != nil {
 		j.stats.Messages++
 		j.stats.Bytes += uint64(len(payload))
@@ -136,17 +147,27 @@ func (j *Journal) Accept(from sconce.EUI64, topic string, payload []byte, token 
 		case formOf(e.Kind) == formUnknown:
 			j.stats.Unknown++
 		}
+		before := len(b.messages)
 		b.messages = e.Append(b.messages)
 		b.count++
+		heavy = before < packAhead && len(b.messages) >= packAhead
 	}
 	b.waiting = append(b.waiting, waiting{done, token})
 	first := len(b.waiting) == 1
 	j.mu.Unlock()
 	if first {
-		select {
-		case j.wake <- struct{}{}:
-		default:
-		}
+		signal(j.wake)
+	}
+	if heavy {
+		signal(j.heavy)
+	}
+}
+
+// signal sends to a channel unless something is waiting there.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -201,6 +222,8 @@ func (j *Journal) Committed() <-chan struct{} { return j.commit }
 // Run commits what is accepted until ctx ends. What waits then is refused.
 func (j *Journal) Run(ctx context.Context) {
 	defer j.stop()
+	w := j.startWriter(ctx)
+	defer w.end()
 	for {
 		select {
 		case <-ctx.Done():
@@ -210,52 +233,105 @@ func (j *Journal) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		b := j.take()
-		err := j.write(ctx, b)
-		if err != nil {
-			j.away(err)
-		}
-		j.answer(b, err)
-		if err != nil && !j.comeBack(ctx) {
-			return
+		for b := j.pack(j.take(0)); b != nil; {
+			next, err := j.write(w, b)
+			if err != nil {
+				j.away(err)
+			}
+			j.answer(b, err)
+			if err != nil {
+				if next != nil {
+					j.answer(next, ErrAway) // relies on what has been forgotten
+				}
+				if !j.comeBack(ctx) {
+					return
+				}
+				break
+			}
+			b = next
 		}
 	}
 }
 
-// take returns what has gathered and lets the next batch gather.
-func (j *Journal) take() *batch {
+// take returns what has gathered and lets the next batch gather. It returns nil
+// where that is less than least bytes.
+func (j *Journal) take(least int) *batch {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if len(j.next.messages) < least {
+		return nil
+	}
 	return j.swap()
 }
 
 // swap is take with mu held.
 func (j *Journal) swap() *batch {
-	b := j.next
-	j.next, j.spare = j.spare, nil
+	b, last := j.next, len(j.spare)-1
+	j.next, j.spare = j.spare[last], j.spare[:last]
 	j.room.Broadcast()
 	return b
 }
 
-// write commits a batch, also when ctx ends meanwhile. One that came while the log
-// was away has no messages.
-func (j *Journal) write(ctx context.Context, b *batch) error {
-	if b.count == 0 {
-		return nil
+// pack packs a batch, if there is one.
+func (j *Journal) pack(b *batch) *batch {
+	if b != nil && b.count > 0 {
+		b.packed = j.log.Pack(b.packed, b.messages)
 	}
-	err := j.log.Append(context.WithoutCancel(ctx), Batch{ID: j.last + 1, Received: time.Now(), Count: b.count, Messages: b.messages})
+	return b
+}
+
+// writer commits one batch at a time on a goroutine of its own.
+type writer struct {
+	todo chan Batch
+	done chan error
+}
+
+// startWriter starts the writer. What it has begun it ends, also when ctx ends.
+func (j *Journal) startWriter(ctx context.Context) *writer {
+	w := &writer{make(chan Batch), make(chan error)}
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		for b := range w.todo {
+			w.done <- j.log.Append(ctx, b)
+		}
+		close(w.done)
+	}()
+	return w
+}
+
+func (w *writer) end() {
+	close(w.todo)
+	<-w.done
+}
+
+// write commits a batch, also when ctx ends meanwhile. One that came while the log
+// was away has no messages. When much has gathered before the commit ends, write
+// returns that, packed.
+func (j *Journal) write(w *writer, b *batch) (next *batch, err error) {
+	if b.count == 0 {
+		return nil, nil
+	}
+	w.todo <- Batch{ID: j.last + 1, Received: time.Now(), Count: b.count, Messages: b.packed}
+	heavy := j.heavy
+	for committing := true; committing; {
+		select {
+		case err = <-w.done:
+			committing = false
+		case <-heavy:
+			if next = j.pack(j.take(packAhead)); next != nil {
+				heavy = nil // one is enough
+			}
+		}
+	}
 	if err != nil {
-		return err
+		return next, err
 	}
 	j.last++
 	j.mu.Lock()
 	j.stats.Batches++
 	j.mu.Unlock()
-	select {
-	case j.commit <- struct{}{}:
-	default:
-	}
-	return nil
+	signal(j.commit)
+	return next, nil
 }
 
 // answer tells the senders of a batch what became of it, and empties it.
@@ -270,7 +346,9 @@ func (j *Journal) answer(b *batch, err error) {
 		w.done(w.token, err)
 	}
 	b.reset()
-	j.spare = b
+	j.mu.Lock()
+	j.spare = append(j.spare, b)
+	j.mu.Unlock()
 }
 
 // away forgets what has been seen: a message of the failed batch, or of the one
@@ -288,7 +366,7 @@ func (j *Journal) away(err error) {
 func (j *Journal) comeBack(ctx context.Context) bool {
 	pause := firstRetry
 	for {
-		j.answer(j.take(), ErrAway) // what gathered relies on what has been forgotten
+		j.answer(j.take(0), ErrAway) // what gathered relies on what has been forgotten
 		again := time.NewTimer(pause)
 		for waiting := true; waiting; {
 			select {
@@ -296,7 +374,7 @@ func (j *Journal) comeBack(ctx context.Context) bool {
 				again.Stop()
 				return false
 			case <-j.wake:
-				j.answer(j.take(), ErrAway)
+				j.answer(j.take(0), ErrAway)
 			case <-again.C:
 				waiting = false
 			}

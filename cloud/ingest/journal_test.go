@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -32,6 +33,8 @@ var errHalfway = errors.New("the disk answered too late")
 func newHeldLog() *heldLog {
 	return &heldLog{begun: make(chan ingest.Batch), let: make(chan error)}
 }
+
+func (l *heldLog) Pack(into, messages []byte) []byte { return append(into[:0], messages...) }
 
 func (l *heldLog) Append(ctx context.Context, b ingest.Batch) error {
 	l.begun <- b
@@ -92,9 +95,16 @@ func newSender(t *testing.T, j *ingest.Journal) *sender {
 	return &sender{t: t, j: j, answers: map[uint64][]error{}}
 }
 
-func (s *sender) send(sequences ...uint64) {
+func (s *sender) send(sequences ...uint64) { s.sendBody(wire.Log{}, sequences...) }
+
+// sendLarge sends messages of which five are enough to be packed ahead.
+func (s *sender) sendLarge(sequences ...uint64) {
+	s.sendBody(wire.Log{Lines: []wire.LogLine{{Message: strings.Repeat("x", 60<<10)}}}, sequences...)
+}
+
+func (s *sender) sendBody(body wire.Log, sequences ...uint64) {
 	for _, n := range sequences {
-		payload, err := wire.AppendUp(nil, wire.UpHeader{Version: wire.Version, Boot: 7, Sequence: n}, wire.Log{})
+		payload, err := wire.AppendUp(nil, wire.UpHeader{Version: wire.Version, Boot: 7, Sequence: n}, body)
 		if err != nil {
 			s.t.Error(err)
 		}
@@ -278,36 +288,105 @@ func TestStoppedJournalRefuses(t *testing.T) {
 	s.want(2, ingest.ErrStopped)
 }
 
-// A gateway that sends faster than the log commits is held back, and no more than
-// a batch waits.
+// A gateway that sends faster than the log commits is held back, and no more waits
+// than a batch that is packed and one that gathers.
 func TestAcceptBlocksWhileTooMuchWaits(t *testing.T) {
 	runJournal(t, func(l *heldLog, s *sender) {
 		s.send(1)
-		first := <-l.begun
-		wantBatch(t, first, 1)
+		wantBatch(t, <-l.begun, 1)
 		const most = 1 << 14
-		sent := make(chan uint64, 2*most)
+		sent := make(chan uint64, 3*most)
 		go func() {
-			for n := uint64(2); n <= most+2; n++ {
+			for n := uint64(2); n <= 3*most; n++ {
 				s.send(n)
 				sent <- n
 			}
 			close(sent)
 		}()
 		synctest.Wait()
-		if n := len(sent); n != most {
-			t.Errorf("%d messages were taken while a commit ran, want %d", n, most)
+		taken := len(sent)
+		var next int64 = 2
+		for next <= 3*most {
+			l.let <- nil
+			b := <-l.begun
+			if next == 2 && (taken != b.Count+most || b.Count > most) {
+				t.Errorf("%d messages were taken while a commit ran, want %d that are packed and %d", taken, b.Count, most)
+			}
+			if b.Count > most {
+				t.Errorf("a batch of %d, at most %d are allowed", b.Count, most)
+			}
+			for _, n := range sequencesIn(t, b) {
+				if n != next {
+					t.Fatalf("message %d was committed when %d was next", n, next)
+				}
+				next++
+			}
 		}
 		l.let <- nil
-		second := <-l.begun
+		synctest.Wait()
+		s.want(3*most, nil)
+	})
+}
+
+// What has gathered is packed while a commit runs, and is committed after it.
+func TestMuchIsPackedDuringACommit(t *testing.T) {
+	runJournal(t, func(l *heldLog, s *sender) {
+		s.send(1)
+		wantBatch(t, <-l.begun, 1)
+		s.sendLarge(2, 3, 4, 5)
+		synctest.Wait() // not enough yet
+		s.sendLarge(6)
+		synctest.Wait() // packed
+		s.send(7, 1, 2)
+		synctest.Wait()
+		s.want(2)
 		l.let <- nil
-		third := <-l.begun
+		wantBatch(t, <-l.begun, 2, 3, 4, 5, 6)
+		synctest.Wait()
+		s.want(1, nil)
+		s.want(2)
 		l.let <- nil
-		if second.Count != most || third.Count != 1 {
-			t.Errorf("batches of %d and %d followed, want %d and 1", second.Count, third.Count, most)
+		wantBatch(t, <-l.begun, 7, -1, -2)
+		synctest.Wait()
+		s.want(2, nil)
+		s.want(7)
+		l.let <- nil
+		synctest.Wait()
+		s.want(1, nil, nil)
+		s.want(7, nil)
+	})
+}
+
+// A batch that was packed while the one before failed relies on it: a message that
+// came again counts as held already.
+func TestFailedCommitRefusesWhatIsPacked(t *testing.T) {
+	runJournal(t, func(l *heldLog, s *sender) {
+		s.send(1)
+		<-l.begun
+		s.send(1)
+		s.sendLarge(2, 3, 4, 5, 6)
+		synctest.Wait()
+		s.send(7)
+		l.let <- errors.New("no space on the disk")
+		synctest.Wait()
+		for n := uint64(2); n <= 7; n++ {
+			s.want(n, ingest.ErrAway)
+		}
+		s.want(1, ingest.ErrAway, ingest.ErrAway)
+		<-time.After(time.Second)
+		s.sendLarge(1, 2, 3, 4, 5, 6)
+		s.send(7)
+		var got []int64
+		for len(got) < 7 {
+			b := <-l.begun
+			got = append(got, sequencesIn(t, b)...)
+			l.let <- nil
+		}
+		if want := []int64{1, 2, 3, 4, 5, 6, 7}; !slices.Equal(got, want) {
+			t.Errorf("when they came again, %v were committed, want %v", got, want)
 		}
 		synctest.Wait()
-		s.want(most+2, nil)
+		s.want(7, ingest.ErrAway, nil)
 	})
 }
 

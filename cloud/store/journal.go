@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -18,23 +17,21 @@ import (
 
 // Journal returns where the messages of the gateways are kept.
 func (s *Store) Journal() ingest.Log {
-	return &journal{s.journal, s.site, sync.Pool{New: func() any { return new([]byte) }}}
+	return &journal{s.journal, s.site}
 }
 
 type journal struct {
-	db      *database[*journaldb.Queries]
-	site    site
-	buffers sync.Pool // of *[]byte, for compressing
+	db   *database[*journaldb.Queries]
+	site site
 }
 
-// Append compresses the messages (S2, a form of Snappy): what gateways say is
+// Pack compresses the messages (S2, a form of Snappy): what gateways say is
 // repetitive, and the cost of a commit is the bytes that it writes.
+func (j *journal) Pack(into, messages []byte) []byte { return s2.Encode(into[:cap(into)], messages) }
+
 func (j *journal) Append(ctx context.Context, b ingest.Batch) error {
-	buffer := j.buffers.Get().(*[]byte)
-	defer j.buffers.Put(buffer)
-	*buffer = s2.Encode((*buffer)[:cap(*buffer)], b.Messages)
 	return doing("appending to the journal", j.db.writing.AppendBatch(ctx, journaldb.AppendBatchParams{
-		ID: b.ID, ReceivedMs: b.Received.UnixMilli(), Count: int64(b.Count), Messages: *buffer,
+		ID: b.ID, ReceivedMs: b.Received.UnixMilli(), Count: int64(b.Count), Messages: notNil(b.Messages),
 	}))
 }
 
