@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/gateway/buffer"
 	"sconce/internal/installation"
 	"sconce/internal/mqttload"
 )
 
 const (
 	ingestGateways = 200
-	ingestWindow   = 20 // messages of a gateway that wait for their PUBACK
+	ingestWindow   = buffer.MaxTaken // messages of a gateway that wait for their PUBACK
 	ingestWarmUp   = 250 * time.Millisecond
 	ingestTime     = time.Second     // the projector needs many times as long to catch up
 	projectTime    = 2 * time.Minute // at most, to project what was acknowledged
@@ -32,6 +33,7 @@ type target struct {
 	addr  string
 	loads []*readings                 // of each gateway
 	await func(context.Context) error // until it has done all that the load made it do
+	check func(context.Context) error // that nothing is missing
 	stop  func()
 }
 
@@ -110,7 +112,7 @@ func (b *bench) cloud(ctx context.Context, f *fleet) (*target, error) {
 		return nil, err
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(f.inst.TLSPort))
-	return &target{"the cloud", p.PID(), addr, loads, account.await, p.Kill}, nil
+	return &target{"the cloud", p.PID(), addr, loads, account.await, account.check, p.Kill}, nil
 }
 
 // edge starts our MQTT server with nothing behind it.
@@ -132,7 +134,7 @@ func (b *bench) hired(f *fleet, kind, name string) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{name, s.pid(), addr, loads, done, s.stop}, nil
+	return &target{name, s.pid(), addr, loads, done, done, s.stop}, nil
 }
 
 // mosquitto starts mosquitto.
@@ -145,10 +147,10 @@ func (b *bench) mosquitto(ctx context.Context, f *fleet) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{"mosquitto", s.pid(), addr, loads, done, s.stop}, nil
+	return &target{"mosquitto", s.pid(), addr, loads, done, done, s.stop}, nil
 }
 
-// done is the await of servers that are done when they acknowledge.
+// done is the await and the check of servers that are done when they acknowledge.
 func done(context.Context) error { return nil }
 
 // newLoads returns the messages of each gateway of a fleet. Their times begin a
@@ -192,12 +194,18 @@ func (t *target) publish(ctx context.Context, f *fleet, d time.Duration) (result
 	if result, err = load.Run(ctx, d); err != nil {
 		return result, 0, err
 	}
+	if err := load.One(ctx); err != nil { // after all others: when it is done, they are
+		return result, 0, err
+	}
 	load.Close() // who is silent would be disconnected while the cloud is busy
 	if err := t.await(ctx); err != nil {
 		return result, 0, err
 	}
 	after, err := cpuOf(t.pid)
-	return result, after - before, err
+	if err != nil {
+		return result, 0, err
+	}
+	return result, after - before, t.check(ctx)
 }
 
 // account asks the cloud what it has made of the messages of a fleet.
@@ -230,31 +238,46 @@ func claim(ctx context.Context, f *fleet, loads []*readings) (*account, error) {
 	return &account{client, project, f, loads}, nil
 }
 
-// await waits until the cloud has projected every message that was made, and is
-// an error when one is missing. It asks seldom, and each gateway that has caught
-// up only once, for asking costs the cloud too.
+// await waits until the cloud has projected every message: the last one is the
+// first gateway's. It asks seldom, for asking costs the cloud too.
 func (a *account) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, projectTime)
 	defer cancel()
+	for {
+		highest, _, err := a.of(ctx, 0)
+		if err != nil || highest == a.loads[0].sequence {
+			return err
+		}
+		if err := pause(ctx, 250*time.Millisecond); err != nil {
+			return errors.Join(fmt.Errorf("waiting for the messages to be projected"), err)
+		}
+	}
+}
+
+// check is an error when a message of any gateway is missing.
+func (a *account) check(ctx context.Context) error {
 	for i, g := range a.fleet.gateways {
-		path := fmt.Sprintf("/projects/%s/gateways/%s/continuity", a.project, g.Record.EUI64)
-		for {
-			var said struct {
-				Boots []struct{ Received, Highest, Missing uint64 }
-			}
-			if err := a.client.Do(ctx, http.MethodGet, path, nil, &said); err != nil {
-				return err
-			}
-			if len(said.Boots) == 1 && said.Boots[0].Highest == a.loads[i].sequence {
-				if said.Boots[0].Missing != 0 {
-					return fmt.Errorf("the cloud acknowledged %d messages of gateway %s and has %d", a.loads[i].sequence, g.Record.EUI64, said.Boots[0].Received)
-				}
-				break
-			}
-			if err := pause(ctx, 250*time.Millisecond); err != nil {
-				return errors.Join(fmt.Errorf("waiting for the messages of gateway %s to be projected", g.Record.EUI64), err)
-			}
+		highest, missing, err := a.of(ctx, i)
+		if err != nil {
+			return err
+		}
+		if highest != a.loads[i].sequence || missing != 0 {
+			return fmt.Errorf("the cloud acknowledged %d messages of gateway %s; of the first %d that it has, %d are missing",
+				a.loads[i].sequence, g.Record.EUI64, highest, missing)
 		}
 	}
 	return nil
+}
+
+// of returns the highest sequence number of a gateway, and how many below it are
+// missing.
+func (a *account) of(ctx context.Context, i int) (highest, missing uint64, err error) {
+	var said struct {
+		Boots []struct{ Highest, Missing uint64 }
+	}
+	path := fmt.Sprintf("/projects/%s/gateways/%s/continuity", a.project, a.fleet.gateways[i].Record.EUI64)
+	if err := a.client.Do(ctx, http.MethodGet, path, nil, &said); err != nil || len(said.Boots) != 1 {
+		return 0, 0, err
+	}
+	return said.Boots[0].Highest, said.Boots[0].Missing, nil
 }

@@ -102,6 +102,25 @@ func (l *Load) Run(ctx context.Context, d time.Duration) (Result, error) {
 	return r, errors.Join(errs...)
 }
 
+// One has the first client publish one message, and returns when it is
+// acknowledged. Everything that was acknowledged before [Load.Run] returned came
+// before it.
+func (l *Load) One(ctx context.Context) error {
+	c := l.clients[0]
+	others := slices.Clone(c.free[1:])
+	c.free = c.free[:1]
+	if err := c.fill(time.Now()); err != nil {
+		return err
+	}
+	for len(c.free) == 0 && ctx.Err() == nil {
+		if err := c.takeAcks(); err != nil {
+			return err
+		}
+	}
+	c.free = append(c.free, others...)
+	return ctx.Err()
+}
+
 // client is one publisher. Packet identifiers go from 1 to the window: one is
 // free again when it has been acknowledged.
 type client struct {
