@@ -136,6 +136,9 @@ func (b *bench) Send(_ sconce.EUI64, kind wire.Kind, _ []byte) error {
 // Publish implements the publishers of live data.
 func (b *bench) Publish(string, []byte) {}
 
+// Followed implements [telemetry.Publisher].
+func (b *bench) Followed(string) bool { return false }
+
 // account stores a person without a usable password, and a session of theirs.
 func (b *bench) account(who string) {
 	b.t.Helper()

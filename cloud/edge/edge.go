@@ -201,6 +201,9 @@ func (s *Server) Publish(topic string, payload []byte, o PublishOptions) (subscr
 	return n, nil
 }
 
+// Followed reports whether anybody is subscribed to a topic now.
+func (s *Server) Followed(topic string) bool { return mqtt.ValidTopic(topic) && s.hub.followed(topic) }
+
 // Shutdown stops listening, tells every MQTT 5.0 client that the server is
 // shutting down, and waits until all connections have ended. When ctx ends
 // first, it closes those that remain and returns the error of ctx. Wills are not

@@ -263,6 +263,14 @@ func (h *hub) publish(now time.Time, m *mqtt.Message, from *entry) (int, bool) {
 	return n, true
 }
 
+// followed reports whether any subscription matches a topic.
+func (h *hub) followed(topic string) (found bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tree.Match(topic, func(*entry, mqtt.Grant) { found = true })
+	return found
+}
+
 // find notes a subscriber. One that has several subscriptions that match gets the
 // message once, at the highest QoS, with the identifiers of all (3.3.4).
 func (h *hub) find(e *entry, g mqtt.Grant) {

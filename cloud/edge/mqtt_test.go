@@ -48,8 +48,14 @@ func TestGatewayPublishesAndReceives(t *testing.T) {
 			t.Fatalf("intake got %+v", m)
 		}
 	}
+	if f.Followed(down1) {
+		t.Fatal("followed before anybody subscribed")
+	}
 	if codes := p.subscribe(mqtt.Subscription{Filter: "g/5ec0ce0000000001/down/+", QoS: 2}); codes[0] != mqtt.GrantedQoS1 {
 		t.Fatalf("SUBACK %v", codes)
+	}
+	if !f.Followed(down1) || f.Followed(up1) || f.Followed("") {
+		t.Fatal("the one topic that is followed is", down1)
 	}
 	if n, err := f.Publish(down1, []byte("on"), edge.PublishOptions{QoS: 1}); n != 1 || err != nil {
 		t.Fatalf("Publish = %d, %v", n, err)

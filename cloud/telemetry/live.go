@@ -11,6 +11,9 @@ import (
 // nor keeps the payload.
 type Publisher interface {
 	Publish(topic string, payload []byte)
+	// Followed reports whether anybody follows a topic: if not, there is no need to
+	// make a message.
+	Followed(topic string) bool
 }
 
 // timeFormat is RFC 3339 in UTC with milliseconds, as in every message of the API.
@@ -59,10 +62,15 @@ func (p Presence) MarshalJSON() ([]byte, error) {
 	}{p.Gateway, p.Online, stamp(p.Since)})
 }
 
-// PublishState tells those who follow a device its new state.
+// PublishState tells those who follow a device its new state. Of most devices
+// nobody does at most times.
 func PublishState(to Publisher, id sconce.ProjectID, s DeviceState) {
+	topic := "p/" + string(id) + "/device/" + s.Device.String()
+	if !to.Followed(topic) {
+		return
+	}
 	if payload, err := json.Marshal(s); err == nil { // a state always has a form
-		to.Publish("p/"+string(id)+"/device/"+s.Device.String(), payload)
+		to.Publish(topic, payload)
 	}
 }
 

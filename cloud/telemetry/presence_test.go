@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -53,6 +54,23 @@ func (m *memory) Publish(topic string, payload []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.published = append(m.published, topic+" "+string(payload))
+}
+
+func (m *memory) Followed(topic string) bool {
+	return !strings.Contains(topic, "/device/000000000000dead")
+}
+
+// TestStateIsPublishedToFollowers alone: nobody else need have it made.
+func TestStateIsPublishedToFollowers(t *testing.T) {
+	m := &memory{}
+	telemetry.PublishState(m, "1", telemetry.DeviceState{Device: 0xdead})
+	if len(m.published) != 0 {
+		t.Errorf("to nobody was published %v", m.published)
+	}
+	telemetry.PublishState(m, "1", telemetry.DeviceState{Device: 0xbeef})
+	if len(m.published) != 1 || !strings.HasPrefix(m.published[0], "p/1/device/000000000000beef {") {
+		t.Errorf("published %v", m.published)
+	}
 }
 
 func (m *memory) setBroken(err error) {

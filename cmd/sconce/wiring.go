@@ -37,6 +37,9 @@ func (b *bus) Publish(topic string, payload []byte) {
 	_, _ = b.edge.Publish(topic, payload, edge.PublishOptions{}) // our own topics are valid, and nothing is retained
 }
 
+// Followed implements [telemetry.Publisher].
+func (b *bus) Followed(topic string) bool { return b.edge.Followed(topic) }
+
 // announcer implements [ingest.Announcer].
 type announcer struct {
 	bus      *bus
