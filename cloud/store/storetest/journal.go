@@ -37,7 +37,7 @@ func endCommand(t *testing.T, s *store.Store, site Site, r lighting.Result) (c l
 func testJournal(t *testing.T, s *store.Store) {
 	ctx, log := t.Context(), s.Journal()
 	for i := int64(1); i <= 40; i++ {
-		check(t, log.Append(ctx, ingest.Batch{ID: i, Received: moment(i * 1000), Count: 1, Messages: bytes.Repeat([]byte{byte(i)}, 100)}))
+		check(t, log.Append(ctx, ingest.Batch{ID: i, Received: moment(i * 1000), Count: 1, Messages: log.Pack(nil, bytes.Repeat([]byte{byte(i)}, 100))}))
 	}
 	if err := log.Append(ctx, ingest.Batch{ID: 40, Received: moment(1), Messages: []byte{1}}); err == nil {
 		t.Error("a number was given twice")
