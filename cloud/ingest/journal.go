@@ -282,26 +282,27 @@ func (j *Journal) pack(b *batch) *batch {
 
 // writer commits one batch at a time on a goroutine of its own.
 type writer struct {
-	todo chan Batch
-	done chan error
+	todo  chan Batch
+	done  chan error
+	ended chan struct{}
 }
 
 // startWriter starts the writer. What it has begun it ends, also when ctx ends.
 func (j *Journal) startWriter(ctx context.Context) *writer {
-	w := &writer{make(chan Batch), make(chan error)}
+	w := &writer{make(chan Batch), make(chan error), make(chan struct{})}
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		for b := range w.todo {
 			w.done <- j.log.Append(ctx, b)
 		}
-		close(w.done)
+		close(w.ended)
 	}()
 	return w
 }
 
 func (w *writer) end() {
 	close(w.todo)
-	<-w.done
+	<-w.ended
 }
 
 // write commits a batch, also when ctx ends meanwhile. One that came while the log
