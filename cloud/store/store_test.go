@@ -11,6 +11,20 @@ import (
 	"sconce/cloud/store/storetest"
 )
 
+// TestOpenMakesTheFolder shows that the cloud and its operator's tools begin with nothing.
+func TestOpenMakesTheFolder(t *testing.T) {
+	for name, open := range map[string]func(context.Context, string) (*store.Store, error){"cloud": store.Open, "tool": store.OpenBeside} {
+		s, err := open(t.Context(), filepath.Join(t.TempDir(), "new", "folder"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestOpenAgain(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 {
