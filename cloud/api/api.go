@@ -28,6 +28,7 @@ import (
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/lighting"
+	"sconce/cloud/mail"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/telemetry"
@@ -43,7 +44,7 @@ const (
 	answerTime = 30 * time.Second // to be answered
 )
 
-// Options is what an API is made of. All fields but DemoLiveURL are needed.
+// Options is what an API is made of. All fields but Mailbox and DemoLiveURL are needed.
 type Options struct {
 	Identity  *identity.Service
 	Live      *identity.Live
@@ -58,6 +59,9 @@ type Options struct {
 
 	// LiveURL is where apps connect for live data, wss://….
 	LiveURL string
+	// Mailbox, when set, shows the letters of the demo at /mailbox, to requests without
+	// TLS only, which come from the demo's listener on loopback.
+	Mailbox *mail.Mailbox
 	// DemoLiveURL, when set, admits requests without TLS and is what those are told
 	// in place of LiveURL, ws://…. It is for the demo's listener on loopback only:
 	// its sessions travel in clear.
@@ -92,6 +96,15 @@ func New(o Options) (*API, error) {
 		_, _ = w.Write(document) // the client went away
 	})
 	mux.HandleFunc("/api/", a.noRoute)
+	if a.Mailbox != nil {
+		mux.HandleFunc("GET /mailbox", func(w http.ResponseWriter, r *http.Request) {
+			if r.TLS != nil {
+				app.ServeHTTP(w, r)
+				return
+			}
+			a.Mailbox.ServeHTTP(w, r)
+		})
+	}
 	mux.Handle("/", app)
 	a.handler = a.guard(mux)
 	return a, nil
@@ -117,6 +130,7 @@ func (a *API) routes() {
 	a.groupRoutes()
 	a.commandRoutes()
 	a.readingRoutes()
+	a.accountRoutes()
 	a.memberRoutes()
 	a.securityLogRoutes()
 }

@@ -44,6 +44,8 @@ type bench struct {
 	registry *registry.Service
 	lighting *lighting.Service
 	presence *telemetry.Presences
+	people   *identity.Service
+	vault    *vault.Vault
 	sent     []wire.Kind     // to gateways
 	log      strings.Builder // of the API
 	tokens   map[string]string
@@ -84,11 +86,15 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	log := slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.projects = project.New(b.store.Projects(), time.Now)
 	securityLog := audit.NewLog(b.store.SecurityLog(), time.Now)
-	people := identity.New(b.store.Identity(), securityLog, time.Now)
 	key := filepath.Join(t.TempDir(), "master.key")
 	must(t, vault.CreateMasterKey(ctx, key, b.store.Keysets()))
 	sealer, err := vault.Open(ctx, key, b.store.Keysets())
 	must(t, err)
+	b.people = identity.New(identity.Parts{
+		Store: b.store.Identity(), Refusals: securityLog, Now: time.Now, Log: log,
+		Post: identity.Post{Vault: sealer, Page: func(p string) string { return "https://sconce.example.org/" + p }, Came: func() {}},
+	})
+	b.vault = sealer
 	b.registry, err = registry.New(ctx, b.store.Registry(), time.Now, log, func(sconce.EUI64) {})
 	must(t, err)
 	b.presence, err = telemetry.NewPresences(ctx, b.store.Presence(), b, log)
@@ -97,7 +103,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 		Store: b.store.Lighting(), Vault: sealer, Down: b, Presence: b.presence, Entrance: b.projects, Live: b, Log: log,
 	})
 	o := api.Options{
-		Identity: people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
+		Identity: b.people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
 		Registry: b.registry, Lighting: b.lighting, Telemetry: telemetry.New(b.store.Telemetry(), b.presence),
 		Log: log, SecurityLog: securityLog, App: fs.FS(app), LiveURL: liveURL, DemoLiveURL: demoURL,
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"sconce/cloud/api"
-	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 )
 
@@ -18,7 +17,7 @@ const (
 
 func (b *bench) createAda() {
 	b.t.Helper()
-	_, err := identity.New(b.store.Identity(), audit.NewLog(b.store.SecurityLog(), time.Now), time.Now).CreateAccount(b.t.Context(), email, "Ada", identity.NewPassword(password))
+	_, err := b.people.CreateAccount(b.t.Context(), email, "Ada", identity.NewPassword(password))
 	must(b.t, err)
 }
 

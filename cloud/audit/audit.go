@@ -101,6 +101,7 @@ const (
 	SignedIn         Action = "session.opened"
 	SignInRefused    Action = "session.refused"
 	SessionEnded     Action = "session.ended"
+	PasswordChanged  Action = "account.password-changed"
 	AllSessionsEnded Action = "session.all-ended"
 )
 

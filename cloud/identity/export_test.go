@@ -1,12 +1,10 @@
 package identity
 
-import "time"
-
 // NewCheap returns a Service whose password hashes cost next to nothing, and a
 // count of how often one was derived and with which iterations.
-func NewCheap(store Store, refusals Refusals, now func() time.Time) (*Service, *[]int) {
+func NewCheap(p Parts) (*Service, *[]int) {
 	var costs []int
-	return newService(store, refusals, now, func(password string, salt []byte, iterations int) ([]byte, error) {
+	return newService(p, func(password string, salt []byte, iterations int) ([]byte, error) {
 		costs = append(costs, iterations)
 		return derive(password, salt, 1)
 	}), &costs

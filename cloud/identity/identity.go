@@ -12,26 +12,30 @@ package identity
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"log/slog"
-	"net/mail"
+	netmail "net/mail"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
 
 	"sconce"
 	"sconce/cloud/attempts"
 	"sconce/cloud/audit"
+	"sconce/cloud/mail"
 )
 
 // Account is one person.
 type Account struct {
-	ID    sconce.AccountID
-	Email string // normalised by [NormaliseEmail]
-	Name  string
-	Made  time.Time
+	ID      sconce.AccountID
+	Email   string // normalised by [NormaliseEmail]
+	Name    string
+	Country string // two capital letters (ISO 3166-1), "" when not known
+	Made    time.Time
 }
 
 // LogValue implements [slog.LogValuer]: a log knows a person by identifier only.
@@ -52,6 +56,20 @@ type Store interface {
 	// Credentials returns the account of a normalised email address, and the zero
 	// value when there is none.
 	Credentials(ctx context.Context, email string) (Credentials, error)
+	// SendLink stores a link, and the letter that it is in, and removes links that have
+	// expired. It is a [sconce.TooMany] when [mail.MaxQueued] letters wait.
+	SendLink(ctx context.Context, l Link, letter mail.Item, now time.Time) error
+	// Link returns a link, and the zero value when there is none.
+	Link(ctx context.Context, id [sha256.Size]byte) (Link, error)
+	// UseRegistration uses a link up and stores the account that it makes, in one
+	// transaction. It is [ErrLinkEnded] when the link is not there any more, and a
+	// [sconce.Conflict] when the address has an account by now.
+	UseRegistration(ctx context.Context, link [sha256.Size]byte, c Credentials, by audit.Subject) error
+	// UseReset uses a link up, stores the new password of the account, ends its
+	// sessions, takes back its other links, and queues a letter, in one transaction. It
+	// is [ErrLinkEnded] when the link is not there any more.
+	UseReset(ctx context.Context, link [sha256.Size]byte, account sconce.AccountID, passwordHash string, letter mail.Item, at time.Time) error
+
 	// Accounts returns those of the given accounts that are there, in any order.
 	Accounts(ctx context.Context, ids []sconce.AccountID) ([]Account, error)
 
@@ -88,28 +106,54 @@ type Service struct {
 	byAccount *attempts.Limiter
 	byPlace   *attempts.Limiter
 	refusals  Refusals
+	post      Post
+	log       *slog.Logger
+
+	lettersTo      *attempts.Limiter
+	lettersByPlace *attempts.Limiter
+	background     errgroup.Group // writes letters
 }
+
+// maxWriting is how many requests for letters are worked on at a time.
+const maxWriting = 64
 
 // Refusals is where refused attempts to sign in are written.
 type Refusals interface {
 	Refuse(ctx context.Context, chain audit.Chain, who audit.Subject, from audit.Origin, operation, detail string) error
 }
 
-// New returns a Service that keeps its data in store and reads the time from now.
-func New(store Store, refusals Refusals, now func() time.Time) *Service {
-	return newService(store, refusals, now, derive)
+// Parts is what a Service is made of. Post and Log are needed for letters only.
+type Parts struct {
+	Store    Store
+	Refusals Refusals
+	Post     Post
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
-func newService(store Store, refusals Refusals, now func() time.Time, derive deriveFunc) *Service {
-	return &Service{
-		store:     store,
-		refusals:  refusals,
-		now:       now,
+// New returns a Service.
+func New(p Parts) *Service { return newService(p, derive) }
+
+func newService(p Parts, derive deriveFunc) *Service {
+	s := &Service{
+		store:     p.Store,
+		refusals:  p.Refusals,
+		post:      p.Post,
+		log:       p.Log,
+		now:       p.Now,
 		hasher:    newHasher(derive),
 		byAccount: attempts.New(attemptsPerAccount, attemptsWindow, attemptsKept),
 		byPlace:   attempts.New(attemptsPerPlace, attemptsWindow, attemptsKept),
+
+		lettersTo:      attempts.New(lettersPerAddress, lettersWindow, attemptsKept),
+		lettersByPlace: attempts.New(lettersPerPlace, lettersWindow, attemptsKept),
 	}
+	s.background.SetLimit(maxWriting)
+	return s
 }
+
+// Close waits for the letters that are being written.
+func (s *Service) Close() { _ = s.background.Wait() } // they return no errors
 
 // CreateAccount makes an account. The error is fit for the person who asked:
 // [sconce.Invalid] for a field that is wrong, [sconce.Conflict] when the address
@@ -119,22 +163,21 @@ func (s *Service) CreateAccount(ctx context.Context, email, name string, p Passw
 	if err != nil {
 		return Account{}, err
 	}
-	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n == 0 || n > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return Account{}, sconce.Errorf(sconce.Invalid, "a person's name is 1 to 100 characters on one line")
-	}
-	if err := p.check(); err != nil {
+	if name, err = checkName(name); err != nil {
 		return Account{}, err
 	}
-	hash, err := s.hasher.hash(ctx, p)
+	hash, err := s.hashNew(ctx, p)
 	if err != nil {
 		return Account{}, err
 	}
-	now := s.now()
+	a := Account{ID: s.newID(), Email: email, Name: name, Made: s.now()}
+	return a, s.store.CreateAccount(ctx, Credentials{a, hash}, audit.Operator, audit.Console)
+}
+
+func (s *Service) newID() sconce.AccountID {
 	var random [10]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
-	a := Account{ID: sconce.MakeID[sconce.AccountID](now, random), Email: email, Name: name, Made: now}
-	return a, s.store.CreateAccount(ctx, Credentials{a, hash}, audit.Operator, audit.Console)
+	return sconce.MakeID[sconce.AccountID](s.now(), random)
 }
 
 // Accounts returns those of the given accounts that are there.
@@ -209,7 +252,7 @@ const maxEmailLength = 254
 // compared: without space around it, in lower case.
 func NormaliseEmail(s string) (string, error) {
 	s = strings.ToLower(strings.TrimSpace(s))
-	a, err := mail.ParseAddress(s)
+	a, err := netmail.ParseAddress(s)
 	if err != nil || a.Address != s || len(s) > maxEmailLength || strings.ContainsFunc(s, isSpaceOrControl) {
 		return "", sconce.Errorf(sconce.Invalid, "expected an email address like name@example.org")
 	}

@@ -14,7 +14,9 @@ import (
 	"sconce"
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
+	"sconce/cloud/mail"
 	"sconce/cloud/store/storetest"
+	"sconce/cloud/vault"
 )
 
 // clock is a clock that a test moves.
@@ -37,7 +39,11 @@ type people struct {
 	costs *[]int
 	store identity.Store
 	log   audit.Store
-	ada   identity.Account
+
+	letters mail.Store
+	vault   *vault.Vault
+
+	ada identity.Account
 }
 
 // newPeople returns a service with one account, whose passwords cost nothing.
@@ -46,7 +52,11 @@ func newPeople(t *testing.T) people {
 	s := storetest.Open(t)
 	p := people{clock: newClock(), store: s.Identity()}
 	p.log = s.SecurityLog()
-	p.Service, p.costs = identity.NewCheap(p.store, audit.NewLog(p.log, p.clock.now), p.clock.now)
+	p.letters, p.vault = s.Letters(), openVault(t, s)
+	p.Service, p.costs = identity.NewCheap(identity.Parts{
+		Store: p.store, Refusals: audit.NewLog(p.log, p.clock.now), Now: p.clock.now, Log: slog.New(slog.DiscardHandler),
+		Post: identity.Post{Vault: p.vault, Page: func(path string) string { return site + path }, Came: func() {}},
+	})
 	ada, err := p.CreateAccount(t.Context(), " Ada@Example.org ", " Ada ", identity.NewPassword(password))
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +115,7 @@ func TestSignIn(t *testing.T) {
 
 func TestStoredPasswordAtFullCost(t *testing.T) {
 	s, now := storetest.Open(t), newClock().now
-	p := identity.New(s.Identity(), audit.NewLog(s.SecurityLog(), now), now)
+	p := identity.New(identity.Parts{Store: s.Identity(), Refusals: audit.NewLog(s.SecurityLog(), now), Now: now})
 	if _, err := p.CreateAccount(t.Context(), email, "Ada", identity.NewPassword(password)); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
@@ -179,7 +180,7 @@ func TestSent(t *testing.T) {
 func TestRetry(t *testing.T) {
 	p := &post{err: errors.New("the server sleeps")}
 	office(t, p, func(q queue, _ *bytes.Buffer) {
-		time.Sleep(4 * time.Hour)
+		<-time.After(4 * time.Hour)
 		if n := len(p.tried); len(q) != 1 || n < 8 || n > 12 {
 			t.Errorf("%d tries in 4 hours, %d letters wait", n, len(q))
 		}
@@ -189,7 +190,7 @@ func TestRetry(t *testing.T) {
 			}
 		}
 		p.err = nil
-		time.Sleep(lastRetry + pace)
+		<-time.After(lastRetry + pace)
 		if len(q) != 0 || len(p.sent) != 1 {
 			t.Errorf("%d letters wait, %d were sent", len(q), len(p.sent))
 		}
@@ -201,7 +202,7 @@ func TestRetry(t *testing.T) {
 func TestGivenUp(t *testing.T) {
 	p := &post{err: errors.New("the server sleeps")}
 	office(t, p, func(q queue, log *bytes.Buffer) {
-		time.Sleep(giveUpAfter + lastRetry + pace)
+		<-time.After(giveUpAfter + lastRetry + pace)
 		if len(q) != 0 || !strings.Contains(log.String(), "given up") {
 			t.Errorf("%d letters wait after a day: %s", len(q), log.String())
 		}
@@ -226,7 +227,7 @@ func TestMailbox(t *testing.T) {
 		t.Errorf("%d letters kept, want %d", n, maxLetters)
 	}
 	w := httptest.NewRecorder()
-	m.ServeHTTP(w, httptest.NewRequest("GET", "/mailbox?letter=205", nil))
+	m.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/mailbox?letter=205", nil))
 	page := w.Body.String()
 	if strings.Count(page, "<article>") != 1 || !strings.Contains(page, `<a href="https://example.org/x?a=1">`) ||
 		strings.Contains(page, "<b>") || strings.Count(page, "<a ") != 1 {

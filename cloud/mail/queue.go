@@ -108,7 +108,7 @@ func (o *Office) round(ctx context.Context) int {
 		return 0
 	}
 	for _, item := range due {
-		if err := o.try(ctx, item); err != nil {
+		if err := o.Deliver(ctx, item); err != nil {
 			o.Log.Error("the queue of letters cannot be written", slog.Any("error", err))
 			return 0
 		}
@@ -116,8 +116,9 @@ func (o *Office) round(ctx context.Context) int {
 	return len(due)
 }
 
-// try sends one letter. The error is that of the store.
-func (o *Office) try(ctx context.Context, item Item) error {
+// Deliver tries to send one letter, and notes what came of it. The error is that of the
+// store.
+func (o *Office) Deliver(ctx context.Context, item Item) error {
 	err := o.send(ctx, item)
 	now, tries := o.Now(), item.Tries+1
 	switch {

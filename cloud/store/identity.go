@@ -22,18 +22,22 @@ type identities struct {
 
 func (s identities) CreateAccount(ctx context.Context, c identity.Credentials, by audit.Subject, from audit.Origin) error {
 	return s.db.update(ctx, func(q *identitydb.Queries) error {
-		err := q.CreateAccount(ctx, identitydb.CreateAccountParams{
-			ID: string(c.ID), Email: c.Email, Name: c.Name, PasswordHash: c.PasswordHash, MadeMs: c.Made.UnixMilli(),
-		})
-		if violatesUnique(err) {
-			return sconce.Errorf(sconce.Conflict, "this email address has an account already")
-		}
-		if err != nil {
-			return doing("storing an account", err)
-		}
-		return recordPeople(ctx, q, audit.Event{
-			At: c.Made, Who: by, Origin: from, Action: audit.AccountMade, Target: string(audit.Account(c.ID)), Result: audit.Done,
-		})
+		return createAccount(ctx, q, c, by, from)
+	})
+}
+
+func createAccount(ctx context.Context, q *identitydb.Queries, c identity.Credentials, by audit.Subject, from audit.Origin) error {
+	err := q.CreateAccount(ctx, identitydb.CreateAccountParams{
+		ID: string(c.ID), Email: c.Email, Name: c.Name, Country: c.Country, PasswordHash: c.PasswordHash, MadeMs: c.Made.UnixMilli(),
+	})
+	if violatesUnique(err) {
+		return sconce.Errorf(sconce.Conflict, "this email address has an account already")
+	}
+	if err != nil {
+		return doing("storing an account", err)
+	}
+	return recordPeople(ctx, q, audit.Event{
+		At: c.Made, Who: by, Origin: from, Action: audit.AccountMade, Target: string(audit.Account(c.ID)), Result: audit.Done,
 	})
 }
 
@@ -43,7 +47,7 @@ func (s identities) Credentials(ctx context.Context, email string) (identity.Cre
 		return identity.Credentials{}, nil
 	}
 	return identity.Credentials{
-		Account:      identity.Account{ID: sconce.AccountID(a.ID), Email: a.Email, Name: a.Name, Made: momentOf(a.MadeMs)},
+		Account:      identity.Account{ID: sconce.AccountID(a.ID), Email: a.Email, Name: a.Name, Country: a.Country, Made: momentOf(a.MadeMs)},
 		PasswordHash: a.PasswordHash,
 	}, doing("reading an account", err)
 }
@@ -51,7 +55,7 @@ func (s identities) Credentials(ctx context.Context, email string) (identity.Cre
 func (s identities) Accounts(ctx context.Context, ids []sconce.AccountID) ([]identity.Account, error) {
 	rows, err := s.db.reading.Accounts(ctx, mapped(ids, func(id sconce.AccountID) string { return string(id) }))
 	return mapped(rows, func(r identitydb.AccountsRow) identity.Account {
-		return identity.Account{ID: sconce.AccountID(r.ID), Email: r.Email, Name: r.Name, Made: momentOf(r.MadeMs)}
+		return identity.Account{ID: sconce.AccountID(r.ID), Email: r.Email, Name: r.Name, Country: r.Country, Made: momentOf(r.MadeMs)}
 	}), doing("reading accounts", err)
 }
 
@@ -90,7 +94,7 @@ func (s identities) Session(ctx context.Context, id identity.SessionID) (identit
 	}
 	account := sconce.AccountID(r.AccountID)
 	return identity.Session{ID: id, Account: account, Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs)},
-		identity.Account{ID: account, Email: r.Email, Name: r.Name, Made: momentOf(r.AccountMadeMs)}, nil
+		identity.Account{ID: account, Email: r.Email, Name: r.Name, Country: r.Country, Made: momentOf(r.AccountMadeMs)}, nil
 }
 
 func (s identities) TouchSession(ctx context.Context, id identity.SessionID, used time.Time) error {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,7 @@ import (
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/lighting"
+	"sconce/cloud/mail"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
@@ -56,6 +58,11 @@ type cloud struct {
 	bus    *bus
 
 	securityLog *audit.Log
+	vault       *vault.Vault
+	post        identity.Post // zero where no letters are sent
+	office      *mail.Office  // nil then
+	mailbox     *mail.Mailbox // of the demo
+	lettersCame chan struct{}
 
 	identity  *identity.Service
 	live      *identity.Live
@@ -88,7 +95,12 @@ func newCloud(ctx context.Context, config *cloudConfig) (_ *cloud, err error) {
 // people makes what knows people, projects and identities.
 func (c *cloud) people(ctx context.Context) (err error) {
 	c.securityLog = audit.NewLog(c.store.SecurityLog(), time.Now)
-	c.identity = identity.New(c.store.Identity(), c.securityLog, time.Now)
+	if err := c.letters(ctx); err != nil {
+		return err
+	}
+	c.identity = identity.New(identity.Parts{
+		Store: c.store.Identity(), Refusals: c.securityLog, Post: c.post, Now: time.Now, Log: c.log,
+	})
 	c.projects = project.New(c.store.Projects(), time.Now)
 	c.live = identity.NewLive(c.store.Identity(), c.projects, time.Now)
 	c.registry, err = registry.New(ctx, c.store.Registry(), time.Now, c.log, func(g sconce.EUI64) { c.intake.greet(g) })
@@ -96,16 +108,12 @@ func (c *cloud) people(ctx context.Context) (err error) {
 }
 
 // lights makes what knows lights, and the way of the gateways' messages to it.
-func (c *cloud) lights(ctx context.Context) error {
-	secrets, err := vault.Open(ctx, c.config.Data.MasterKeyFile, c.store.Keysets())
-	if err != nil {
-		return err
-	}
+func (c *cloud) lights(ctx context.Context) (err error) {
 	if c.presences, err = telemetry.NewPresences(ctx, c.store.Presence(), c.bus, c.log); err != nil {
 		return err
 	}
 	c.lighting = lighting.New(lighting.Parts{
-		Store: c.store.Lighting(), Vault: secrets, Down: c.bus, Presence: c.presences, Entrance: c.projects, Live: c.bus, Log: c.log,
+		Store: c.store.Lighting(), Vault: c.vault, Down: c.bus, Presence: c.presences, Entrance: c.projects, Live: c.bus, Log: c.log,
 	})
 	if c.journal, err = ingest.NewJournal(ctx, c.store.Journal(), c.store.Results(), c.log); err != nil {
 		return err
@@ -119,7 +127,7 @@ func (c *cloud) lights(ctx context.Context) error {
 func (c *cloud) network() (err error) {
 	options := api.Options{
 		Identity: c.identity, Live: c.live, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
-		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog, App: app.Files(),
+		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog, App: app.Files(), Mailbox: c.mailbox,
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
 	}
 	origins := []string{fmt.Sprintf("https://%s:%d", c.config.Domain, c.config.PublicPort), "https://" + c.config.Domain}
@@ -163,6 +171,58 @@ func (c *cloud) network() (err error) {
 	return err
 }
 
+// letters makes what writes to people: over SMTP, or in the demo into its mailbox.
+func (c *cloud) letters(ctx context.Context) (err error) {
+	if c.vault, err = vault.Open(ctx, c.config.Data.MasterKeyFile, c.store.Keysets()); err != nil {
+		return err
+	}
+	var sender mail.Sender
+	base := fmt.Sprintf("https://%s/", c.config.Domain)
+	if c.config.PublicPort != 443 {
+		base = fmt.Sprintf("https://%s:%d/", c.config.Domain, c.config.PublicPort)
+	}
+	switch m := c.config.Mail; {
+	case m.Host != "":
+		server := mail.Server{Host: m.Host, Port: m.Port, Encryption: m.Encryption, Username: m.Username, From: m.From}
+		if m.Username != "" {
+			password, err := os.ReadFile(m.PasswordFile)
+			if err != nil {
+				return sconce.Errorf(sconce.Invalid, "the password of the SMTP server cannot be read: %w", err)
+			}
+			line, _, _ := strings.Cut(string(password), "\n")
+			server.Password = mail.NewPassword(strings.TrimSuffix(line, "\r"))
+		}
+		sender = server
+	case c.config.Demo.Listen != "":
+		_, port, err := net.SplitHostPort(c.config.Demo.Listen)
+		if err != nil {
+			return err
+		}
+		base = "http://localhost:" + port + "/"
+		c.mailbox = mail.NewMailbox(time.Now)
+		sender = c.mailbox
+	default:
+		return nil
+	}
+	composer, err := mail.NewComposer(c.config.Domain)
+	if err != nil {
+		return err
+	}
+	c.lettersCame = make(chan struct{}, 1)
+	c.office = &mail.Office{Store: c.store.Letters(), Vault: c.vault, Composer: composer, Sender: sender, Now: time.Now, Log: c.log}
+	c.post = identity.Post{
+		Vault: c.vault,
+		Page:  func(path string) string { return base + path },
+		Came: func() {
+			select {
+			case c.lettersCame <- struct{}{}:
+			default:
+			}
+		},
+	}
+	return nil
+}
+
 // shutdownTime is how long connections get to end.
 const shutdownTime = 5 * time.Second
 
@@ -187,6 +247,9 @@ func (c *cloud) run(ctx context.Context) error {
 	} {
 		background.Go(func() error { run(inner); return nil })
 	}
+	if c.office != nil {
+		background.Go(func() error { c.office.Run(inner, c.lettersCame); return nil })
+	}
 	var serving errgroup.Group
 	for _, l := range listeners {
 		serving.Go(l.serve)
@@ -207,6 +270,7 @@ func (c *cloud) run(ctx context.Context) error {
 	for _, l := range listeners {
 		err = errors.Join(err, l.shutdown(deadline))
 	}
+	c.identity.Close()
 	stop()
 	_ = background.Wait() // they return no errors
 	c.log.Info("the cloud has stopped")

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"sconce"
+	"sconce/cloud/mail"
 	"sconce/cloud/store"
 	"sconce/internal/config"
 	"sconce/zigbee"
@@ -37,6 +38,7 @@ type cloudConfig struct {
 	Redirect struct {
 		Listen string `yaml:"listen"` // optional: plain HTTP that redirects to HTTPS
 	} `yaml:"redirect"`
+	Mail mailConfig `yaml:"mail"` // optional: how letters are sent to people
 	Demo struct {
 		Listen string `yaml:"listen"` // optional: plain HTTP without TLS; loopback only
 	} `yaml:"demo"`
@@ -47,6 +49,15 @@ type postgresConfig struct {
 	Identity store.Address `yaml:"identity"` // people
 	Site     store.Address `yaml:"site"`     // projects and what is measured in them
 	Journal  store.Address `yaml:"journal"`  // what the gateways said
+}
+
+type mailConfig struct {
+	Host         string          `yaml:"host"` // SMTP server
+	Port         int             `yaml:"port"`
+	Encryption   mail.Encryption `yaml:"encryption"` // starttls, tls, or none to this machine
+	Username     string          `yaml:"username"`
+	PasswordFile string          `yaml:"password_file"`
+	From         string          `yaml:"from"` // address of the sender
 }
 
 type logConfig struct {
@@ -83,6 +94,9 @@ func (c *cloudConfig) Validate(k *config.Checker) {
 	loopback(k, "operator.listen", c.Operator.Listen)
 	if k.Has("redirect.listen") {
 		k.Address("redirect.listen", c.Redirect.Listen)
+	}
+	if k.Has("mail") {
+		c.Mail.validate(k)
 	}
 	if k.Has("demo.listen") {
 		k.Address("demo.listen", c.Demo.Listen)
@@ -132,6 +146,24 @@ func (c *cloudConfig) openStoreBeside(ctx context.Context) (*store.Store, error)
 		return store.OpenPostgresBeside(ctx, c.addresses())
 	}
 	return store.OpenBeside(ctx, c.Data.Dir)
+}
+
+func (c *mailConfig) validate(k *config.Checker) {
+	k.Text("mail.host", c.Host, "the host name of the SMTP server")
+	k.Text("mail.from", c.From, "the address that letters come from, such as sconce@example.org")
+	config.Range(k, "mail.port", c.Port, 1, 65535)
+	switch c.Encryption {
+	case mail.StartTLS, mail.TLS:
+	case mail.Plain:
+		if ip := net.ParseIP(c.Host); c.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			k.Refuse("mail.encryption", "none is for a server on this machine; expected starttls or tls")
+		}
+	default:
+		k.Refuse("mail.encryption", "%q; expected starttls, tls, or none to a server on this machine", c.Encryption)
+	}
+	if c.Username != "" {
+		k.File("mail.password_file", &c.PasswordFile, "the file with the password at the SMTP server in its first line")
+	}
 }
 
 // loopback refuses an address that other machines could reach.

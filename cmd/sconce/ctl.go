@@ -143,7 +143,9 @@ func (c *ctlAccountAdd) Run(ctx context.Context, ctl *ctlCommand) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	_, err = identity.New(s.Identity(), audit.NewLog(s.SecurityLog(), time.Now), time.Now).CreateAccount(ctx, c.Email, c.Name, password)
+	_, err = identity.New(identity.Parts{
+		Store: s.Identity(), Refusals: audit.NewLog(s.SecurityLog(), time.Now), Now: time.Now,
+	}).CreateAccount(ctx, c.Email, c.Name, password)
 	if c.IfAbsent && sconce.KindOf(err) == sconce.Conflict {
 		return nil
 	}

@@ -133,8 +133,9 @@ Sconce is running, with a virtual building of %d lights.
   Open       http://localhost:%d
   Sign in    %s
   Password   %s
+  Letters    http://localhost:%[2]d/mailbox (what would be sent to people by email)
 
-The real host names, over TLS, are on 127.0.0.1:%d: %[6]s (app and API), web.mqtt.%[6]s
+The real host names, over TLS, are on 127.0.0.1:%[5]d: %[6]s (app and API), web.mqtt.%[6]s
 (MQTT over WebSocket) and mq.%[6]s (MQTT for gateways). Their certificate is signed by
 %[7]s.
 

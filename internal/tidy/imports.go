@@ -28,7 +28,7 @@ const (
 
 // capabilities are the parts of the cloud that hold its rules.
 var capabilities = []string{
-	"sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/telemetry",
+	"sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/telemetry",
 	"sconce/cloud/vault",
 }
 
@@ -55,7 +55,8 @@ var layers = []layer{
 	{"sconce/factory", false, []string{root, "sconce/zigbee"}},
 	{"sconce/cloud/attempts", false, nil},
 	{"sconce/cloud/audit", false, []string{root, "sconce/cloud/attempts"}},
-	{"sconce/cloud/identity", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit"}},
+	{"sconce/cloud/identity", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/mail", "sconce/cloud/vault"}},
+	{"sconce/cloud/mail", false, []string{root, "sconce/cloud/vault"}},
 	{"sconce/cloud/project", false, []string{root, "sconce/cloud/audit"}},
 	{"sconce/cloud/vault", false, []string{root}},
 	{"sconce/cloud/registry", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/project"}},

@@ -11,7 +11,7 @@ import (
 )
 
 const accountByEmail = `-- name: AccountByEmail :one
-SELECT id, email, name, password_hash, made_ms FROM accounts WHERE email = ?1
+SELECT id, email, name, password_hash, made_ms, country FROM accounts WHERE email = ?1
 `
 
 func (q *Queries) AccountByEmail(ctx context.Context, email string) (Account, error) {
@@ -23,19 +23,21 @@ func (q *Queries) AccountByEmail(ctx context.Context, email string) (Account, er
 		&i.Name,
 		&i.PasswordHash,
 		&i.MadeMs,
+		&i.Country,
 	)
 	return i, err
 }
 
 const accounts = `-- name: Accounts :many
-SELECT id, email, name, made_ms FROM accounts WHERE id IN (/*SLICE:ids*/?)
+SELECT id, email, name, country, made_ms FROM accounts WHERE id IN (/*SLICE:ids*/?)
 `
 
 type AccountsRow struct {
-	ID     string
-	Email  string
-	Name   string
-	MadeMs int64
+	ID      string
+	Email   string
+	Name    string
+	Country string
+	MadeMs  int64
 }
 
 func (q *Queries) Accounts(ctx context.Context, ids []string) ([]AccountsRow, error) {
@@ -61,6 +63,7 @@ func (q *Queries) Accounts(ctx context.Context, ids []string) ([]AccountsRow, er
 			&i.ID,
 			&i.Email,
 			&i.Name,
+			&i.Country,
 			&i.MadeMs,
 		); err != nil {
 			return nil, err
@@ -77,14 +80,15 @@ func (q *Queries) Accounts(ctx context.Context, ids []string) ([]AccountsRow, er
 }
 
 const createAccount = `-- name: CreateAccount :exec
-INSERT INTO accounts (id, email, name, password_hash, made_ms)
-VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO accounts (id, email, name, country, password_hash, made_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 `
 
 type CreateAccountParams struct {
 	ID           string
 	Email        string
 	Name         string
+	Country      string
 	PasswordHash string
 	MadeMs       int64
 }
@@ -94,6 +98,7 @@ func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) er
 		arg.ID,
 		arg.Email,
 		arg.Name,
+		arg.Country,
 		arg.PasswordHash,
 		arg.MadeMs,
 	)
@@ -178,7 +183,7 @@ func (q *Queries) EndSessions(ctx context.Context, accountID string) error {
 
 const session = `-- name: Session :one
 SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms,
-  a.email, a.name, a.made_ms AS account_made_ms
+  a.email, a.name, a.country, a.made_ms AS account_made_ms
 FROM sessions AS s
 JOIN accounts AS a ON a.id = s.account_id
 WHERE s.token_sha256 = ?1
@@ -191,6 +196,7 @@ type SessionRow struct {
 	UsedMs        int64
 	Email         string
 	Name          string
+	Country       string
 	AccountMadeMs int64
 }
 
@@ -204,6 +210,7 @@ func (q *Queries) Session(ctx context.Context, tokenSha256 []byte) (SessionRow, 
 		&i.UsedMs,
 		&i.Email,
 		&i.Name,
+		&i.Country,
 		&i.AccountMadeMs,
 	)
 	return i, err

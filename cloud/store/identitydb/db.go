@@ -33,23 +33,50 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
 	}
+	if q.countLettersStmt, err = db.PrepareContext(ctx, countLetters); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLetters: %w", err)
+	}
 	if q.createAccountStmt, err = db.PrepareContext(ctx, createAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateAccount: %w", err)
+	}
+	if q.createLetterStmt, err = db.PrepareContext(ctx, createLetter); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateLetter: %w", err)
+	}
+	if q.createLinkStmt, err = db.PrepareContext(ctx, createLink); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateLink: %w", err)
 	}
 	if q.createSessionStmt, err = db.PrepareContext(ctx, createSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSession: %w", err)
 	}
+	if q.deleteExpiredLinksStmt, err = db.PrepareContext(ctx, deleteExpiredLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteExpiredLinks: %w", err)
+	}
 	if q.deleteExpiredSessionsStmt, err = db.PrepareContext(ctx, deleteExpiredSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredSessions: %w", err)
 	}
+	if q.deleteLinksOfAccountStmt, err = db.PrepareContext(ctx, deleteLinksOfAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteLinksOfAccount: %w", err)
+	}
 	if q.deleteOldestSessionsStmt, err = db.PrepareContext(ctx, deleteOldestSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOldestSessions: %w", err)
+	}
+	if q.dueLettersStmt, err = db.PrepareContext(ctx, dueLetters); err != nil {
+		return nil, fmt.Errorf("error preparing query DueLetters: %w", err)
 	}
 	if q.endSessionStmt, err = db.PrepareContext(ctx, endSession); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSession: %w", err)
 	}
 	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
+	}
+	if q.linkStmt, err = db.PrepareContext(ctx, link); err != nil {
+		return nil, fmt.Errorf("error preparing query Link: %w", err)
+	}
+	if q.postponeLetterStmt, err = db.PrepareContext(ctx, postponeLetter); err != nil {
+		return nil, fmt.Errorf("error preparing query PostponeLetter: %w", err)
+	}
+	if q.removeLetterStmt, err = db.PrepareContext(ctx, removeLetter); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveLetter: %w", err)
 	}
 	if q.securityLogStmt, err = db.PrepareContext(ctx, securityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query SecurityLog: %w", err)
@@ -66,8 +93,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sessionsStmt, err = db.PrepareContext(ctx, sessions); err != nil {
 		return nil, fmt.Errorf("error preparing query Sessions: %w", err)
 	}
+	if q.setPasswordStmt, err = db.PrepareContext(ctx, setPassword); err != nil {
+		return nil, fmt.Errorf("error preparing query SetPassword: %w", err)
+	}
 	if q.touchSessionStmt, err = db.PrepareContext(ctx, touchSession); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchSession: %w", err)
+	}
+	if q.useLinkStmt, err = db.PrepareContext(ctx, useLink); err != nil {
+		return nil, fmt.Errorf("error preparing query UseLink: %w", err)
 	}
 	return &q, nil
 }
@@ -89,9 +122,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing appendSecurityLogStmt: %w", cerr)
 		}
 	}
+	if q.countLettersStmt != nil {
+		if cerr := q.countLettersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLettersStmt: %w", cerr)
+		}
+	}
 	if q.createAccountStmt != nil {
 		if cerr := q.createAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createAccountStmt: %w", cerr)
+		}
+	}
+	if q.createLetterStmt != nil {
+		if cerr := q.createLetterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createLetterStmt: %w", cerr)
+		}
+	}
+	if q.createLinkStmt != nil {
+		if cerr := q.createLinkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createLinkStmt: %w", cerr)
 		}
 	}
 	if q.createSessionStmt != nil {
@@ -99,14 +147,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createSessionStmt: %w", cerr)
 		}
 	}
+	if q.deleteExpiredLinksStmt != nil {
+		if cerr := q.deleteExpiredLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteExpiredLinksStmt: %w", cerr)
+		}
+	}
 	if q.deleteExpiredSessionsStmt != nil {
 		if cerr := q.deleteExpiredSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteExpiredSessionsStmt: %w", cerr)
 		}
 	}
+	if q.deleteLinksOfAccountStmt != nil {
+		if cerr := q.deleteLinksOfAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteLinksOfAccountStmt: %w", cerr)
+		}
+	}
 	if q.deleteOldestSessionsStmt != nil {
 		if cerr := q.deleteOldestSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteOldestSessionsStmt: %w", cerr)
+		}
+	}
+	if q.dueLettersStmt != nil {
+		if cerr := q.dueLettersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dueLettersStmt: %w", cerr)
 		}
 	}
 	if q.endSessionStmt != nil {
@@ -117,6 +180,21 @@ func (q *Queries) Close() error {
 	if q.endSessionsStmt != nil {
 		if cerr := q.endSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
+		}
+	}
+	if q.linkStmt != nil {
+		if cerr := q.linkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkStmt: %w", cerr)
+		}
+	}
+	if q.postponeLetterStmt != nil {
+		if cerr := q.postponeLetterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing postponeLetterStmt: %w", cerr)
+		}
+	}
+	if q.removeLetterStmt != nil {
+		if cerr := q.removeLetterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeLetterStmt: %w", cerr)
 		}
 	}
 	if q.securityLogStmt != nil {
@@ -144,9 +222,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sessionsStmt: %w", cerr)
 		}
 	}
+	if q.setPasswordStmt != nil {
+		if cerr := q.setPasswordStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setPasswordStmt: %w", cerr)
+		}
+	}
 	if q.touchSessionStmt != nil {
 		if cerr := q.touchSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchSessionStmt: %w", cerr)
+		}
+	}
+	if q.useLinkStmt != nil {
+		if cerr := q.useLinkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useLinkStmt: %w", cerr)
 		}
 	}
 	return err
@@ -191,18 +279,29 @@ type Queries struct {
 	accountByEmailStmt        *sql.Stmt
 	accountsStmt              *sql.Stmt
 	appendSecurityLogStmt     *sql.Stmt
+	countLettersStmt          *sql.Stmt
 	createAccountStmt         *sql.Stmt
+	createLetterStmt          *sql.Stmt
+	createLinkStmt            *sql.Stmt
 	createSessionStmt         *sql.Stmt
+	deleteExpiredLinksStmt    *sql.Stmt
 	deleteExpiredSessionsStmt *sql.Stmt
+	deleteLinksOfAccountStmt  *sql.Stmt
 	deleteOldestSessionsStmt  *sql.Stmt
+	dueLettersStmt            *sql.Stmt
 	endSessionStmt            *sql.Stmt
 	endSessionsStmt           *sql.Stmt
+	linkStmt                  *sql.Stmt
+	postponeLetterStmt        *sql.Stmt
+	removeLetterStmt          *sql.Stmt
 	securityLogStmt           *sql.Stmt
 	securityLogHeadStmt       *sql.Stmt
 	securityLogNewestStmt     *sql.Stmt
 	sessionStmt               *sql.Stmt
 	sessionsStmt              *sql.Stmt
+	setPasswordStmt           *sql.Stmt
 	touchSessionStmt          *sql.Stmt
+	useLinkStmt               *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -212,17 +311,28 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		accountByEmailStmt:        q.accountByEmailStmt,
 		accountsStmt:              q.accountsStmt,
 		appendSecurityLogStmt:     q.appendSecurityLogStmt,
+		countLettersStmt:          q.countLettersStmt,
 		createAccountStmt:         q.createAccountStmt,
+		createLetterStmt:          q.createLetterStmt,
+		createLinkStmt:            q.createLinkStmt,
 		createSessionStmt:         q.createSessionStmt,
+		deleteExpiredLinksStmt:    q.deleteExpiredLinksStmt,
 		deleteExpiredSessionsStmt: q.deleteExpiredSessionsStmt,
+		deleteLinksOfAccountStmt:  q.deleteLinksOfAccountStmt,
 		deleteOldestSessionsStmt:  q.deleteOldestSessionsStmt,
+		dueLettersStmt:            q.dueLettersStmt,
 		endSessionStmt:            q.endSessionStmt,
 		endSessionsStmt:           q.endSessionsStmt,
+		linkStmt:                  q.linkStmt,
+		postponeLetterStmt:        q.postponeLetterStmt,
+		removeLetterStmt:          q.removeLetterStmt,
 		securityLogStmt:           q.securityLogStmt,
 		securityLogHeadStmt:       q.securityLogHeadStmt,
 		securityLogNewestStmt:     q.securityLogNewestStmt,
 		sessionStmt:               q.sessionStmt,
 		sessionsStmt:              q.sessionsStmt,
+		setPasswordStmt:           q.setPasswordStmt,
 		touchSessionStmt:          q.touchSessionStmt,
+		useLinkStmt:               q.useLinkStmt,
 	}
 }

@@ -10,6 +10,23 @@ type Account struct {
 	Name         string
 	PasswordHash string
 	MadeMs       int64
+	Country      string
+}
+
+type Letter struct {
+	ID     string
+	Sealed []byte
+	MadeMs int64
+	Tries  int64
+	NextMs int64
+}
+
+type Link struct {
+	TokenSha256 []byte
+	Kind        int64
+	AccountID   string
+	Sealed      []byte
+	ExpiresMs   int64
 }
 
 type SecurityLog struct {

@@ -1,12 +1,12 @@
 -- name: CreateAccount :exec
-INSERT INTO accounts (id, email, name, password_hash, made_ms)
-VALUES (@id, @email, @name, @password_hash, @made_ms);
+INSERT INTO accounts (id, email, name, country, password_hash, made_ms)
+VALUES (@id, @email, @name, @country, @password_hash, @made_ms);
 
 -- name: AccountByEmail :one
 SELECT * FROM accounts WHERE email = @email;
 
 -- name: Accounts :many
-SELECT id, email, name, made_ms FROM accounts WHERE id IN (sqlc.slice(ids));
+SELECT id, email, name, country, made_ms FROM accounts WHERE id IN (sqlc.slice(ids));
 
 -- name: CreateSession :exec
 INSERT INTO sessions (token_sha256, account_id, made_ms, used_ms)
@@ -26,7 +26,7 @@ WHERE sessions.account_id = @account_id AND sessions.token_sha256 NOT IN (
 
 -- name: Session :one
 SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms,
-  a.email, a.name, a.made_ms AS account_made_ms
+  a.email, a.name, a.country, a.made_ms AS account_made_ms
 FROM sessions AS s
 JOIN accounts AS a ON a.id = s.account_id
 WHERE s.token_sha256 = @token_sha256;

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"time"
+
+	"sconce"
+	"sconce/cloud/audit"
+	"sconce/cloud/identity"
+	"sconce/cloud/mail"
+	"sconce/cloud/store/identitydb"
+)
+
+func (s identities) SendLink(ctx context.Context, l identity.Link, letter mail.Item, now time.Time) error {
+	return s.db.update(ctx, func(q *identitydb.Queries) error {
+		if err := q.DeleteExpiredLinks(ctx, now.UnixMilli()); err != nil {
+			return doing("removing expired links", err)
+		}
+		sealed := l.Sealed
+		if sealed == nil {
+			sealed = []byte{}
+		}
+		err := q.CreateLink(ctx, identitydb.CreateLinkParams{
+			TokenSha256: l.ID[:], Kind: int64(l.Kind), AccountID: string(l.Account), Sealed: sealed, ExpiresMs: l.Expires.UnixMilli(),
+		})
+		if err != nil {
+			return doing("storing a link", err)
+		}
+		return queueLetter(ctx, q, letter)
+	})
+}
+
+// queueLetter puts a letter into the queue, in the transaction of what it speaks of.
+func queueLetter(ctx context.Context, q *identitydb.Queries, l mail.Item) error {
+	n, err := q.CountLetters(ctx)
+	if err != nil {
+		return doing("counting letters", err)
+	}
+	if n >= mail.MaxQueued {
+		return sconce.Errorf(sconce.TooMany, "%d letters wait to be sent: try again later", n)
+	}
+	return doing("queueing a letter", q.CreateLetter(ctx, identitydb.CreateLetterParams{
+		ID: l.ID, Sealed: l.Sealed, MadeMs: l.Made.UnixMilli(), Tries: int64(l.Tries), NextMs: l.Next.UnixMilli(),
+	}))
+}
+
+func (s identities) Link(ctx context.Context, id [sha256.Size]byte) (identity.Link, error) {
+	l, err := s.db.reading.Link(ctx, id[:])
+	if errors.Is(err, sql.ErrNoRows) {
+		return identity.Link{}, nil
+	}
+	return identity.Link{
+		ID: id, Kind: identity.LinkKind(l.Kind), Account: sconce.AccountID(l.AccountID), Sealed: l.Sealed, Expires: momentOf(l.ExpiresMs),
+	}, doing("reading a link", err)
+}
+
+// useLink uses a link up.
+func useLink(ctx context.Context, q *identitydb.Queries, id [sha256.Size]byte) error {
+	n, err := q.UseLink(ctx, id[:])
+	if err == nil && n == 0 {
+		return identity.ErrLinkEnded()
+	}
+	return doing("using a link", err)
+}
+
+func (s identities) UseRegistration(ctx context.Context, link [sha256.Size]byte, c identity.Credentials, by audit.Subject) error {
+	return s.db.update(ctx, func(q *identitydb.Queries) error {
+		if err := useLink(ctx, q, link); err != nil {
+			return err
+		}
+		return createAccount(ctx, q, c, by, "letter")
+	})
+}
+
+func (s identities) UseReset(ctx context.Context, link [sha256.Size]byte, account sconce.AccountID, hash string, letter mail.Item, at time.Time) error {
+	return s.db.update(ctx, func(q *identitydb.Queries) error {
+		if err := useLink(ctx, q, link); err != nil {
+			return err
+		}
+		if err := q.DeleteLinksOfAccount(ctx, string(account)); err != nil {
+			return doing("taking back links", err)
+		}
+		n, err := q.SetPassword(ctx, identitydb.SetPasswordParams{ID: string(account), PasswordHash: hash})
+		if err == nil && n == 0 {
+			return identity.ErrLinkEnded() // the account is gone
+		}
+		if err != nil {
+			return doing("storing a password", err)
+		}
+		if err := q.EndSessions(ctx, string(account)); err != nil {
+			return doing("ending sessions", err)
+		}
+		err = recordPeople(ctx, q, audit.Event{
+			At: at, Who: audit.Account(account), Origin: "letter", Action: audit.PasswordChanged, Result: audit.Done,
+		})
+		if err != nil {
+			return err
+		}
+		return queueLetter(ctx, q, letter)
+	})
+}
+
+// Letters returns where letters wait to be sent.
+func (s *Store) Letters() mail.Store { return letters{s.identity} }
+
+type letters struct {
+	db *database[*identitydb.Queries]
+}
+
+func (l letters) Due(ctx context.Context, now time.Time, limit int) ([]mail.Item, error) {
+	rows, err := l.db.reading.DueLetters(ctx, identitydb.DueLettersParams{NowMs: now.UnixMilli(), Max: int64(limit)})
+	return mapped(rows, func(r identitydb.Letter) mail.Item {
+		return mail.Item{ID: r.ID, Sealed: r.Sealed, Made: momentOf(r.MadeMs), Tries: int(r.Tries), Next: momentOf(r.NextMs)}
+	}), doing("reading letters", err)
+}
+
+func (l letters) Postpone(ctx context.Context, id string, tries int, next time.Time) error {
+	return doing("postponing a letter", l.db.writing.PostponeLetter(ctx, identitydb.PostponeLetterParams{ID: id, Tries: int64(tries), NextMs: next.UnixMilli()}))
+}
+
+func (l letters) Remove(ctx context.Context, id string) error {
+	return doing("removing a letter", l.db.writing.RemoveLetter(ctx, id))
+}
