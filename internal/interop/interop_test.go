@@ -3,142 +3,26 @@
 package interop
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
-	"net"
-	"os"
-	"path/filepath"
-	"sync"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"sconce"
 	"sconce/device"
-	"sconce/internal/tshark"
-	"sconce/sim"
 	"sconce/zigbee"
 )
 
-const lights = 20
-
-// apart is the time between the starts of two lights: zigbee-on-host has 14
-// transactions with its radio under way at most, and a join takes several.
-const apart = 1200 * time.Millisecond
-
-// house is our side: the lights, the radio for the peer, and a capture of the air.
-type house struct {
-	*sim.Building
-	rcp  *sim.RCP
-	addr net.Addr // of the radio
-	tape string
-	end  func() // stops the air; the capture is complete then
-}
-
-func newHouse(t *testing.T, code zigbee.InstallCode) *house {
-	t.Helper()
-	h := &house{tape: filepath.Join(t.TempDir(), "air.pcap")}
-	if dir := os.Getenv(keep); dir != "" {
-		h.tape = filepath.Join(dir, "air.pcap")
-	}
-	tape, err := os.Create(h.tape)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := sim.BuildingConfig{
-		Air:      sim.AirConfig{Seed: 20, Start: time.Now(), Tap: sim.NewPcap(tape).Tap, Propagation: sim.Propagation{Structure: walls{}}},
-		Channels: zigbee.AllChannels, Store: sim.MemoryStore{},
-		Random: func(sconce.EUI64) func([]byte) { return func(p []byte) { _, _ = rand.Read(p) } },
-	}
-	for i := range lights {
-		cfg.Lights = append(cfg.Lights, sim.LightConfig{
-			EUI64: 0x5ec0ce0000020000 + sconce.EUI64(i), InstallCode: code, Model: "SL-1", Serial: fmt.Sprintf("L-%02d", i),
-			Firmware: "test", RatedPower: 9 * device.Milliwatts(1000), Position: place(i),
-		})
-	}
-	if h.Building, err = sim.NewBuilding(cfg); err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range h.Lights() {
-		if err := h.SetPower(e, false); err != nil {
-			t.Fatal(err)
-		}
-	}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.addr = listener.Addr()
-	h.rcp = sim.NewRCP(h.Paced, sim.TransceiverConfig{EUI64: coordinator, Position: sim.Position{}})
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	var running sync.WaitGroup
-	for _, run := range []func() error{
-		func() error { return h.Run(ctx) },
-		func() error { return h.rcp.Serve(ctx, listener) },
-	} {
-		running.Go(func() {
-			if err := run(); err != nil && !errors.Is(err, context.Canceled) {
-				t.Error(err)
-			}
-		})
-	}
-	h.end = sync.OnceFunc(func() {
-		stop()
-		running.Wait()
-		if err := tape.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(h.end)
-	return h
-}
-
-// The house: a hall with the coordinator, and rooms around it that are open to
-// the hall and shut off from one another.
-const (
-	rooms  = 5
-	inRoom = lights / rooms
-)
-
-// place returns where the i-th light hangs.
-func place(i int) sim.Position {
-	room, nth := i%rooms, i/rooms
-	angle := 2 * math.Pi * float64(room) / rooms
-	x, y := 3.0, 0.5*(float64(nth)-float64(inRoom-1)/2)
-	return sim.Position{X: x*math.Cos(angle) - y*math.Sin(angle), Y: x*math.Sin(angle) + y*math.Cos(angle)}
-}
-
-// walls keep the rooms apart. They are needed because of the peer:
-// zigbee-on-host 0.2.4 dies when routers list more than six neighbours each.
-type walls struct{}
-
-// Loss implements [sim.Structure].
-func (walls) Loss(p, q sim.Position) float64 {
-	if p == (sim.Position{}) || q == (sim.Position{}) || roomAt(p) == roomAt(q) {
-		return 0
-	}
-	return 100
-}
-
-func roomAt(p sim.Position) int {
-	turn := math.Atan2(p.Y, p.X)/(2*math.Pi) + 1
-	return int(math.Round(turn*rooms)) % rooms
-}
+// atOnce is how many lights join at a time, and are told something at a time:
+// zigbee-on-host has 14 transactions with its radio under way at most, and begins
+// another nevertheless, of which the one before under that number is lost
+// (nextSpinelTID in ot-rcp-driver.js). A join or an order takes several.
+const atOnce = 3
 
 func name(e sconce.EUI64) string { return fmt.Sprintf("0x%016x", uint64(e)) }
-
-func (h *house) all(t *testing.T, ask func(sim.LightState) bool) bool {
-	t.Helper()
-	for _, e := range h.Lights() {
-		if s, ok := h.Light(e); !ok || !ask(s) {
-			return false
-		}
-	}
-	return true
-}
 
 func TestZigbee2MQTT(t *testing.T) {
 	var octets [16]byte
@@ -151,12 +35,9 @@ func TestZigbee2MQTT(t *testing.T) {
 	h := newHouse(t, code)
 	p := startPeer(t, n, h.addr)
 
-	begin := time.Now()
-	p.request(10*time.Second, "permit_join", `{"time": 254}`)
-	h.switchOnInTurn(t)
-	joined := h.awaitJoined(t, p, begin)
-	t.Logf("%d lights joined and were interviewed in %s", lights, joined.Round(100*time.Millisecond))
-
+	h.join(t, p, h.hall())
+	h.join(t, p, h.within())
+	h.obeysAsGroup(t, p)
 	p.configureReports(h)
 	h.obeys(t, p)
 	h.onTheMap(t, p)
@@ -164,20 +45,75 @@ func TestZigbee2MQTT(t *testing.T) {
 	p.stop()
 	h.end()
 	h.judge(t, n)
-	if faults := p.log.lines("31merror", "ot-rcp-driver: "); len(faults) > 0 {
-		t.Errorf("zigbee-on-host found fault with %d frames, first: %s", len(faults), faults[0])
-	}
+	p.judge()
 }
 
-// configureReports has every light bind On/Off and Level to the peer, and report
-// changes of them.
+// join has the peer let lights in, gives power to one after the other, and waits
+// until all are on the network, were interviewed and set up. The peer opens the routers that
+// there are; so who shall join through a router joins after it.
+func (h *house) join(t *testing.T, p *peer, who []sconce.EUI64) {
+	t.Helper()
+	begin := time.Now()
+	p.request(10*time.Second, "permit_join", `{"time": 254}`)
+	h.inTurn(t, p, who, "join, be interviewed and set up", func(e sconce.EUI64) {
+		if err := h.SetPower(e, true); err != nil {
+			t.Fatal(err)
+		}
+	}, func(e sconce.EUI64) bool {
+		s, _ := h.Light(e)
+		return s.Joined && p.interviewed()[name(e)] && p.log.has("Successfully configured '"+name(e)+"'")
+	})
+	t.Logf("%d lights joined, were interviewed and set up in %s", len(who), since(begin))
+}
+
+// inTurn begins something with lights, some at a time, until it is done with all.
+func (h *house) inTurn(t *testing.T, p *peer, who []sconce.EUI64, what string, begin func(e sconce.EUI64), done func(e sconce.EUI64) bool) {
+	t.Helper()
+	var under []sconce.EUI64 // way
+	for _, e := range who {
+		begin(e)
+		under = append(under, e)
+		p.await(time.Minute, fmt.Sprintf("one of %d lights to %s", len(under), what), func() bool {
+			under = slices.DeleteFunc(under, done)
+			return len(under) < atOnce
+		})
+	}
+	p.await(time.Minute, fmt.Sprintf("%d lights to %s", len(under), what), func() bool {
+		under = slices.DeleteFunc(under, done)
+		return len(under) == 0
+	})
+}
+
+// interviewed returns the lights that have told the peer all about themselves.
+func (p *peer) interviewed() map[string]bool {
+	done := map[string]bool{}
+	for _, m := range p.messages("bridge/event") {
+		var event struct {
+			Type string
+			Data struct {
+				Address string `json:"ieee_address"`
+				Status  string
+			}
+		}
+		if json.Unmarshal(m, &event) == nil && event.Type == "device_interview" && event.Data.Status == "successful" {
+			done[event.Data.Address] = true
+		}
+	}
+	return done
+}
+
+// configureReports has every light bind what can be seen of it to the peer, and
+// report changes.
 func (p *peer) configureReports(h *house) {
 	p.t.Helper()
+	begin := time.Now()
 	for _, e := range h.Lights() {
-		for cluster, attribute := range map[string]string{"genOnOff": "onOff", "genLevelCtrl": "currentLevel"} {
+		for _, a := range [...]struct{ cluster, attribute string }{
+			{"genOnOff", "onOff"}, {"genLevelCtrl", "currentLevel"}, {"lightingColorCtrl", "colorTemperature"},
+		} {
 			payload := fmt.Sprintf(
-				`{"id": %q, "endpoint": 1, "cluster": %q, "attribute": %q, "minimum_report_interval": 0, "maximum_report_interval": 300, "reportable_change": 1}`,
-				name(e), cluster, attribute)
+				`{"id": %q, "endpoint": 1, "cluster": %q, "attribute": %q, "minimum_report_interval": 1, "maximum_report_interval": 300, "reportable_change": 1}`,
+				name(e), a.cluster, a.attribute)
 			if _, err := p.try(40*time.Second, "device/reporting/configure", payload); err != nil {
 				// One answer may be lost on a busy channel, not two.
 				p.t.Logf("asked again: %v", err)
@@ -185,97 +121,17 @@ func (p *peer) configureReports(h *house) {
 			}
 		}
 	}
+	p.t.Logf("reporting was configured in %s", since(begin))
 }
 
 // patience is how long a light gets before it is told again.
 const patience = 5 * time.Second
 
-// obeys has the peer switch and dim every light, looks inside the lights, and
-// waits for their reports: the peer believes nothing else.
-func (h *house) obeys(t *testing.T, p *peer) {
-	t.Helper()
-	level := func(i, step int) uint8 { return uint8(10 + 11*i + step) }
-	for _, c := range []struct {
-		name    string
-		command func(i int) string
-		done    func(i int, l device.Light) bool
-		report  func(i int, r reported) bool
-	}{
-		{
-			"on, at a level", func(i int) string { return fmt.Sprintf(`{"state": "ON", "brightness": %d}`, level(i, 0)) },
-			func(i int, l device.Light) bool { return l.On && l.Level == level(i, 0) },
-			func(i int, r reported) bool { return r.State == "ON" && r.Brightness == level(i, 0) },
-		}, {
-			"another level, in a second", func(i int) string { return fmt.Sprintf(`{"brightness": %d, "transition": 1}`, level(i, 5)) },
-			func(i int, l device.Light) bool { return l.On && l.Level == level(i, 5) },
-			func(i int, r reported) bool { return r.State == "ON" && r.Brightness == level(i, 5) },
-		}, {
-			"off", func(int) string { return `{"state": "OFF"}` },
-			func(_ int, l device.Light) bool { return !l.On && l.Power < 1000 },
-			func(_ int, r reported) bool { return r.State == "OFF" },
-		},
-	} {
-		begin, again := time.Now(), 0
-		for i, e := range h.Lights() {
-			p.publish(name(e)+"/set", c.command(i))
-			said := time.Now()
-			await(t, 30*time.Second, fmt.Sprintf("%s to do and report: %s", name(e), c.name), func() bool {
-				if time.Since(said) > patience { // the peer gives a frame up that found the channel busy
-					p.publish(name(e)+"/set", c.command(i))
-					said, again = time.Now(), again+1
-				}
-				s, _ := h.Light(e)
-				return c.done(i, s.Light) && c.report(i, p.lastReport(e))
-			})
-		}
-		t.Logf("%s: obeyed and reported by all in %s, %d were told again", c.name, time.Since(begin).Round(100*time.Millisecond), again)
-		if again > lights/10 {
-			t.Errorf("%s: %d of %d lights had to be told again", c.name, again, lights)
-		}
-	}
-}
-
-// onTheMap has the peer ask every light for its neighbours and routes.
-func (h *house) onTheMap(t *testing.T, p *peer) {
-	t.Helper()
-	begin := time.Now()
-	var answer struct {
-		Value struct {
-			Nodes []struct {
-				Address string `json:"ieeeAddr"`
-				Failed  []string
-			}
-			Links []struct {
-				Source, Target struct {
-					Address string `json:"ieeeAddr"`
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(p.request(2*time.Minute, "networkmap", `{"type": "raw", "routes": true}`), &answer); err != nil {
-		t.Fatal(err)
-	}
-	linked := map[string]bool{} // lights that named a neighbour
-	for _, l := range answer.Value.Links {
-		linked[l.Target.Address] = true
-	}
-	for _, e := range h.Lights() {
-		if !linked[name(e)] {
-			t.Errorf("%s is not on the map", name(e))
-		}
-	}
-	for _, n := range answer.Value.Nodes {
-		if len(n.Failed) > 0 {
-			t.Errorf("%s did not answer for the map: %v", n.Address, n.Failed)
-		}
-	}
-	t.Logf("the map: %d nodes, %d links, in %s", len(answer.Value.Nodes), len(answer.Value.Links), time.Since(begin).Round(100*time.Millisecond))
-}
-
 // reported is what the peer publishes of a light.
 type reported struct {
-	State      string
-	Brightness uint8
+	State       string
+	Brightness  uint8
+	Temperature uint16 `json:"color_temp"`
 }
 
 func (p *peer) lastReport(e sconce.EUI64) (r reported) {
@@ -287,53 +143,177 @@ func (p *peer) lastReport(e sconce.EUI64) (r reported) {
 	return r
 }
 
-// switchOnInTurn gives power to one light after another.
-func (h *house) switchOnInTurn(t *testing.T) {
+// order is what every light is told, what is then to be seen of it, and what it is to
+// report: the peer believes nothing else.
+type order struct {
+	name    string
+	command func(i int) string
+	done    func(i int, l device.Light) bool
+	report  func(i int, r reported) bool
+}
+
+// obeys has the peer switch, dim and tune every light.
+func (h *house) obeys(t *testing.T, p *peer) {
 	t.Helper()
-	turn := time.NewTicker(apart)
-	defer turn.Stop()
-	for _, e := range h.Lights() {
-		<-turn.C
-		if err := h.SetPower(e, true); err != nil {
-			t.Fatal(err)
-		}
+	level := func(i, step int) uint8 { return uint8(10 + 11*i + step) }
+	mireds := func(i, step int) uint16 { return white.Coolest + uint16(10*i+step) }
+	for _, o := range []order{
+		{
+			"on, at a level", func(i int) string { return fmt.Sprintf(`{"state": "ON", "brightness": %d}`, level(i, 0)) },
+			func(i int, l device.Light) bool { return l.On && l.Level == level(i, 0) },
+			func(i int, r reported) bool { return r.State == "ON" && r.Brightness == level(i, 0) },
+		}, {
+			"another level, in a second", func(i int) string { return fmt.Sprintf(`{"brightness": %d, "transition": 1}`, level(i, 5)) },
+			func(i int, l device.Light) bool { return l.On && l.Level == level(i, 5) },
+			func(i int, r reported) bool { return r.State == "ON" && r.Brightness == level(i, 5) },
+		}, {
+			"a colour temperature", func(i int) string { return fmt.Sprintf(`{"color_temp": %d}`, mireds(i, 0)) },
+			func(i int, l device.Light) bool { return l.Mireds == mireds(i, 0) && l.Level == level(i, 5) },
+			func(i int, r reported) bool { return r.Temperature == mireds(i, 0) },
+		}, {
+			"another one, in a second", func(i int) string { return fmt.Sprintf(`{"color_temp": %d, "transition": 1}`, mireds(i, 7)) },
+			func(i int, l device.Light) bool { return l.Mireds == mireds(i, 7) },
+			func(i int, r reported) bool { return r.Temperature == mireds(i, 7) },
+		}, {
+			"off", func(int) string { return `{"state": "OFF"}` },
+			func(_ int, l device.Light) bool { return !l.On && l.Power < 1000 },
+			func(_ int, r reported) bool { return r.State == "OFF" },
+		},
+	} {
+		h.obey(t, p, o)
 	}
 }
 
-// awaitJoined waits until each light is on the network and was interviewed, and
-// returns the time that took.
-func (h *house) awaitJoined(t *testing.T, p *peer, begin time.Time) time.Duration {
+// obey gives an order to all lights. Who has not done it in time is told again: the peer
+// gives a frame up that found the channel busy.
+func (h *house) obey(t *testing.T, p *peer, o order) {
 	t.Helper()
-	interviewed := map[string]bool{}
-	await(t, 90*time.Second, "all lights to be interviewed", func() bool {
-		for _, m := range p.messages("bridge/event") {
-			var event struct {
-				Type string
-				Data struct {
-					Address string `json:"ieee_address"`
-					Status  string
-				}
-			}
-			if json.Unmarshal(m, &event) == nil && event.Type == "device_interview" && event.Data.Status == "successful" {
-				interviewed[event.Data.Address] = true
-			}
+	begin, again := time.Now(), 0
+	said := map[sconce.EUI64]time.Time{}
+	say := func(e sconce.EUI64) {
+		p.publish(name(e)+"/set", o.command(number(e)))
+		said[e] = time.Now()
+	}
+	h.inTurn(t, p, h.Lights(), "do and report: "+o.name, say, func(e sconce.EUI64) bool {
+		s, _ := h.Light(e)
+		switch {
+		case o.done(number(e), s.Light) && o.report(number(e), p.lastReport(e)):
+			return true
+		case time.Since(said[e]) > patience:
+			again++
+			say(e)
 		}
-		return len(interviewed) == lights && h.all(t, func(s sim.LightState) bool { return s.Joined })
+		return false
 	})
-	for _, e := range h.Lights() {
-		if !interviewed[name(e)] {
-			t.Errorf("%s was not interviewed", name(e))
-		}
+	t.Logf("%s: obeyed and reported by all in %s, %d were told again", o.name, since(begin), again)
+	if again > lights/10 {
+		t.Errorf("%s: %d of %d lights had to be told again", o.name, again, lights)
 	}
-	return time.Since(begin)
 }
 
-// judge holds the capture against tshark.
-func (h *house) judge(t *testing.T, n network) {
+// obeysAsGroup has the peer make a group of all lights, and dim it with one command,
+// which nobody acknowledges. It comes before the lights report: they would all at once, and
+// of the peer's frames those that meet such a crowd four times are lost.
+func (h *house) obeysAsGroup(t *testing.T, p *peer) {
 	t.Helper()
-	r := tshark.Gate(t, h.tape, tshark.Key{Name: "network", Value: n.key}, tshark.Key{Name: "install code", Value: n.tcKey.Bytes()})
-	t.Logf("tshark: %d frames, %d of %d integrity codes verified; %d more are of nothing", r.Frames, r.Verified, r.Secured, r.Empty)
-	if h.rcp.Bad() > 0 || h.rcp.Dropped() > 0 {
-		t.Errorf("the radio found %d damaged frames of its host, and dropped %d for it", h.rcp.Bad(), h.rcp.Dropped())
+	begin := time.Now()
+	p.request(10*time.Second, "group/add", `{"friendly_name": "all"}`)
+	for _, e := range h.Lights() {
+		p.request(40*time.Second, "group/members/add", fmt.Sprintf(`{"group": "all", "device": %q, "endpoint": 1}`, name(e)))
+	}
+	grouped := time.Now()
+	p.publish("all/set", `{"brightness": 180}`)
+	p.await(patience, "all lights to obey their group", func() bool {
+		return !slices.ContainsFunc(h.Lights(), func(e sconce.EUI64) bool {
+			s, _ := h.Light(e)
+			return !s.On || s.Level != 180
+		})
+	})
+	t.Logf("a group of all lights was made in %s, and obeyed in %s", grouped.Sub(begin).Round(100*time.Millisecond), since(grouped))
+}
+
+// raw is the map of the network as the lights tell it.
+type raw struct {
+	Nodes []struct {
+		Address string `json:"ieeeAddr"`
+		Failed  []string
+	}
+	Links []link
+}
+
+// link says that target hears source, and which routes of it begin with source.
+type link struct {
+	Source, Target struct {
+		Address string `json:"ieeeAddr"`
+	}
+	Routes []struct {
+		Destination uint16 `json:"destinationAddress"`
 	}
 }
+
+// onTheMap has the peer ask every light for its neighbours and routes, and looks
+// whether the network is as deep as the house.
+func (h *house) onTheMap(t *testing.T, p *peer) {
+	t.Helper()
+	begin := time.Now()
+	var answer struct{ Value raw }
+	if err := json.Unmarshal(p.request(2*time.Minute, "networkmap", `{"type": "raw", "routes": true}`), &answer); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range answer.Value.Nodes {
+		if len(n.Failed) > 0 {
+			t.Errorf("%s did not answer for the map: %v", n.Address, n.Failed)
+		}
+	}
+	hears, next := map[[2]string]bool{}, map[string]string{}
+	for _, l := range answer.Value.Links {
+		hears[[2]string{l.Target.Address, l.Source.Address}] = true
+		for _, r := range l.Routes {
+			if r.Destination == uint16(zigbee.Coordinator) {
+				next[l.Target.Address] = l.Source.Address
+			}
+		}
+	}
+	both := func(a, b string) bool { return hears[[2]string{a, b}] && hears[[2]string{b, a}] }
+	for _, e := range h.hall() {
+		if !both(name(e), name(coordinator)) {
+			t.Errorf("the map has no link between %s, in the hall, and the coordinator", name(e))
+		}
+	}
+	for i, e := range h.within() {
+		if hears[[2]string{name(e), name(coordinator)}] || hears[[2]string{name(coordinator), name(e)}] {
+			t.Errorf("the map has %s, in a room, beside the coordinator", name(e))
+		}
+		// A way over another light of the room is as good, when that one's was heard first.
+		if door := name(h.hall()[i%rooms]); !both(name(e), door) || !hears[[2]string{name(e), next[name(e)]}] {
+			t.Errorf("on the map, %s has no link with %s at its door, or its way to the coordinator does not begin with a neighbour: %q", name(e), door, next[name(e)])
+		}
+	}
+	t.Logf("the map: %d nodes, %d links, in %s", len(answer.Value.Nodes), len(answer.Value.Links), since(begin))
+}
+
+// harmless are errors and warnings of the peer that are not ours, and why.
+var harmless = [...]string{
+	// Its list of models has no virtual light; it makes do with what they say.
+	"with Zigbee model 'SL-1' and manufacturer name 'Sconce' is NOT supported",
+	// The radio was not told to send, or did and the peer missed its word; see atOnce.
+	// What a light did not acknowledge is looked for apart.
+	"] Failed to send",
+	// A radio says a frame again, as it was, when it did not hear the acknowledgement; the
+	// peer does not look at the number by which the second is known.
+	"Rejecting replay frame",
+}
+
+// judge looks for what the peer found wrong with us.
+func (p *peer) judge() {
+	for _, line := range append(p.log.lines("31merror"), p.log.lines("33mwarning")...) {
+		if !slices.ContainsFunc(harmless[:], func(s string) bool { return strings.Contains(line, s) }) {
+			p.t.Errorf("Zigbee2MQTT complains: %s", line)
+		}
+	}
+	if lost := p.log.lines("Failed with status=NO_ACK"); len(lost) > 0 {
+		p.t.Errorf("nobody acknowledged %d frames, first: %s", len(lost), lost[0])
+	}
+}
+
+func since(t time.Time) time.Duration { return time.Since(t).Round(100 * time.Millisecond) }

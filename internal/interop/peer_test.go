@@ -34,10 +34,11 @@ const keep = "INTEROP_KEEP"
 type peer struct {
 	t       *testing.T
 	network network
-	broker  string   // its port
-	log     followed // of Zigbee2MQTT
-	mqtt    followed // what is published: topic, a space, payload
-	stops   []func() // of the programs, as they were started
+	broker  string      // its port
+	log     followed    // of Zigbee2MQTT
+	mqtt    followed    // what is published: topic, a space, payload
+	stops   []func()    // of the programs, as they were started
+	ended   chan string // a program that ended
 }
 
 // network is what the test decides of the peer's network.
@@ -107,16 +108,17 @@ advanced:
   pan_id: %d
   ext_pan_id: %s
   network_key: %s
+  adapter_concurrent: %d
   log_level: debug
   log_output: [console]
   log_console_json: false
-`, broker, rcp, n.channel, n.pan, list(n.extended[:]), list(n.key[:]))
+`, broker, rcp, n.channel, n.pan, list(n.extended[:]), list(n.key[:]), atOnce)
 }
 
 // startPeer starts the broker and Zigbee2MQTT on a radio, and waits until it is up.
 func startPeer(t *testing.T, n network, rcp net.Addr) *peer {
 	t.Helper()
-	p := &peer{t: t, network: n, broker: freePort(t)}
+	p := &peer{t: t, network: n, broker: freePort(t), ended: make(chan string, 3)}
 	data := t.TempDir()
 	t.Cleanup(p.stop)
 	if dir := os.Getenv(keep); dir != "" {
@@ -136,8 +138,10 @@ func startPeer(t *testing.T, n network, rcp net.Addr) *peer {
 	})
 	p.write(data, "mosquitto.conf", []byte("listener "+p.broker+" 127.0.0.1\nallow_anonymous true\npersistence false\n"))
 	p.write(data, "zoh.save", n.saved())
-	// By itself it backs off once, and takes a busy channel for a dead device.
-	p.write(data, "zoh_config.json", []byte(`{"ccaBackoffAttempts": 4}`))
+	// As OpenThread by default. By itself zigbee-on-host backs off once and repeats a
+	// frame four times; a busy channel, which has nothing to do with the light, then makes it
+	// forget all routes over the light, until who is behind it speaks again.
+	p.write(data, "zoh_config.json", []byte(`{"ccaBackoffAttempts": 4, "ccaRetries": 15}`))
 	p.write(data, "configuration.yaml", []byte(n.configuration(p.broker, rcp)))
 
 	p.run(nil, io.Discard, broker(t), "-c", filepath.Join(data, "mosquitto.conf"))
@@ -156,7 +160,7 @@ func startPeer(t *testing.T, n network, rcp net.Addr) *peer {
 	}
 	node := filepath.Join(modules, ".bin", "node")
 	if _, err := os.Stat(node); err != nil {
-		t.Fatalf("%v: run scripts/setup interop", err)
+		t.Fatalf("the Node.js and the Zigbee2MQTT that this test runs are not installed: run scripts/setup interop (%v)", err)
 	}
 	// It would build itself anew if git told it that it is of another commit.
 	env := append(os.Environ(), "ZIGBEE2MQTT_DATA="+data, "Z2M_ONBOARD_NO_SERVER=1", "GIT_DIR="+data)
@@ -194,7 +198,11 @@ func (p *peer) run(env []string, out io.Writer, program string, args ...string) 
 		p.t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
+	go func() {
+		err := cmd.Wait()
+		close(ended)
+		p.ended <- fmt.Sprintf("%s: %v", filepath.Base(program), err)
+	}()
 	p.stops = append(p.stops, func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
@@ -265,21 +273,19 @@ func (p *peer) messages(topic string) [][]byte {
 	return list
 }
 
+// await waits until something is so.
 func (p *peer) await(limit time.Duration, what string, ask func() bool) {
 	p.t.Helper()
-	await(p.t, limit, what, ask)
-}
-
-func await(t *testing.T, limit time.Duration, what string, ask func() bool) {
-	t.Helper()
 	deadline := time.After(limit)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for !ask() {
 		select {
 		case <-tick.C:
+		case program := <-p.ended:
+			p.t.Fatalf("a program ended while the test waited for %s: %s", what, program)
 		case <-deadline:
-			t.Fatalf("waited %s in vain for %s", limit, what)
+			p.t.Fatalf("waited %s in vain for %s", limit, what)
 		}
 	}
 }
