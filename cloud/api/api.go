@@ -27,6 +27,7 @@ import (
 
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
+	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
 	"sconce/cloud/mail"
 	"sconce/cloud/project"
@@ -56,6 +57,7 @@ type Options struct {
 	App       fs.FS // the built web application, index.html at its root
 
 	SecurityLog *audit.Log
+	Invitations *invitation.Service
 
 	// LiveURL is where apps connect for live data, wss://….
 	LiveURL string
@@ -132,6 +134,7 @@ func (a *API) routes() {
 	a.readingRoutes()
 	a.accountRoutes()
 	a.memberRoutes()
+	a.invitationRoutes()
 	a.securityLogRoutes()
 }
 

@@ -24,6 +24,7 @@ import (
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
+	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
@@ -46,6 +47,7 @@ type bench struct {
 	presence *telemetry.Presences
 	people   *identity.Service
 	vault    *vault.Vault
+	invited  string          // an invitation to the other project
 	sent     []wire.Kind     // to gateways
 	log      strings.Builder // of the API
 	tokens   map[string]string
@@ -105,7 +107,9 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	o := api.Options{
 		Identity: b.people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
 		Registry: b.registry, Lighting: b.lighting, Telemetry: telemetry.New(b.store.Telemetry(), b.presence),
-		Log: log, SecurityLog: securityLog, App: fs.FS(app), LiveURL: liveURL, DemoLiveURL: demoURL,
+		Log: log, SecurityLog: securityLog,
+		Invitations: &invitation.Service{Store: b.store.Invitations(), People: b.people, Projects: b.projects, Now: time.Now},
+		App:         fs.FS(app), LiveURL: liveURL, DemoLiveURL: demoURL,
 	}
 	for _, c := range change {
 		c(&o)

@@ -59,6 +59,13 @@ func signedIn[I, O any](a *API, r route, handle func(context.Context, caller, *I
 // signed in and may see that project. What more an action needs, the capability
 // asks of the scope.
 func within[I, O any](a *API, r route, handle func(context.Context, project.Scope, *I) (*O, error)) {
+	withinAs(a, r, func(ctx context.Context, _ caller, scope project.Scope, in *I) (*O, error) {
+		return handle(ctx, scope, in)
+	})
+}
+
+// withinAs is within for handlers that need to know the person's name.
+func withinAs[I, O any](a *API, r route, handle func(context.Context, caller, project.Scope, *I) (*O, error)) {
 	r.path = "/projects/{project}" + r.path
 	op := a.operation(r)
 	op.Parameters = []*huma.Param{{
@@ -71,7 +78,8 @@ func within[I, O any](a *API, r route, handle func(context.Context, project.Scop
 		if !ok {
 			return nil, sconce.Errorf(sconce.Forbidden, "no project was entered")
 		}
-		out, err := handle(ctx, scope, in)
+		who, _ := ctx.Value(callerKey).(caller)
+		out, err := handle(ctx, who, scope, in)
 		a.refused(ctx, scope, r.id, err)
 		return out, err
 	})

@@ -9,7 +9,7 @@ import (
 
 // FuzzParseToken checks that a token has one text only.
 func FuzzParseToken(f *testing.F) {
-	f.Add(newToken().Reveal())
+	f.Add(NewToken().Reveal())
 	f.Add(strings.Repeat("A", 43))
 	f.Add(strings.Repeat("A", 42) + "B")
 	f.Add(strings.Repeat("A", 20) + "\n" + strings.Repeat("A", 23))

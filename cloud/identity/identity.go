@@ -70,6 +70,12 @@ type Store interface {
 	// is [ErrLinkEnded] when the link is not there any more.
 	UseReset(ctx context.Context, link [sha256.Size]byte, account sconce.AccountID, passwordHash string, letter mail.Item, at time.Time) error
 
+	// SaveInvited stores whom an invitation was sent to, and its letter. It is a
+	// [sconce.TooMany] when [mail.MaxQueued] letters wait.
+	SaveInvited(ctx context.Context, id, email string, letter mail.Item) error
+	Invited(ctx context.Context, ids []string) (map[string]string, error)
+	ForgetInvited(ctx context.Context, id string) error
+
 	// Accounts returns those of the given accounts that are there, in any order.
 	Accounts(ctx context.Context, ids []sconce.AccountID) ([]Account, error)
 

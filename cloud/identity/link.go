@@ -96,8 +96,8 @@ func (s *Service) Register(ctx context.Context, email, name, country string, fro
 		if c.ID != "" {
 			return s.sendReset(ctx, c.Account, mail.AccountExists)
 		}
-		token, now := newToken(), s.now()
-		l := Link{ID: token.hash(), Kind: RegistrationLink, Expires: now.Add(RegistrationLife)}
+		token, now := NewToken(), s.now()
+		l := Link{ID: token.Digest(), Kind: RegistrationLink, Expires: now.Add(RegistrationLife)}
 		plain, err := json.Marshal(registration{email, name, country})
 		if err != nil {
 			return err
@@ -126,8 +126,8 @@ func (s *Service) ForgotPassword(ctx context.Context, email string, from netip.A
 }
 
 func (s *Service) sendReset(ctx context.Context, a Account, kind mail.Kind) error {
-	token := newToken()
-	l := Link{ID: token.hash(), Kind: ResetLink, Account: a.ID, Expires: s.now().Add(ResetLife)}
+	token := NewToken()
+	l := Link{ID: token.Digest(), Kind: ResetLink, Account: a.ID, Expires: s.now().Add(ResetLife)}
 	return s.send(ctx, l, kind, a.Email, mail.Values{Name: a.Name, Link: s.post.Page("reset#" + token.Reveal()), Until: l.Expires})
 }
 
@@ -223,7 +223,7 @@ func (s *Service) ResetPassword(ctx context.Context, t Token, p Password) error 
 
 // link returns what a token opens, without using it up.
 func (s *Service) link(ctx context.Context, t Token, kind LinkKind) (Link, error) {
-	l, err := s.store.Link(ctx, t.hash())
+	l, err := s.store.Link(ctx, t.Digest())
 	if err != nil {
 		return Link{}, err
 	}

@@ -95,7 +95,7 @@ func (l *Live) Issue(ctx context.Context, s Session) (Ticket, error) {
 	var name [12]byte
 	rand.Read(name[:]) // never fails (crypto/rand)
 	now := l.now()
-	t := Ticket{Username: base64.RawURLEncoding.EncodeToString(name[:]), Password: newToken(), Expires: now.Add(TicketLife)}
+	t := Ticket{Username: base64.RawURLEncoding.EncodeToString(name[:]), Password: NewToken(), Expires: now.Add(TicketLife)}
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,7 +107,7 @@ func (l *Live) Issue(ctx context.Context, s Session) (Ticket, error) {
 		l.drop(l.oldest.Front())
 	}
 	l.tickets[t.Username] = l.oldest.PushBack(&ticket{
-		t.Username, t.Password.hash(), t.Expires, Viewer{s.Account, s.ID, projects},
+		t.Username, t.Password.Digest(), t.Expires, Viewer{s.Account, s.ID, projects},
 	})
 	l.held[s.ID]++
 	return t, nil
@@ -121,7 +121,7 @@ func (l *Live) Authenticate(ctx context.Context, username, password string) (Vie
 	if err != nil {
 		return Viewer{}, err
 	}
-	viewer, ok := l.find(username, token.hash())
+	viewer, ok := l.find(username, token.Digest())
 	if !ok {
 		return Viewer{}, errNotSignedIn()
 	}

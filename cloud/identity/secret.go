@@ -46,7 +46,8 @@ type Token struct {
 	bytes [32]byte
 }
 
-func newToken() Token {
+// NewToken draws a token.
+func NewToken() Token {
 	var t Token
 	rand.Read(t.bytes[:]) // never fails (crypto/rand)
 	return t
@@ -70,9 +71,9 @@ func ParseToken(text string) (Token, error) {
 // the person it belongs to and to nobody else.
 func (t Token) Reveal() string { return base64.RawURLEncoding.EncodeToString(t.bytes[:]) }
 
-// hash returns what is stored of a token. A plain digest suffices, as nothing
+// Digest returns what is stored of a token. A plain digest suffices, as nothing
 // about 256 random bits can be guessed.
-func (t Token) hash() [sha256.Size]byte { return sha256.Sum256(t.bytes[:]) }
+func (t Token) Digest() [sha256.Size]byte { return sha256.Sum256(t.bytes[:]) }
 
 // Format implements [fmt.Formatter] for every verb.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }

@@ -48,15 +48,15 @@ func (s Session) Valid(now time.Time) bool {
 }
 
 func (s *Service) open(ctx context.Context, account sconce.AccountID) (Token, error) {
-	token, now := newToken(), s.now()
-	err := s.store.CreateSession(ctx, Session{ID: token.hash(), Account: account, Made: now, Used: now}, maxSessions)
+	token, now := NewToken(), s.now()
+	err := s.store.CreateSession(ctx, Session{ID: token.Digest(), Account: account, Made: now, Used: now}, maxSessions)
 	return token, err
 }
 
 // Session returns the session of a token and whose it is. For a token that opens
 // no valid session the error is a [sconce.Unauthenticated].
 func (s *Service) Session(ctx context.Context, token Token) (Session, Account, error) {
-	session, account, err := s.store.Session(ctx, token.hash())
+	session, account, err := s.store.Session(ctx, token.Digest())
 	if err != nil {
 		return Session{}, Account{}, err
 	}
@@ -80,7 +80,7 @@ func (s *Service) End(ctx context.Context, id SessionID) error {
 
 // EndToken ends the session of a token. It is no error when there is none.
 func (s *Service) EndToken(ctx context.Context, token Token) error {
-	return s.store.EndSession(ctx, token.hash(), s.now())
+	return s.store.EndSession(ctx, token.Digest(), s.now())
 }
 
 // EndAll ends every session of an account.

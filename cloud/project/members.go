@@ -23,16 +23,29 @@ func (s *Service) SetMember(ctx context.Context, scope Scope, m Member) error {
 	if err := scope.Require(ManageMembers); err != nil {
 		return err
 	}
+	m, err := CheckOffer(m)
+	if err != nil {
+		return err
+	}
+	if m.Account == "" {
+		return sconce.Errorf(sconce.Invalid, "expected an account")
+	}
+	return s.store.SetMember(ctx, scope, m, MaxMembers)
+}
+
+// CheckOffer returns what is offered to a member, the groups in order and once each. The
+// error says what is wrong with it.
+func CheckOffer(m Member) (Member, error) {
 	switch {
-	case m.Account == "" || !slices.Contains(Roles(), m.Role):
-		return sconce.Errorf(sconce.Invalid, "expected an account and one of the roles owner, expert, user, viewer")
+	case !slices.Contains(Roles(), m.Role):
+		return Member{}, sconce.Errorf(sconce.Invalid, "expected one of the roles owner, expert, user, viewer")
 	case len(m.Groups) > 0 && m.Role != sconce.User:
-		return sconce.Errorf(sconce.Invalid, "groups are granted to the role user only: an owner and an expert control every light, a viewer none")
+		return Member{}, sconce.Errorf(sconce.Invalid, "groups are granted to the role user only: an owner and an expert control every light, a viewer none")
 	case len(m.Groups) > MaxGranted:
-		return sconce.Errorf(sconce.TooMany, "at most %d groups can be granted to one person", MaxGranted)
+		return Member{}, sconce.Errorf(sconce.TooMany, "at most %d groups can be granted to one person", MaxGranted)
 	}
 	m.Groups = slices.Compact(slices.Sorted(slices.Values(m.Groups)))
-	return s.store.SetMember(ctx, scope, m, MaxMembers)
+	return m, nil
 }
 
 // ChangeMember is SetMember for somebody who is a member already.

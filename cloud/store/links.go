@@ -103,6 +103,29 @@ func (s identities) UseReset(ctx context.Context, link [sha256.Size]byte, accoun
 	})
 }
 
+func (s identities) SaveInvited(ctx context.Context, id, email string, letter mail.Item) error {
+	return s.db.update(ctx, func(q *identitydb.Queries) error {
+		err := q.SaveInvited(ctx, identitydb.SaveInvitedParams{InvitationID: id, Email: email})
+		if err != nil {
+			return doing("storing whom an invitation was sent to", err)
+		}
+		return queueLetter(ctx, q, letter)
+	})
+}
+
+func (s identities) Invited(ctx context.Context, ids []string) (map[string]string, error) {
+	rows, err := s.db.reading.Invited(ctx, ids)
+	emails := make(map[string]string, len(rows))
+	for _, r := range rows {
+		emails[r.InvitationID] = r.Email
+	}
+	return emails, doing("reading whom invitations were sent to", err)
+}
+
+func (s identities) ForgetInvited(ctx context.Context, id string) error {
+	return doing("forgetting whom an invitation was sent to", s.db.writing.ForgetInvited(ctx, id))
+}
+
 // Letters returns where letters wait to be sent.
 func (s *Store) Letters() mail.Store { return letters{s.identity} }
 

@@ -48,41 +48,49 @@ func (s projects) Members(ctx context.Context, scope project.Scope) ([]project.M
 
 func (s projects) SetMember(ctx context.Context, scope project.Scope, m project.Member, most int) error {
 	err := s.in(scope).update(ctx, func(q *sitedb.Queries) error {
-		if err := q.SetMember(ctx, sitedb.SetMemberParams{
-			ProjectID: string(scope.Project()), AccountID: string(m.Account), Role: int64(m.Role),
-		}); err != nil {
-			return err
-		}
-		n, err := q.CountMembers(ctx, string(scope.Project()))
-		if err != nil {
-			return err
-		}
-		if n > int64(most) {
-			return sconce.Errorf(sconce.TooMany, "a project has at most %d members", most)
-		}
-		if err := grantGroups(ctx, q, scope, m); err != nil {
+		if err := setMember(ctx, q, scope.Project(), m, most); err != nil {
 			return err
 		}
 		if err := hasOwner(ctx, q, scope); err != nil {
 			return err
 		}
-		detail := "role=" + m.Role.String()
-		if m.Role == sconce.User {
-			detail += fmt.Sprintf(" groups=%d", len(m.Groups))
-		}
-		return note(ctx, q, scope, audit.MemberSet, string(audit.Account(m.Account)), detail)
+		return note(ctx, q, scope, audit.MemberSet, string(audit.Account(m.Account)), memberDetail(m))
 	})
 	return doing("storing a member", err)
 }
 
+// setMember stores a member with the groups that they may control.
+func setMember(ctx context.Context, q *sitedb.Queries, id sconce.ProjectID, m project.Member, most int) error {
+	err := q.SetMember(ctx, sitedb.SetMemberParams{ProjectID: string(id), AccountID: string(m.Account), Role: int64(m.Role)})
+	if err != nil {
+		return err
+	}
+	n, err := q.CountMembers(ctx, string(id))
+	if err != nil {
+		return err
+	}
+	if n > int64(most) {
+		return sconce.Errorf(sconce.TooMany, "a project has at most %d members", most)
+	}
+	return grantGroups(ctx, q, id, m)
+}
+
+// memberDetail says what a member may do, for the security log.
+func memberDetail(m project.Member) string {
+	if m.Role == sconce.User {
+		return fmt.Sprintf("role=%s groups=%d", m.Role, len(m.Groups))
+	}
+	return "role=" + m.Role.String()
+}
+
 // grantGroups makes the groups that a member may control those of m.
-func grantGroups(ctx context.Context, q *sitedb.Queries, scope project.Scope, m project.Member) error {
-	err := q.RevokeGrants(ctx, sitedb.RevokeGrantsParams{ProjectID: string(scope.Project()), AccountID: string(m.Account)})
+func grantGroups(ctx context.Context, q *sitedb.Queries, id sconce.ProjectID, m project.Member) error {
+	err := q.RevokeGrants(ctx, sitedb.RevokeGrantsParams{ProjectID: string(id), AccountID: string(m.Account)})
 	if err != nil {
 		return err
 	}
 	for _, g := range m.Groups {
-		err := q.Grant(ctx, sitedb.GrantParams{ProjectID: string(scope.Project()), AccountID: string(m.Account), GroupID: string(g)})
+		err := q.Grant(ctx, sitedb.GrantParams{ProjectID: string(id), AccountID: string(m.Account), GroupID: string(g)})
 		if violatesReference(err) {
 			return sconce.Errorf(sconce.NotFound, "there is no group %q in this project", g)
 		}

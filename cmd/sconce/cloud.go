@@ -22,6 +22,7 @@ import (
 	"sconce/cloud/edge"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
+	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
 	"sconce/cloud/mail"
 	"sconce/cloud/project"
@@ -127,7 +128,9 @@ func (c *cloud) lights(ctx context.Context) (err error) {
 func (c *cloud) network() (err error) {
 	options := api.Options{
 		Identity: c.identity, Live: c.live, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
-		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog, App: app.Files(), Mailbox: c.mailbox,
+		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog,
+		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
+		App:         app.Files(), Mailbox: c.mailbox,
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
 	}
 	origins := []string{fmt.Sprintf("https://%s:%d", c.config.Domain, c.config.PublicPort), "https://" + c.config.Domain}

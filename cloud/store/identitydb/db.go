@@ -69,6 +69,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
 	}
+	if q.forgetInvitedStmt, err = db.PrepareContext(ctx, forgetInvited); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetInvited: %w", err)
+	}
+	if q.invitedStmt, err = db.PrepareContext(ctx, invited); err != nil {
+		return nil, fmt.Errorf("error preparing query Invited: %w", err)
+	}
 	if q.linkStmt, err = db.PrepareContext(ctx, link); err != nil {
 		return nil, fmt.Errorf("error preparing query Link: %w", err)
 	}
@@ -77,6 +83,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.removeLetterStmt, err = db.PrepareContext(ctx, removeLetter); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveLetter: %w", err)
+	}
+	if q.saveInvitedStmt, err = db.PrepareContext(ctx, saveInvited); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveInvited: %w", err)
 	}
 	if q.securityLogStmt, err = db.PrepareContext(ctx, securityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query SecurityLog: %w", err)
@@ -182,6 +191,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
 		}
 	}
+	if q.forgetInvitedStmt != nil {
+		if cerr := q.forgetInvitedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetInvitedStmt: %w", cerr)
+		}
+	}
+	if q.invitedStmt != nil {
+		if cerr := q.invitedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing invitedStmt: %w", cerr)
+		}
+	}
 	if q.linkStmt != nil {
 		if cerr := q.linkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linkStmt: %w", cerr)
@@ -195,6 +214,11 @@ func (q *Queries) Close() error {
 	if q.removeLetterStmt != nil {
 		if cerr := q.removeLetterStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeLetterStmt: %w", cerr)
+		}
+	}
+	if q.saveInvitedStmt != nil {
+		if cerr := q.saveInvitedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveInvitedStmt: %w", cerr)
 		}
 	}
 	if q.securityLogStmt != nil {
@@ -291,9 +315,12 @@ type Queries struct {
 	dueLettersStmt            *sql.Stmt
 	endSessionStmt            *sql.Stmt
 	endSessionsStmt           *sql.Stmt
+	forgetInvitedStmt         *sql.Stmt
+	invitedStmt               *sql.Stmt
 	linkStmt                  *sql.Stmt
 	postponeLetterStmt        *sql.Stmt
 	removeLetterStmt          *sql.Stmt
+	saveInvitedStmt           *sql.Stmt
 	securityLogStmt           *sql.Stmt
 	securityLogHeadStmt       *sql.Stmt
 	securityLogNewestStmt     *sql.Stmt
@@ -323,9 +350,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		dueLettersStmt:            q.dueLettersStmt,
 		endSessionStmt:            q.endSessionStmt,
 		endSessionsStmt:           q.endSessionsStmt,
+		forgetInvitedStmt:         q.forgetInvitedStmt,
+		invitedStmt:               q.invitedStmt,
 		linkStmt:                  q.linkStmt,
 		postponeLetterStmt:        q.postponeLetterStmt,
 		removeLetterStmt:          q.removeLetterStmt,
+		saveInvitedStmt:           q.saveInvitedStmt,
 		securityLogStmt:           q.securityLogStmt,
 		securityLogHeadStmt:       q.securityLogHeadStmt,
 		securityLogNewestStmt:     q.securityLogNewestStmt,

@@ -13,6 +13,11 @@ type Account struct {
 	Country      string
 }
 
+type Invited struct {
+	InvitationID string
+	Email        string
+}
+
 type Letter struct {
 	ID     string
 	Sealed []byte

@@ -96,6 +96,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countGroupsOfPositionStmt, err = db.PrepareContext(ctx, countGroupsOfPosition); err != nil {
 		return nil, fmt.Errorf("error preparing query CountGroupsOfPosition: %w", err)
 	}
+	if q.countInvitationsStmt, err = db.PrepareContext(ctx, countInvitations); err != nil {
+		return nil, fmt.Errorf("error preparing query CountInvitations: %w", err)
+	}
 	if q.countMembersStmt, err = db.PrepareContext(ctx, countMembers); err != nil {
 		return nil, fmt.Errorf("error preparing query CountMembers: %w", err)
 	}
@@ -114,6 +117,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createGroupStmt, err = db.PrepareContext(ctx, createGroup); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateGroup: %w", err)
 	}
+	if q.createInvitationStmt, err = db.PrepareContext(ctx, createInvitation); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateInvitation: %w", err)
+	}
 	if q.createNetworkStmt, err = db.PrepareContext(ctx, createNetwork); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateNetwork: %w", err)
 	}
@@ -122,6 +128,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.createSealedKeysetStmt, err = db.PrepareContext(ctx, createSealedKeyset); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSealedKeyset: %w", err)
+	}
+	if q.deleteExpiredInvitationsStmt, err = db.PrepareContext(ctx, deleteExpiredInvitations); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteExpiredInvitations: %w", err)
 	}
 	if q.deleteGroupStmt, err = db.PrepareContext(ctx, deleteGroup); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteGroup: %w", err)
@@ -195,6 +204,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.importIdentityStmt, err = db.PrepareContext(ctx, importIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportIdentity: %w", err)
 	}
+	if q.invitationByTokenStmt, err = db.PrepareContext(ctx, invitationByToken); err != nil {
+		return nil, fmt.Errorf("error preparing query InvitationByToken: %w", err)
+	}
+	if q.invitationsStmt, err = db.PrepareContext(ctx, invitations); err != nil {
+		return nil, fmt.Errorf("error preparing query Invitations: %w", err)
+	}
 	if q.issuedIdentitiesStmt, err = db.PrepareContext(ctx, issuedIdentities); err != nil {
 		return nil, fmt.Errorf("error preparing query IssuedIdentities: %w", err)
 	}
@@ -221,6 +236,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.nextDesiredVersionStmt, err = db.PrepareContext(ctx, nextDesiredVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDesiredVersion: %w", err)
+	}
+	if q.offerGroupStmt, err = db.PrepareContext(ctx, offerGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query OfferGroup: %w", err)
+	}
+	if q.offeredGroupsStmt, err = db.PrepareContext(ctx, offeredGroups); err != nil {
+		return nil, fmt.Errorf("error preparing query OfferedGroups: %w", err)
 	}
 	if q.openChunkStmt, err = db.PrepareContext(ctx, openChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenChunk: %w", err)
@@ -251,6 +272,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.releaseGatewayStmt, err = db.PrepareContext(ctx, releaseGateway); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseGateway: %w", err)
+	}
+	if q.removeInvitationStmt, err = db.PrepareContext(ctx, removeInvitation); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveInvitation: %w", err)
 	}
 	if q.removeMemberStmt, err = db.PrepareContext(ctx, removeMember); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveMember: %w", err)
@@ -449,6 +473,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countGroupsOfPositionStmt: %w", cerr)
 		}
 	}
+	if q.countInvitationsStmt != nil {
+		if cerr := q.countInvitationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countInvitationsStmt: %w", cerr)
+		}
+	}
 	if q.countMembersStmt != nil {
 		if cerr := q.countMembersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countMembersStmt: %w", cerr)
@@ -479,6 +508,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createGroupStmt: %w", cerr)
 		}
 	}
+	if q.createInvitationStmt != nil {
+		if cerr := q.createInvitationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createInvitationStmt: %w", cerr)
+		}
+	}
 	if q.createNetworkStmt != nil {
 		if cerr := q.createNetworkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createNetworkStmt: %w", cerr)
@@ -492,6 +526,11 @@ func (q *Queries) Close() error {
 	if q.createSealedKeysetStmt != nil {
 		if cerr := q.createSealedKeysetStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createSealedKeysetStmt: %w", cerr)
+		}
+	}
+	if q.deleteExpiredInvitationsStmt != nil {
+		if cerr := q.deleteExpiredInvitationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteExpiredInvitationsStmt: %w", cerr)
 		}
 	}
 	if q.deleteGroupStmt != nil {
@@ -614,6 +653,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing importIdentityStmt: %w", cerr)
 		}
 	}
+	if q.invitationByTokenStmt != nil {
+		if cerr := q.invitationByTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing invitationByTokenStmt: %w", cerr)
+		}
+	}
+	if q.invitationsStmt != nil {
+		if cerr := q.invitationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing invitationsStmt: %w", cerr)
+		}
+	}
 	if q.issuedIdentitiesStmt != nil {
 		if cerr := q.issuedIdentitiesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing issuedIdentitiesStmt: %w", cerr)
@@ -657,6 +706,16 @@ func (q *Queries) Close() error {
 	if q.nextDesiredVersionStmt != nil {
 		if cerr := q.nextDesiredVersionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextDesiredVersionStmt: %w", cerr)
+		}
+	}
+	if q.offerGroupStmt != nil {
+		if cerr := q.offerGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing offerGroupStmt: %w", cerr)
+		}
+	}
+	if q.offeredGroupsStmt != nil {
+		if cerr := q.offeredGroupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing offeredGroupsStmt: %w", cerr)
 		}
 	}
 	if q.openChunkStmt != nil {
@@ -707,6 +766,11 @@ func (q *Queries) Close() error {
 	if q.releaseGatewayStmt != nil {
 		if cerr := q.releaseGatewayStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing releaseGatewayStmt: %w", cerr)
+		}
+	}
+	if q.removeInvitationStmt != nil {
+		if cerr := q.removeInvitationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeInvitationStmt: %w", cerr)
 		}
 	}
 	if q.removeMemberStmt != nil {
@@ -866,213 +930,229 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                        DBTX
-	tx                        *sql.Tx
-	accountsStmt              *sql.Stmt
-	addChunkStmt              *sql.Stmt
-	addEventStmt              *sql.Stmt
-	addMemberStmt             *sql.Stmt
-	addOutcomeStmt            *sql.Stmt
-	addPoisonStmt             *sql.Stmt
-	addPositionStmt           *sql.Stmt
-	appendSecurityLogStmt     *sql.Stmt
-	chunksStmt                *sql.Stmt
-	claimGatewayStmt          *sql.Stmt
-	claimOfGatewayStmt        *sql.Stmt
-	claimedAtStmt             *sql.Stmt
-	clearContinuityStmt       *sql.Stmt
-	clearEventsStmt           *sql.Stmt
-	clearGatewayHellosStmt    *sql.Stmt
-	clearOpenReadingsStmt     *sql.Stmt
-	clearPoisonStmt           *sql.Stmt
-	clearReadingsStmt         *sql.Stmt
-	clearStagesStmt           *sql.Stmt
-	clearStatesStmt           *sql.Stmt
-	commandStmt               *sql.Stmt
-	countDevicesStmt          *sql.Stmt
-	countGroupMembersStmt     *sql.Stmt
-	countGroupsOfPositionStmt *sql.Stmt
-	countMembersStmt          *sql.Stmt
-	countMembershipsStmt      *sql.Stmt
-	countNetworksStmt         *sql.Stmt
-	countOwnersStmt           *sql.Stmt
-	createCommandStmt         *sql.Stmt
-	createGroupStmt           *sql.Stmt
-	createNetworkStmt         *sql.Stmt
-	createProjectStmt         *sql.Stmt
-	createSealedKeysetStmt    *sql.Stmt
-	deleteGroupStmt           *sql.Stmt
-	desiredVersionStmt        *sql.Stmt
-	deviceStmt                *sql.Stmt
-	deviceGroupsStmt          *sql.Stmt
-	devicesStmt               *sql.Stmt
-	emptyGroupStmt            *sql.Stmt
-	endCommandStmt            *sql.Stmt
-	eventsStmt                *sql.Stmt
-	expireCommandsStmt        *sql.Stmt
-	failCommandStmt           *sql.Stmt
-	forgetOutcomesStmt        *sql.Stmt
-	gatewayHelloStmt          *sql.Stmt
-	gatewayOfNetworkStmt      *sql.Stmt
-	grantStmt                 *sql.Stmt
-	grantsStmt                *sql.Stmt
-	groupStmt                 *sql.Stmt
-	groupMembersStmt          *sql.Stmt
-	groupNumbersStmt          *sql.Stmt
-	groupsStmt                *sql.Stmt
-	groupsOfPositionStmt      *sql.Stmt
-	growRegistryVersionStmt   *sql.Stmt
-	horizonStmt               *sql.Stmt
-	identitiesOfKindStmt      *sql.Stmt
-	importIdentityStmt        *sql.Stmt
-	issuedIdentitiesStmt      *sql.Stmt
-	issuedIdentityStmt        *sql.Stmt
-	memberGrantsStmt          *sql.Stmt
-	memberRoleStmt            *sql.Stmt
-	membersStmt               *sql.Stmt
-	membershipsStmt           *sql.Stmt
-	networksStmt              *sql.Stmt
-	nextDeadlineStmt          *sql.Stmt
-	nextDesiredVersionStmt    *sql.Stmt
-	openChunkStmt             *sql.Stmt
-	outcomesStmt              *sql.Stmt
-	pendingCommandsStmt       *sql.Stmt
-	poisonsStmt               *sql.Stmt
-	positionStmt              *sql.Stmt
-	presencesStmt             *sql.Stmt
-	projectStmt               *sql.Stmt
-	prunePoisonStmt           *sql.Stmt
-	registryVersionStmt       *sql.Stmt
-	releaseGatewayStmt        *sql.Stmt
-	removeMemberStmt          *sql.Stmt
-	removePositionStmt        *sql.Stmt
-	renameGroupStmt           *sql.Stmt
-	revokeGrantsStmt          *sql.Stmt
-	revokeIdentityStmt        *sql.Stmt
-	runStmt                   *sql.Stmt
-	runsStmt                  *sql.Stmt
-	sealedDevicesStmt         *sql.Stmt
-	sealedKeysetStmt          *sql.Stmt
-	securityLogStmt           *sql.Stmt
-	securityLogHeadStmt       *sql.Stmt
-	securityLogNewestStmt     *sql.Stmt
-	securityLogsStmt          *sql.Stmt
-	setGatewayHelloStmt       *sql.Stmt
-	setMemberStmt             *sql.Stmt
-	setOpenChunkStmt          *sql.Stmt
-	setPositionStmt           *sql.Stmt
-	setPresenceStmt           *sql.Stmt
-	setRunStmt                *sql.Stmt
-	setStageStmt              *sql.Stmt
-	setStateStmt              *sql.Stmt
-	stagesStmt                *sql.Stmt
-	stateStmt                 *sql.Stmt
-	statesStmt                *sql.Stmt
+	db                           DBTX
+	tx                           *sql.Tx
+	accountsStmt                 *sql.Stmt
+	addChunkStmt                 *sql.Stmt
+	addEventStmt                 *sql.Stmt
+	addMemberStmt                *sql.Stmt
+	addOutcomeStmt               *sql.Stmt
+	addPoisonStmt                *sql.Stmt
+	addPositionStmt              *sql.Stmt
+	appendSecurityLogStmt        *sql.Stmt
+	chunksStmt                   *sql.Stmt
+	claimGatewayStmt             *sql.Stmt
+	claimOfGatewayStmt           *sql.Stmt
+	claimedAtStmt                *sql.Stmt
+	clearContinuityStmt          *sql.Stmt
+	clearEventsStmt              *sql.Stmt
+	clearGatewayHellosStmt       *sql.Stmt
+	clearOpenReadingsStmt        *sql.Stmt
+	clearPoisonStmt              *sql.Stmt
+	clearReadingsStmt            *sql.Stmt
+	clearStagesStmt              *sql.Stmt
+	clearStatesStmt              *sql.Stmt
+	commandStmt                  *sql.Stmt
+	countDevicesStmt             *sql.Stmt
+	countGroupMembersStmt        *sql.Stmt
+	countGroupsOfPositionStmt    *sql.Stmt
+	countInvitationsStmt         *sql.Stmt
+	countMembersStmt             *sql.Stmt
+	countMembershipsStmt         *sql.Stmt
+	countNetworksStmt            *sql.Stmt
+	countOwnersStmt              *sql.Stmt
+	createCommandStmt            *sql.Stmt
+	createGroupStmt              *sql.Stmt
+	createInvitationStmt         *sql.Stmt
+	createNetworkStmt            *sql.Stmt
+	createProjectStmt            *sql.Stmt
+	createSealedKeysetStmt       *sql.Stmt
+	deleteExpiredInvitationsStmt *sql.Stmt
+	deleteGroupStmt              *sql.Stmt
+	desiredVersionStmt           *sql.Stmt
+	deviceStmt                   *sql.Stmt
+	deviceGroupsStmt             *sql.Stmt
+	devicesStmt                  *sql.Stmt
+	emptyGroupStmt               *sql.Stmt
+	endCommandStmt               *sql.Stmt
+	eventsStmt                   *sql.Stmt
+	expireCommandsStmt           *sql.Stmt
+	failCommandStmt              *sql.Stmt
+	forgetOutcomesStmt           *sql.Stmt
+	gatewayHelloStmt             *sql.Stmt
+	gatewayOfNetworkStmt         *sql.Stmt
+	grantStmt                    *sql.Stmt
+	grantsStmt                   *sql.Stmt
+	groupStmt                    *sql.Stmt
+	groupMembersStmt             *sql.Stmt
+	groupNumbersStmt             *sql.Stmt
+	groupsStmt                   *sql.Stmt
+	groupsOfPositionStmt         *sql.Stmt
+	growRegistryVersionStmt      *sql.Stmt
+	horizonStmt                  *sql.Stmt
+	identitiesOfKindStmt         *sql.Stmt
+	importIdentityStmt           *sql.Stmt
+	invitationByTokenStmt        *sql.Stmt
+	invitationsStmt              *sql.Stmt
+	issuedIdentitiesStmt         *sql.Stmt
+	issuedIdentityStmt           *sql.Stmt
+	memberGrantsStmt             *sql.Stmt
+	memberRoleStmt               *sql.Stmt
+	membersStmt                  *sql.Stmt
+	membershipsStmt              *sql.Stmt
+	networksStmt                 *sql.Stmt
+	nextDeadlineStmt             *sql.Stmt
+	nextDesiredVersionStmt       *sql.Stmt
+	offerGroupStmt               *sql.Stmt
+	offeredGroupsStmt            *sql.Stmt
+	openChunkStmt                *sql.Stmt
+	outcomesStmt                 *sql.Stmt
+	pendingCommandsStmt          *sql.Stmt
+	poisonsStmt                  *sql.Stmt
+	positionStmt                 *sql.Stmt
+	presencesStmt                *sql.Stmt
+	projectStmt                  *sql.Stmt
+	prunePoisonStmt              *sql.Stmt
+	registryVersionStmt          *sql.Stmt
+	releaseGatewayStmt           *sql.Stmt
+	removeInvitationStmt         *sql.Stmt
+	removeMemberStmt             *sql.Stmt
+	removePositionStmt           *sql.Stmt
+	renameGroupStmt              *sql.Stmt
+	revokeGrantsStmt             *sql.Stmt
+	revokeIdentityStmt           *sql.Stmt
+	runStmt                      *sql.Stmt
+	runsStmt                     *sql.Stmt
+	sealedDevicesStmt            *sql.Stmt
+	sealedKeysetStmt             *sql.Stmt
+	securityLogStmt              *sql.Stmt
+	securityLogHeadStmt          *sql.Stmt
+	securityLogNewestStmt        *sql.Stmt
+	securityLogsStmt             *sql.Stmt
+	setGatewayHelloStmt          *sql.Stmt
+	setMemberStmt                *sql.Stmt
+	setOpenChunkStmt             *sql.Stmt
+	setPositionStmt              *sql.Stmt
+	setPresenceStmt              *sql.Stmt
+	setRunStmt                   *sql.Stmt
+	setStageStmt                 *sql.Stmt
+	setStateStmt                 *sql.Stmt
+	stagesStmt                   *sql.Stmt
+	stateStmt                    *sql.Stmt
+	statesStmt                   *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                        tx,
-		tx:                        tx,
-		accountsStmt:              q.accountsStmt,
-		addChunkStmt:              q.addChunkStmt,
-		addEventStmt:              q.addEventStmt,
-		addMemberStmt:             q.addMemberStmt,
-		addOutcomeStmt:            q.addOutcomeStmt,
-		addPoisonStmt:             q.addPoisonStmt,
-		addPositionStmt:           q.addPositionStmt,
-		appendSecurityLogStmt:     q.appendSecurityLogStmt,
-		chunksStmt:                q.chunksStmt,
-		claimGatewayStmt:          q.claimGatewayStmt,
-		claimOfGatewayStmt:        q.claimOfGatewayStmt,
-		claimedAtStmt:             q.claimedAtStmt,
-		clearContinuityStmt:       q.clearContinuityStmt,
-		clearEventsStmt:           q.clearEventsStmt,
-		clearGatewayHellosStmt:    q.clearGatewayHellosStmt,
-		clearOpenReadingsStmt:     q.clearOpenReadingsStmt,
-		clearPoisonStmt:           q.clearPoisonStmt,
-		clearReadingsStmt:         q.clearReadingsStmt,
-		clearStagesStmt:           q.clearStagesStmt,
-		clearStatesStmt:           q.clearStatesStmt,
-		commandStmt:               q.commandStmt,
-		countDevicesStmt:          q.countDevicesStmt,
-		countGroupMembersStmt:     q.countGroupMembersStmt,
-		countGroupsOfPositionStmt: q.countGroupsOfPositionStmt,
-		countMembersStmt:          q.countMembersStmt,
-		countMembershipsStmt:      q.countMembershipsStmt,
-		countNetworksStmt:         q.countNetworksStmt,
-		countOwnersStmt:           q.countOwnersStmt,
-		createCommandStmt:         q.createCommandStmt,
-		createGroupStmt:           q.createGroupStmt,
-		createNetworkStmt:         q.createNetworkStmt,
-		createProjectStmt:         q.createProjectStmt,
-		createSealedKeysetStmt:    q.createSealedKeysetStmt,
-		deleteGroupStmt:           q.deleteGroupStmt,
-		desiredVersionStmt:        q.desiredVersionStmt,
-		deviceStmt:                q.deviceStmt,
-		deviceGroupsStmt:          q.deviceGroupsStmt,
-		devicesStmt:               q.devicesStmt,
-		emptyGroupStmt:            q.emptyGroupStmt,
-		endCommandStmt:            q.endCommandStmt,
-		eventsStmt:                q.eventsStmt,
-		expireCommandsStmt:        q.expireCommandsStmt,
-		failCommandStmt:           q.failCommandStmt,
-		forgetOutcomesStmt:        q.forgetOutcomesStmt,
-		gatewayHelloStmt:          q.gatewayHelloStmt,
-		gatewayOfNetworkStmt:      q.gatewayOfNetworkStmt,
-		grantStmt:                 q.grantStmt,
-		grantsStmt:                q.grantsStmt,
-		groupStmt:                 q.groupStmt,
-		groupMembersStmt:          q.groupMembersStmt,
-		groupNumbersStmt:          q.groupNumbersStmt,
-		groupsStmt:                q.groupsStmt,
-		groupsOfPositionStmt:      q.groupsOfPositionStmt,
-		growRegistryVersionStmt:   q.growRegistryVersionStmt,
-		horizonStmt:               q.horizonStmt,
-		identitiesOfKindStmt:      q.identitiesOfKindStmt,
-		importIdentityStmt:        q.importIdentityStmt,
-		issuedIdentitiesStmt:      q.issuedIdentitiesStmt,
-		issuedIdentityStmt:        q.issuedIdentityStmt,
-		memberGrantsStmt:          q.memberGrantsStmt,
-		memberRoleStmt:            q.memberRoleStmt,
-		membersStmt:               q.membersStmt,
-		membershipsStmt:           q.membershipsStmt,
-		networksStmt:              q.networksStmt,
-		nextDeadlineStmt:          q.nextDeadlineStmt,
-		nextDesiredVersionStmt:    q.nextDesiredVersionStmt,
-		openChunkStmt:             q.openChunkStmt,
-		outcomesStmt:              q.outcomesStmt,
-		pendingCommandsStmt:       q.pendingCommandsStmt,
-		poisonsStmt:               q.poisonsStmt,
-		positionStmt:              q.positionStmt,
-		presencesStmt:             q.presencesStmt,
-		projectStmt:               q.projectStmt,
-		prunePoisonStmt:           q.prunePoisonStmt,
-		registryVersionStmt:       q.registryVersionStmt,
-		releaseGatewayStmt:        q.releaseGatewayStmt,
-		removeMemberStmt:          q.removeMemberStmt,
-		removePositionStmt:        q.removePositionStmt,
-		renameGroupStmt:           q.renameGroupStmt,
-		revokeGrantsStmt:          q.revokeGrantsStmt,
-		revokeIdentityStmt:        q.revokeIdentityStmt,
-		runStmt:                   q.runStmt,
-		runsStmt:                  q.runsStmt,
-		sealedDevicesStmt:         q.sealedDevicesStmt,
-		sealedKeysetStmt:          q.sealedKeysetStmt,
-		securityLogStmt:           q.securityLogStmt,
-		securityLogHeadStmt:       q.securityLogHeadStmt,
-		securityLogNewestStmt:     q.securityLogNewestStmt,
-		securityLogsStmt:          q.securityLogsStmt,
-		setGatewayHelloStmt:       q.setGatewayHelloStmt,
-		setMemberStmt:             q.setMemberStmt,
-		setOpenChunkStmt:          q.setOpenChunkStmt,
-		setPositionStmt:           q.setPositionStmt,
-		setPresenceStmt:           q.setPresenceStmt,
-		setRunStmt:                q.setRunStmt,
-		setStageStmt:              q.setStageStmt,
-		setStateStmt:              q.setStateStmt,
-		stagesStmt:                q.stagesStmt,
-		stateStmt:                 q.stateStmt,
-		statesStmt:                q.statesStmt,
+		db:                           tx,
+		tx:                           tx,
+		accountsStmt:                 q.accountsStmt,
+		addChunkStmt:                 q.addChunkStmt,
+		addEventStmt:                 q.addEventStmt,
+		addMemberStmt:                q.addMemberStmt,
+		addOutcomeStmt:               q.addOutcomeStmt,
+		addPoisonStmt:                q.addPoisonStmt,
+		addPositionStmt:              q.addPositionStmt,
+		appendSecurityLogStmt:        q.appendSecurityLogStmt,
+		chunksStmt:                   q.chunksStmt,
+		claimGatewayStmt:             q.claimGatewayStmt,
+		claimOfGatewayStmt:           q.claimOfGatewayStmt,
+		claimedAtStmt:                q.claimedAtStmt,
+		clearContinuityStmt:          q.clearContinuityStmt,
+		clearEventsStmt:              q.clearEventsStmt,
+		clearGatewayHellosStmt:       q.clearGatewayHellosStmt,
+		clearOpenReadingsStmt:        q.clearOpenReadingsStmt,
+		clearPoisonStmt:              q.clearPoisonStmt,
+		clearReadingsStmt:            q.clearReadingsStmt,
+		clearStagesStmt:              q.clearStagesStmt,
+		clearStatesStmt:              q.clearStatesStmt,
+		commandStmt:                  q.commandStmt,
+		countDevicesStmt:             q.countDevicesStmt,
+		countGroupMembersStmt:        q.countGroupMembersStmt,
+		countGroupsOfPositionStmt:    q.countGroupsOfPositionStmt,
+		countInvitationsStmt:         q.countInvitationsStmt,
+		countMembersStmt:             q.countMembersStmt,
+		countMembershipsStmt:         q.countMembershipsStmt,
+		countNetworksStmt:            q.countNetworksStmt,
+		countOwnersStmt:              q.countOwnersStmt,
+		createCommandStmt:            q.createCommandStmt,
+		createGroupStmt:              q.createGroupStmt,
+		createInvitationStmt:         q.createInvitationStmt,
+		createNetworkStmt:            q.createNetworkStmt,
+		createProjectStmt:            q.createProjectStmt,
+		createSealedKeysetStmt:       q.createSealedKeysetStmt,
+		deleteExpiredInvitationsStmt: q.deleteExpiredInvitationsStmt,
+		deleteGroupStmt:              q.deleteGroupStmt,
+		desiredVersionStmt:           q.desiredVersionStmt,
+		deviceStmt:                   q.deviceStmt,
+		deviceGroupsStmt:             q.deviceGroupsStmt,
+		devicesStmt:                  q.devicesStmt,
+		emptyGroupStmt:               q.emptyGroupStmt,
+		endCommandStmt:               q.endCommandStmt,
+		eventsStmt:                   q.eventsStmt,
+		expireCommandsStmt:           q.expireCommandsStmt,
+		failCommandStmt:              q.failCommandStmt,
+		forgetOutcomesStmt:           q.forgetOutcomesStmt,
+		gatewayHelloStmt:             q.gatewayHelloStmt,
+		gatewayOfNetworkStmt:         q.gatewayOfNetworkStmt,
+		grantStmt:                    q.grantStmt,
+		grantsStmt:                   q.grantsStmt,
+		groupStmt:                    q.groupStmt,
+		groupMembersStmt:             q.groupMembersStmt,
+		groupNumbersStmt:             q.groupNumbersStmt,
+		groupsStmt:                   q.groupsStmt,
+		groupsOfPositionStmt:         q.groupsOfPositionStmt,
+		growRegistryVersionStmt:      q.growRegistryVersionStmt,
+		horizonStmt:                  q.horizonStmt,
+		identitiesOfKindStmt:         q.identitiesOfKindStmt,
+		importIdentityStmt:           q.importIdentityStmt,
+		invitationByTokenStmt:        q.invitationByTokenStmt,
+		invitationsStmt:              q.invitationsStmt,
+		issuedIdentitiesStmt:         q.issuedIdentitiesStmt,
+		issuedIdentityStmt:           q.issuedIdentityStmt,
+		memberGrantsStmt:             q.memberGrantsStmt,
+		memberRoleStmt:               q.memberRoleStmt,
+		membersStmt:                  q.membersStmt,
+		membershipsStmt:              q.membershipsStmt,
+		networksStmt:                 q.networksStmt,
+		nextDeadlineStmt:             q.nextDeadlineStmt,
+		nextDesiredVersionStmt:       q.nextDesiredVersionStmt,
+		offerGroupStmt:               q.offerGroupStmt,
+		offeredGroupsStmt:            q.offeredGroupsStmt,
+		openChunkStmt:                q.openChunkStmt,
+		outcomesStmt:                 q.outcomesStmt,
+		pendingCommandsStmt:          q.pendingCommandsStmt,
+		poisonsStmt:                  q.poisonsStmt,
+		positionStmt:                 q.positionStmt,
+		presencesStmt:                q.presencesStmt,
+		projectStmt:                  q.projectStmt,
+		prunePoisonStmt:              q.prunePoisonStmt,
+		registryVersionStmt:          q.registryVersionStmt,
+		releaseGatewayStmt:           q.releaseGatewayStmt,
+		removeInvitationStmt:         q.removeInvitationStmt,
+		removeMemberStmt:             q.removeMemberStmt,
+		removePositionStmt:           q.removePositionStmt,
+		renameGroupStmt:              q.renameGroupStmt,
+		revokeGrantsStmt:             q.revokeGrantsStmt,
+		revokeIdentityStmt:           q.revokeIdentityStmt,
+		runStmt:                      q.runStmt,
+		runsStmt:                     q.runsStmt,
+		sealedDevicesStmt:            q.sealedDevicesStmt,
+		sealedKeysetStmt:             q.sealedKeysetStmt,
+		securityLogStmt:              q.securityLogStmt,
+		securityLogHeadStmt:          q.securityLogHeadStmt,
+		securityLogNewestStmt:        q.securityLogNewestStmt,
+		securityLogsStmt:             q.securityLogsStmt,
+		setGatewayHelloStmt:          q.setGatewayHelloStmt,
+		setMemberStmt:                q.setMemberStmt,
+		setOpenChunkStmt:             q.setOpenChunkStmt,
+		setPositionStmt:              q.setPositionStmt,
+		setPresenceStmt:              q.setPresenceStmt,
+		setRunStmt:                   q.setRunStmt,
+		setStageStmt:                 q.setStageStmt,
+		setStateStmt:                 q.setStateStmt,
+		stagesStmt:                   q.stagesStmt,
+		stateStmt:                    q.stateStmt,
+		statesStmt:                   q.statesStmt,
 	}
 }

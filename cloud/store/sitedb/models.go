@@ -133,6 +133,22 @@ type GroupMember struct {
 	PositionID string
 }
 
+type Invitation struct {
+	ProjectID   string
+	ID          string
+	TokenSha256 []byte
+	Role        int64
+	AccountID   string
+	MadeMs      int64
+	ExpiresMs   int64
+}
+
+type InvitationGroup struct {
+	ProjectID    string
+	InvitationID string
+	GroupID      string
+}
+
 type IssuedIdentity struct {
 	Device            int64
 	Kind              int64
