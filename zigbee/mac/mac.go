@@ -259,8 +259,8 @@ type heard struct {
 
 // isDuplicate reports whether a frame came again because its acknowledgement was lost.
 func (m *MAC) isDuplicate(now time.Time, h Header) bool {
-	if h.Src.Mode == NoAddress {
-		return false
+	if h.Src.Mode == NoAddress || !h.Ack {
+		return false // it is sent once
 	}
 	oldest := 0
 	for i := range m.heard {
@@ -310,6 +310,9 @@ func (m *MAC) NextOutput() (Output, bool) {
 	m.outputs = append(m.outputs[:0], m.outputs[1:]...)
 	return o, true
 }
+
+// Quiet reports whether there is no output.
+func (m *MAC) Quiet() bool { return len(m.outputs) == 0 }
 
 // Deadline returns when [MAC.Advance] has something to do.
 func (m *MAC) Deadline() (time.Time, bool) {

@@ -249,7 +249,7 @@ func TestData(t *testing.T) {
 func TestDuplicatesAreBounded(t *testing.T) {
 	c := coordinator()
 	from := func(i int) []byte {
-		return append(AppendHeader(nil, Header{Type: TypeData, Compress: true, Seq: 1, Dst: Short(pan, 0), Src: Short(pan, zigbee.ShortAddr(i+1))}), 1)
+		return append(AppendHeader(nil, Header{Type: TypeData, Compress: true, Ack: true, Seq: 1, Dst: Short(pan, 0), Src: Short(pan, zigbee.ShortAddr(i+1))}), 1)
 	}
 	for i := range maxDuplicates + 1 {
 		c.Receive(start.Add(time.Duration(i)), from(i), 1)
@@ -259,5 +259,22 @@ func TestDuplicatesAreBounded(t *testing.T) {
 	}
 	if _, ok := c.Receive(start.Add(time.Millisecond), from(0), 1); !ok {
 		t.Error("the oldest sender is not forgotten")
+	}
+}
+
+// What asks for no acknowledgement is sent once: it is no repetition, and displaces no
+// sender whose frames are repeated.
+func TestBroadcastsAreNoDuplicates(t *testing.T) {
+	c := coordinator()
+	unicast := append(AppendHeader(nil, Header{Type: TypeData, Compress: true, Ack: true, Seq: 1, Dst: Short(pan, 0), Src: Short(pan, 1)}), 1)
+	c.Receive(start, unicast, 1)
+	for i := range maxDuplicates + 1 {
+		b := append(AppendHeader(nil, Header{Type: TypeData, Compress: true, Seq: 1, Dst: Short(pan, zigbee.Broadcast), Src: Short(pan, zigbee.ShortAddr(i+1))}), 1)
+		if _, ok := c.Receive(start, b, 1); !ok {
+			t.Fatalf("broadcast %d is not taken", i)
+		}
+	}
+	if _, ok := c.Receive(start, unicast, 1); ok {
+		t.Error("a repetition is not known after broadcasts of others")
 	}
 }
