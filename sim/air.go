@@ -33,6 +33,7 @@ type Air struct {
 	all    []*Transceiver
 	active [maxChannel + 1][]*transmission // now on the air, by channel
 	free   []*transmission                 // to be used again
+	noise  []float64                       // of one transmission, see spoil
 	scans  int                             // energy scans under way
 
 	attacker  *attacker // optional

@@ -281,6 +281,38 @@ func TestCollisionsCountForReceiversOnly(t *testing.T) {
 	}
 }
 
+// What disturbs all receivers of a frame is computed at once as it is for each.
+func TestInterferenceAtOnce(t *testing.T) {
+	a := NewAir(AirConfig{Seed: 5, Propagation: Propagation{Shadowing: 6}})
+	for i := range 120 {
+		a.Attach(TransceiverConfig{EUI64: uint64(i), Position: Position{X: float64(i * 37 % 600), Y: float64(i * 11 % 70)}, Power: float64(i % 9)})
+	}
+	disturbed := 0
+	for i, x := range a.all {
+		tx := &transmission{src: x}
+		for j := range i % 6 {
+			o := a.all[(i+1+j*17)%len(a.all)]
+			tx.overlaps = append(tx.overlaps, overlap{o, o.radiated})
+		}
+		a.spoil(tx)
+		if len(a.noise) != len(x.links) {
+			t.Fatalf("%d of %d links", len(a.noise), len(x.links))
+		}
+		for k, got := range a.noise {
+			want := x.links[k].to.interference(tx)
+			if got != want {
+				t.Fatalf("%v mW at link %d of %d, not %v", got, k, i, want)
+			}
+			if want > 0 {
+				disturbed++
+			}
+		}
+	}
+	if disturbed == 0 {
+		t.Error("nobody was disturbed")
+	}
+}
+
 func TestChannelBusy(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -500,7 +532,7 @@ func TestShadowingBelongsToTheLink(t *testing.T) {
 			b.place(7, Position{Y: 5})
 		}
 		c := b.place(2, Position{X: 10})
-		return a.x.link(c.x).gain, c.x.link(a.x).gain
+		return float64(a.x.link(c.x).gain), float64(c.x.link(a.x).gain)
 	}
 	ab, ba := gains(false)
 	ab3, _ := gains(true)

@@ -78,7 +78,7 @@ func (a *Air) occupy(src *Transceiver, channel uint8) *transmission {
 	if a.scans > 0 {
 		for i := range src.links {
 			if r := src.links[i].to; r.scanning && r.tuned == channel {
-				r.energy = max(r.energy, src.power+src.links[i].gain)
+				r.energy = max(r.energy, src.over(&src.links[i]))
 			}
 		}
 	}
@@ -100,13 +100,49 @@ func (t *transmission) happen(eventKind) {
 	a := t.src.air
 	a.clear(t)
 	t.src.ended(t)
+	everywhere := len(t.overlaps) > 0 && !t.head.unicast()
+	if everywhere {
+		a.spoil(t)
+	}
 	for i := range t.src.links {
 		l := &t.src.links[i]
-		if l.to.tuned == t.channel && l.to.wants(t) && l.to.heard(t, l) {
-			l.to.receive(t, t.src.power+l.gain)
+		if l.to.tuned != t.channel || !l.to.wants(t) {
+			continue
+		}
+		noise := 0.0
+		if everywhere {
+			noise = a.noise[i]
+		} else {
+			noise = l.to.interference(t)
+		}
+		if l.to.heard(t, l, noise) {
+			l.to.receive(t, t.src.over(l))
 		}
 	}
 	a.recycle(t)
+}
+
+// spoil computes, for all links of the sender at once, what [Transceiver.interference]
+// does for one: it walks along the links of those that overlapped, which are in the same order.
+func (a *Air) spoil(t *transmission) {
+	links := t.src.links
+	a.noise = slices.Grow(a.noise[:0], len(links))[:len(links)]
+	clear(a.noise)
+	for _, o := range t.overlaps {
+		i := 0
+		for j := range o.src.links {
+			l := &o.src.links[j]
+			for i < len(links) && links[i].id < l.id {
+				i++
+			}
+			if i == len(links) {
+				break
+			}
+			if links[i].id == l.id {
+				a.noise[i] += o.radiated * float64(l.ratio)
+			}
+		}
+	}
 }
 
 // wants reports whether x has a use for a frame, should it come through: what its
@@ -129,16 +165,17 @@ func (x *Transceiver) awaits(t *transmission) bool {
 	return t.readable && t.head.kind == frameAck && x.job.state == waiting && t.head.seq == x.job.psdu[2]
 }
 
-// heard decides whether x received t, which just ended, over a link.
-func (x *Transceiver) heard(t *transmission, l *link) bool {
-	if t.src.power+l.gain < sensitivity || !x.listening() || x.since > t.start {
+// heard decides whether x received t, which just ended, over a link, in the presence
+// of so many mW of noise.
+func (x *Transceiver) heard(t *transmission, l *link, noise float64) bool {
+	if t.src.over(l) < sensitivity || !x.listening() || x.since > t.start {
 		return false
 	}
-	if len(t.overlaps) > 0 && t.src.radiated*l.ratio < captureRatio*x.interference(t) {
+	if t.src.radiated*float64(l.ratio) < captureRatio*noise {
 		x.air.counters.Collisions++
 		return false
 	}
-	if l.loss > 0 && x.air.random.Float64() < l.loss {
+	if l.loss > 0 && x.air.random.Float64() < float64(l.loss) {
 		x.air.counters.Lost++
 		return false
 	}
@@ -149,7 +186,7 @@ func (x *Transceiver) heard(t *transmission, l *link) bool {
 func (x *Transceiver) interference(t *transmission) (mW float64) {
 	for _, o := range t.overlaps {
 		if l := x.link(o.src); l != nil {
-			mW += o.radiated * l.ratio
+			mW += o.radiated * float64(l.ratio)
 		}
 	}
 	return mW
@@ -164,7 +201,7 @@ func (x *Transceiver) busy(channel uint8) bool {
 		if l == nil {
 			continue
 		}
-		switch dBm := t.src.power + l.gain; {
+		switch dBm := t.src.over(l); {
 		case dBm >= ccaThreshold:
 			return true
 		case dBm < sensitivity || len(t.psdu) == 0:
@@ -180,7 +217,7 @@ func (x *Transceiver) level(channel uint8) float64 {
 	strongest := noiseFloor
 	for _, t := range x.air.active[channel] {
 		if l := x.link(t.src); l != nil {
-			strongest = max(strongest, t.src.power+l.gain)
+			strongest = max(strongest, t.src.over(l))
 		}
 	}
 	return strongest

@@ -59,16 +59,20 @@ func (p Propagation) gain(metres float64) float64 {
 // link is the way to a transceiver that may hear another. Links are symmetric.
 type link struct {
 	to    *Transceiver
-	gain  float64 // dB, negative
-	ratio float64 // the same, of powers
-	loss  float64 // probability that a frame is missed
+	id    int32   // of to
+	gain  float32 // dB, negative
+	ratio float32 // the same, of powers
+	loss  float32 // probability that a frame is missed
 }
 
 // attenuate changes the gain of a link by so many dB.
 func (l *link) attenuate(dB float64) {
-	l.gain -= dB
-	l.ratio = milliwatts(l.gain)
+	l.gain -= float32(dB)
+	l.ratio = float32(milliwatts(float64(l.gain)))
 }
+
+// over returns how strong, in dBm, what x sends is at the end of one of its links.
+func (x *Transceiver) over(l *link) float64 { return x.power + float64(l.gain) }
 
 // connect computes the links between x and all others that one of the two may
 // reach with its power.
@@ -109,12 +113,15 @@ func (a *Air) connect(x *Transceiver) {
 // addLink adds a link in the order of attachment, unless it is there.
 func (x *Transceiver) addLink(y *Transceiver, gain float64) {
 	if i, there := x.find(y); !there {
-		x.links = slices.Insert(x.links, i, link{y, gain, milliwatts(gain), x.air.cfg.Loss})
+		if len(x.links) == cap(x.links) {
+			x.links = append(make([]link, 0, len(x.links)+len(x.links)/4+4), x.links...) // they come to stay
+		}
+		x.links = slices.Insert(x.links, i, link{y, int32(y.id), float32(gain), float32(milliwatts(gain)), float32(x.air.cfg.Loss)})
 	}
 }
 
 func (x *Transceiver) find(y *Transceiver) (int, bool) {
-	return slices.BinarySearchFunc(x.links, y.id, func(l link, id int) int { return cmp.Compare(l.to.id, id) })
+	return slices.BinarySearchFunc(x.links, y.id, func(l link, id int) int { return cmp.Compare(int(l.id), id) })
 }
 
 // link returns the link to y, or nil when they are out of each other's reach.
@@ -130,8 +137,7 @@ func (x *Transceiver) link(y *Transceiver) *link {
 // 1 cuts the link. It does nothing where they are out of reach anyway.
 func (x *Transceiver) SetLoss(y *Transceiver, loss float64) {
 	if l := x.link(y); l != nil {
-		l.loss = loss
-		y.link(x).loss = loss
+		l.loss, y.link(x).loss = float32(loss), float32(loss)
 	}
 }
 

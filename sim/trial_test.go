@@ -140,7 +140,7 @@ func TestObstacleWeakensAndLeaves(t *testing.T) {
 	if got := x.x.link(y.x).gain; got != before {
 		t.Errorf("%v dB beside the obstacle, want %v", got, before)
 	}
-	if got, want := x.x.link(late.x).gain, b.cfg.Propagation.gain(late.x.position.distance(Position{})); got != want {
+	if got, want := x.x.link(late.x).gain, float32(b.cfg.Propagation.gain(late.x.position.distance(Position{}))); got != want {
 		t.Errorf("%v dB to a light that came later, want %v", got, want)
 	}
 }
