@@ -51,7 +51,7 @@ type Layer struct {
 	covered uint32 // counters below this may be used: a saved state says that they are
 
 	keys    []*linkKey
-	slots   [MaxPending]slot
+	slots   []*slot // at most MaxPending; those that are free are used again
 	order   uint32
 	tx      [MaxPayload + 16]byte
 	rx      [128]byte // a secured frame while keys are tried on it
@@ -93,8 +93,7 @@ func (l *Layer) Counters() Counters { return l.counters }
 // Deadline returns when [Layer.Advance] has something to do.
 func (l *Layer) Deadline() (time.Time, bool) {
 	var d time.Time
-	for i := range l.slots {
-		s := &l.slots[i]
+	for _, s := range l.slots {
 		if s.state == waiting && (d.IsZero() || s.at.Before(d)) {
 			d = s.at
 		}

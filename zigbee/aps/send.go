@@ -75,22 +75,28 @@ type slot struct {
 }
 
 // Room reports whether a request would find room.
-func (l *Layer) Room() bool { return l.freeSlot() >= 0 }
+func (l *Layer) Room() bool { return l.freeSlot() != nil }
 
-func (l *Layer) freeSlot() int {
-	for i := range l.slots {
-		if l.slots[i].state == free {
-			return i
+// freeSlot returns a place for a frame, or nil when there is none.
+func (l *Layer) freeSlot() *slot {
+	for _, s := range l.slots {
+		if s.state == free {
+			return s
 		}
 	}
-	return -1
+	if len(l.slots) == MaxPending {
+		return nil
+	}
+	s := &slot{}
+	l.slots = append(l.slots, s)
+	return s
 }
 
 // Send queues a frame and fills in its counter. A unicast whose payload is too long for
 // one goes in blocks, when it asks for an acknowledgement (2.2.8.4.5).
 func (l *Layer) Send(r Request) error {
-	i := l.freeSlot()
-	if i < 0 {
+	s := l.freeSlot()
+	if s == nil {
 		return ErrQueueFull
 	}
 	limit, block := MaxPayload, blockSize
@@ -109,7 +115,6 @@ func (l *Layer) Send(r Request) error {
 		r.Header.Counter = l.seq
 	}
 	r.Header.Secured = r.Security.Use != 0
-	s := &l.slots[i]
 	l.order++
 	*s = slot{state: ready, gen: s.gen&0x7fffff + 1, order: l.order, req: r}
 	if long {
@@ -142,8 +147,7 @@ func (l *Layer) SendCommand(handle uint32, dst zigbee.ShortAddr, c Command, s Se
 // answer it with [Layer.Sent].
 func (l *Layer) Next() (Outgoing, bool) {
 	best := -1
-	for i := range l.slots {
-		s := &l.slots[i]
+	for i, s := range l.slots {
 		if s.state == ready && (best < 0 || int32(s.order-l.slots[best].order) < 0) {
 			best = i
 		}
@@ -151,7 +155,7 @@ func (l *Layer) Next() (Outgoing, bool) {
 	if best < 0 {
 		return Outgoing{}, false
 	}
-	s := &l.slots[best]
+	s := l.slots[best]
 	frame := l.tx[:0]
 	if s.req.Tunnel != 0 {
 		frame = AppendHeader(frame, Header{Type: TypeCommand, Counter: s.req.Header.Counter})
@@ -191,7 +195,7 @@ func (l *Layer) Sent(now time.Time, id uint32, ok bool) {
 	if int(i) >= len(l.slots) || l.slots[i].gen<<8 != id&^0xff || l.slots[i].state != sending {
 		return // its acknowledgement came first
 	}
-	s := &l.slots[i]
+	s := l.slots[i]
 	switch {
 	case s.out != nil:
 		l.blockSent(now, s, ok)
@@ -208,8 +212,7 @@ func (l *Layer) Sent(now time.Time, id uint32, ok bool) {
 
 // Advance does what is due.
 func (l *Layer) Advance(now time.Time) {
-	for i := range l.slots {
-		s := &l.slots[i]
+	for _, s := range l.slots {
 		if s.state != waiting || s.at.After(now) {
 			continue
 		}
@@ -230,8 +233,7 @@ func (l *Layer) Advance(now time.Time) {
 
 // acknowledged ends the request that an acknowledgement answers.
 func (l *Layer) acknowledged(from zigbee.ShortAddr, h Header) {
-	for i := range l.slots {
-		s := &l.slots[i]
+	for _, s := range l.slots {
 		r := &s.req.Header
 		if s.state == free || !r.AckRequest || r.Counter != h.Counter || s.req.Dst != from || h.CommandAck != (r.Type == TypeCommand) {
 			continue
@@ -263,9 +265,9 @@ func (l *Layer) finish(s *slot, err error) {
 
 // Reset gives up all frames.
 func (l *Layer) Reset(err error) {
-	for i := range l.slots {
-		if l.slots[i].state != free {
-			l.finish(&l.slots[i], err)
+	for _, s := range l.slots {
+		if s.state != free {
+			l.finish(s, err)
 		}
 	}
 }
