@@ -108,9 +108,14 @@ func (d *body) Receive(now time.Time, frame []byte, lqi uint8) {
 		return
 	}
 	d.lqi = lqi
-	d.node.Receive(now, frame, lqi)
-	d.settle(now)
+	if d.node.Receive(now, frame, lqi); !d.node.Quiet() {
+		d.settle(now)
+	}
 }
+
+// Quiet reports whether nothing came of the frame that was received last, as
+// [stack.Node.Quiet].
+func (d *body) Quiet() bool { return d.dead || d.node.Quiet() }
 
 // NextFrame returns the next frame for the radio, as [stack.Node.NextFrame].
 func (d *body) NextFrame() (stack.Frame, bool) {

@@ -12,6 +12,7 @@ import (
 type Device interface {
 	Start(now time.Time)
 	Receive(now time.Time, frame []byte, lqi uint8)
+	Quiet() bool // nothing came of the frame that was received last: there is nothing to look at
 	NextFrame() (stack.Frame, bool)
 	FrameDone(now time.Time, s stack.TxStatus)
 	Filter() stack.Filter
@@ -158,7 +159,9 @@ func (n *Node) Received(now time.Time, f Received) {
 	default:
 		n.dev.Receive(now, f.PSDU[:len(f.PSDU)-fcsLen], f.LQI)
 	}
-	n.settle()
+	if !n.dev.Quiet() {
+		n.settle()
+	}
 }
 
 // Sent implements [Handler].

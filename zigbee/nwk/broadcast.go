@@ -35,12 +35,13 @@ type broadcast struct {
 	src     zigbee.ShortAddr
 	seq     uint8
 	expires time.Time // zero: free
-	relayed nodeSet   // who was heard to relay it
+	relayed relayers  // who was heard to relay it
 }
 
 func (l *Layer) findBroadcast(src zigbee.ShortAddr, seq uint8, now time.Time) *broadcast {
-	for _, b := range l.broadcasts {
+	for i, b := range l.broadcasts {
 		if b.src == src && b.seq == seq && b.expires.After(now) {
+			l.broadcasts[0], l.broadcasts[i] = b, l.broadcasts[0] // its other copies come soon
 			return b
 		}
 	}
@@ -71,6 +72,7 @@ func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header,
 	if b := l.findBroadcast(h.Src, h.Seq, now); b != nil {
 		l.counters.Duplicates++
 		l.mark(&b.relayed, from)
+		l.quiet = true
 		return false
 	}
 	if h.Radius <= 1 {
@@ -116,22 +118,22 @@ func (l *Layer) ownEcho(from zigbee.ShortAddr, h Header) {
 	}
 }
 
-func (l *Layer) mark(s *nodeSet, a zigbee.ShortAddr) {
+func (l *Layer) mark(s *relayers, a zigbee.ShortAddr) {
 	if n := l.byShort(a); n != nil {
-		s.add(int(n.slot))
+		s.add(n.slot)
 	}
 }
 
 // relayedByAll reports whether every router nearby that hears this node has
 // passed something on. A router that knows of none, as after a restart, says so only of
 // what others have sent: with its own it takes no chances.
-func (l *Layer) relayedByAll(s *nodeSet, src zigbee.ShortAddr, now time.Time) bool {
+func (l *Layer) relayedByAll(s *relayers, src zigbee.ShortAddr, now time.Time) bool {
 	known := false
 	for _, n := range l.routers {
 		if !n.isRouter(now) || !n.near(now) {
 			continue
 		}
-		if !s.has(int(n.slot)) {
+		if !s.has(n.slot) {
 			return false
 		}
 		known = true
@@ -141,8 +143,8 @@ func (l *Layer) relayedByAll(s *nodeSet, src zigbee.ShortAddr, now time.Time) bo
 
 // isKnown reports whether something need not be said again: all routers nearby have
 // passed it on, or enough of them.
-func (l *Layer) isKnown(s *nodeSet, src zigbee.ShortAddr, now time.Time) bool {
-	return s.count() >= enoughRelays || l.relayedByAll(s, src, now)
+func (l *Layer) isKnown(s *relayers, src zigbee.ShortAddr, now time.Time) bool {
+	return s.enough() || l.relayedByAll(s, src, now)
 }
 
 // budget notes that this node originates a broadcast, and returns when it may.

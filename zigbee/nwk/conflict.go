@@ -28,6 +28,10 @@ func (l *Layer) findConflict(a zigbee.ShortAddr, now time.Time) (found, slot *co
 			return c, nil
 		}
 	}
+	if slot == nil && len(l.conflicts) < maxConflicts {
+		l.conflicts = append(l.conflicts, conflict{})
+		slot = &l.conflicts[len(l.conflicts)-1]
+	}
 	return nil, slot
 }
 

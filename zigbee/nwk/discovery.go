@@ -41,12 +41,13 @@ type discovery struct {
 	residual uint8            // cost from here to whom it looks for; noCost: no reply yet
 	better   uint8            // times that a better way was found and told
 	expires  time.Time        // zero: free
-	relayed  nodeSet          // who was heard to relay it
+	relayed  relayers         // who was heard to relay it
 }
 
 func (l *Layer) findDiscovery(src zigbee.ShortAddr, id uint8, now time.Time) *discovery {
-	for _, d := range l.discoveries {
+	for i, d := range l.discoveries {
 		if d.src == src && d.id == id && d.expires.After(now) {
+			l.discoveries[0], l.discoveries[i] = d, l.discoveries[0] // its other copies come soon
 			return d
 		}
 	}
@@ -114,6 +115,10 @@ func (l *Layer) search(now time.Time, dst zigbee.ShortAddr) bool {
 	if dst >= 0xfff8 {
 		return false
 	}
+	if slot == nil && len(l.searches) < maxSearches {
+		l.searches = append(l.searches, search{})
+		slot = &l.searches[len(l.searches)-1]
+	}
 	if slot == nil {
 		l.counters.SearchesFull++
 		return true
@@ -155,6 +160,7 @@ func (l *Layer) advanceSearches(now time.Time) {
 	if !ended {
 		return
 	}
+	l.searches = slices.DeleteFunc(l.searches, func(s search) bool { return s.until.IsZero() })
 	for _, q := range l.queue {
 		if q.state == searching && !l.search(now, q.header.Dst) {
 			l.giveUp(now, q.header.Dst)
@@ -208,6 +214,7 @@ func (l *Layer) receiveRouteRequest(now time.Time, sender *node, h Header, paylo
 	}
 	l.mark(&d.relayed, sender.short)
 	if c.Cost >= d.forward || d.better > maxBetter {
+		l.quiet = true
 		return
 	}
 	d.sender, d.forward = sender.short, c.Cost

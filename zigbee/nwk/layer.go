@@ -144,13 +144,13 @@ type Layer struct {
 	ownBroadcasts [maxOwnBroadcasts]time.Time // when the last ones were sent
 	nextOwn       int
 
-	routes      [MaxRoutes]route
+	routes      []route      // at most MaxRoutes
 	discoveries []*discovery // at most maxDiscoveries
-	searches    [maxSearches]search
+	searches    []search     // at most maxSearches
 	forwarded   [maxForwarded]forwarded
 	oldest      int // of forwarded
 	records     []routeRecord
-	conflicts   [maxConflicts]conflict
+	conflicts   []conflict // at most maxConflicts
 	requestID   uint8
 	statusAt    time.Time // network states count from here
 
@@ -158,6 +158,7 @@ type Layer struct {
 	coordinatorAt time.Time // when anything of the coordinator was last heard
 	manyToOneAt   time.Time // concentrator
 	manyToOneLast time.Time
+	quiet, learnt bool // see Quiet: nothing came of the last frame; an address was learnt from it
 	counters      Counters
 }
 
@@ -249,9 +250,9 @@ func (l *Layer) Leave() {
 	}
 	l.reindex()
 	l.broadcasts, l.ownBroadcasts = nil, [maxOwnBroadcasts]time.Time{}
-	l.routes, l.records = [MaxRoutes]route{}, nil
-	l.discoveries, l.searches = nil, [maxSearches]search{}
-	l.forwarded, l.conflicts = [maxForwarded]forwarded{}, [maxConflicts]conflict{}
+	l.routes, l.records = nil, nil
+	l.discoveries, l.searches = nil, nil
+	l.forwarded, l.conflicts = [maxForwarded]forwarded{}, nil
 	l.linkStatusAt, l.manyToOneAt, l.manyToOneLast = time.Time{}, time.Time{}, time.Time{}
 	l.routers, l.bar, l.children, l.parent = nil, lapsed, nil, zigbee.Unassigned
 }

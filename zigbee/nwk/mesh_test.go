@@ -441,7 +441,7 @@ func TestNeighbourAges(t *testing.T) {
 	a.setRoute(m.now, 0x7777, b.net.Short, false, false)
 	m.dead[1] = true
 	m.run(routeLife/5, nil) // more than three periods and one to notice
-	if !n.router.IsZero() || n.cost != 0 || n.near(m.now) || a.findRoute(0x7777, m.now) != nil {
+	if n.router != 0 || n.cost != 0 || n.near(m.now) || a.findRoute(0x7777, m.now) != nil {
 		t.Errorf("%+v", n)
 	}
 }

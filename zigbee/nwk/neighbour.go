@@ -9,6 +9,8 @@ import (
 )
 
 const (
+	idleQueue = 2 // places in the queue of a node that has nothing to send
+
 	// MaxNeighbours is how many routers a node keeps links with: as many as one
 	// link status tells of. In a dense building it hears many more, and each of them
 	// would take several frames to tell of all. Which ones it keeps, [Layer.rank] says.
@@ -22,7 +24,7 @@ const (
 )
 
 func (n *node) isRouter(now time.Time) bool {
-	return !n.router.IsZero() && now.Sub(n.router) <= routerAge
+	return n.router != 0 && n.router.since(now) <= routerAge
 }
 
 // HearsRouter reports whether a router of the network has been heard of late.
@@ -37,6 +39,7 @@ func (l *Layer) sendLinkStatus(now time.Time) {
 	if c := l.byShort(zigbee.Coordinator); c != nil && c.near(now) {
 		l.keep(now, c) // it is a router even before its own link status
 	}
+	l.shrink(now)
 	l.linkStatusAt = now.Add(linkStatusPeriod - time.Second + l.jitter(2*time.Second))
 	slices.SortFunc(l.routers, func(a, b *node) int { return cmp.Compare(a.short, b.short) })
 	links := make([]Link, 0, MaxNeighbours)
@@ -64,8 +67,19 @@ func (l *Layer) age(now time.Time) {
 	l.setBar(now)
 }
 
+// shrink gives back what a flood needed of the queue and of the tables of what is
+// known to all.
+func (l *Layer) shrink(now time.Time) {
+	if l.busy > 0 {
+		return // there are frames that refer to entries
+	}
+	l.queue = slices.Clone(l.queue[:min(len(l.queue), idleQueue)])
+	l.broadcasts = slices.Clone(slices.DeleteFunc(l.broadcasts, func(b *broadcast) bool { return !b.expires.After(now) }))
+	l.discoveries = slices.Clone(slices.DeleteFunc(l.discoveries, func(d *discovery) bool { return !d.expires.After(now) }))
+}
+
 // forget forgets what the link states of a router told.
-func (n *node) forget() { n.router, n.cost, n.deaf = time.Time{}, 0, 0 }
+func (n *node) forget() { n.router, n.cost, n.deaf = 0, 0, 0 }
 
 // receiveLinkStatus notes that the sender is a router, and how well it hears this
 // node (3.6.3.4.2). A frame that would have to name this node, and does not, says
@@ -75,7 +89,7 @@ func (l *Layer) receiveLinkStatus(now time.Time, sender *node, c LinkStatusComma
 	if sender.relays = true; !l.keep(now, sender) {
 		return
 	}
-	sender.router = now
+	sender.router = at(now)
 	own := l.net.Short
 	for i := range c.Len() {
 		if k := c.Link(i); k.Short == own {
@@ -94,7 +108,7 @@ func (l *Layer) receiveLinkStatus(now time.Time, sender *node, c LinkStatusComma
 // another. It reports whether it is one.
 func (l *Layer) keep(now time.Time, n *node) bool {
 	switch {
-	case !n.router.IsZero():
+	case n.router != 0:
 		return true
 	case len(l.routers) < MaxNeighbours:
 		l.routers = append(l.routers, n)
@@ -106,7 +120,7 @@ func (l *Layer) keep(now time.Time, n *node) bool {
 		l.routers[least].forget()
 		l.routers[least] = n
 	}
-	n.router = now
+	n.router = at(now)
 	l.setBar(now)
 	return true
 }

@@ -21,6 +21,7 @@ type Indication struct {
 // network key and the frame is for it alone: so a network key can reach it.
 func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi uint8) (Indication, bool) {
 	l.now = now
+	l.quiet, l.learnt = false, false
 	h, rest, err := ParseHeader(frame)
 	if err != nil {
 		l.counters.Malformed++
@@ -48,7 +49,7 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 		l.counters.Unsecured++
 		return Indication{}, false
 	}
-	if sender != nil && h.SrcEUI64 != 0 {
+	if sender != nil && h.SrcEUI64 != 0 && (sender.eui64 != h.SrcEUI64 || sender.short != h.Src) {
 		l.Learn(h.SrcEUI64, h.Src)
 	}
 	if own {
@@ -72,6 +73,12 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 	}
 	return ind, true
 }
+
+// Quiet reports whether the frame that was received last left nothing to do: nothing
+// to send, no output, no other deadline. It may be false of such a frame, but never true of another.
+// In a dense building most frames are like that: what others have said of a broadcast
+// already, and how well they hear one another.
+func (l *Layer) Quiet() bool { return l.quiet && !l.learnt && len(l.outputs) == 0 && !l.called }
 
 // acceptsUnsecured holds the one exception to network security (4.6.3.2).
 func (l *Layer) acceptsUnsecured(h Header) bool {
@@ -102,8 +109,9 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 		l.counters.Replayed++
 		return nil, nil
 	}
-	if (n == nil || n.router.IsZero()) && l.overlooks(h, aux, len(secured), lqi) {
+	if (n == nil || n.router == 0) && l.overlooks(h, aux, len(secured), lqi) {
 		l.counters.Overlooked++
+		l.quiet = true
 		return nil, nil
 	}
 	payload, err := k.envelope.Open(frame, len(frame)-len(secured), aux, aux.Source)
@@ -112,7 +120,10 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 		return nil, nil
 	}
 	// Only now is the sender's word worth an entry.
-	if n = l.add(aux.Source); n == nil {
+	if n == nil {
+		n = l.add(aux.Source)
+	}
+	if n == nil {
 		l.counters.TableFull++
 		return nil, nil
 	}
@@ -123,7 +134,7 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 	}
 	l.counters.Opened++
 	n.relays = n.relays || from == n.short && h.Src != from
-	if h.Src == from {
+	if h.Src == from && n.short != from {
 		// The network header is authentic, the MAC header is not.
 		l.Learn(aux.Source, from)
 	}
@@ -166,6 +177,7 @@ func (l *Layer) receiveCommand(now time.Time, from zigbee.ShortAddr, sender *nod
 			return
 		}
 		l.receiveLinkStatus(now, sender, c)
+		l.quiet = true
 	case Leave:
 		o, err := ParseLeave(payload)
 		if err != nil {

@@ -26,7 +26,7 @@ func newRelaying(t testing.TB) *relaying {
 	r.from.setRoute(start.Add(100*365*24*time.Hour), 3, 2, false, false)
 	to := newLayer(0xc, 3)
 	r.router.Receive(start, 3, send(t, to, 2, "here I am"), 255)
-	r.router.byShort(3).heard = start.Add(100 * 365 * 24 * time.Hour) // and it stays near
+	r.router.byShort(3).heard = at(start.Add(100 * 365 * 24 * time.Hour)) // and it stays near
 	return r
 }
 

@@ -71,6 +71,10 @@ func (l *Layer) routeSlot(now time.Time) *route {
 			victim = r
 		}
 	}
+	if len(l.routes) < MaxRoutes {
+		l.routes = append(l.routes, route{})
+		return &l.routes[len(l.routes)-1]
+	}
 	l.counters.RoutesFull++
 	return victim
 }
@@ -104,7 +108,7 @@ func (l *Layer) dropRoute(dst zigbee.ShortAddr, now time.Time) {
 // near reports whether a node is a neighbour that both hears and is heard, as
 // far as is known.
 func (n *node) near(now time.Time) bool {
-	return !n.heard.IsZero() && now.Sub(n.heard) <= heardLife && !n.lost && n.deaf < maxDeaf
+	return n.heard != 0 && n.heard.since(now) <= heardLife && !n.lost && n.deaf < maxDeaf
 }
 
 // linkCost is the cost of the link with a neighbour: that of its worse direction

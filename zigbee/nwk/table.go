@@ -1,7 +1,7 @@
 package nwk
 
 import (
-	"math/bits"
+	"slices"
 	"time"
 
 	"sconce/zigbee"
@@ -20,31 +20,45 @@ type node struct {
 	lost   bool             // did not take a frame, and was not heard since
 	relays bool             // does what only routers do
 	full   bool             // its last link status had no room for more
-	heard  time.Time        // when its last authentic frame came directly; zero: never
-	router time.Time        // a neighbour's: when its last link status came; zero: no neighbour
+	heard  instant          // when its last authentic frame came directly; zero: never
+	router instant          // a neighbour's: when its last link status came; zero: no neighbour
 }
 
 // hear notes an authentic frame that came directly from a node.
 func (n *node) hear(now time.Time, lqi uint8) {
-	if n.heard.IsZero() || now.Sub(n.heard) > heardLife {
+	if n.heard == 0 || n.heard.since(now) > heardLife {
 		n.lqi = lqi
 	}
 	n.lqi = uint8((3*uint16(n.lqi) + uint16(lqi) + 2) / 4)
-	n.heard, n.lost = now, false
+	n.heard, n.lost = at(now), false
 }
 
-// nodeSet is a set of nodes, by their slot.
-type nodeSet [(MaxNodes + 63) / 64]uint64
+// relayers are the first few who were heard to pass something on, by their slots.
+// More than enough of them need not be known.
+type relayers struct {
+	n     uint8
+	slots [enoughRelays]uint16
+}
 
-func (s *nodeSet) add(slot int)      { s[slot/64] |= 1 << (slot % 64) }
-func (s *nodeSet) has(slot int) bool { return s[slot/64]>>(slot%64)&1 == 1 }
-
-func (s *nodeSet) count() (n int) {
-	for _, w := range s {
-		n += bits.OnesCount64(w)
+func (r *relayers) add(slot uint16) {
+	if r.enough() || r.has(slot) {
+		return
 	}
-	return n
+	r.slots[r.n] = slot
+	r.n++
 }
+
+func (r *relayers) has(slot uint16) bool { return slices.Contains(r.slots[:r.n], slot) }
+func (r *relayers) enough() bool         { return r.n == enoughRelays }
+
+// instant is a moment in half the space of a [time.Time]: nanoseconds since 1970. 0
+// is never.
+type instant int64
+
+func at(t time.Time) instant { return instant(t.UnixNano()) }
+
+// since returns how long ago it was.
+func (i instant) since(now time.Time) time.Duration { return time.Duration(at(now) - i) }
 
 // HeardCoordinator returns when a frame of the coordinator was last received, over
 // however many hops; zero for never.
@@ -71,6 +85,7 @@ func (l *Layer) Learn(e zigbee.EUI64, a zigbee.ShortAddr) bool {
 	if e == l.eui64 || e == 0 || e == 1<<64-1 {
 		return true
 	}
+	l.learnt = true
 	if a == l.net.Short && l.keys[l.active].envelope != nil {
 		l.conflictSeen(l.now, a)
 		return true

@@ -22,6 +22,7 @@ type medium struct {
 	loss  float64 // of a frame at one receiver
 	nodes []*station
 	sent  []sniffed
+	quiet int                                    // frames of which nothing came
 	drop  func(from *station, frame []byte) bool // more loss, as a test wants it
 	walls map[[2]*station]bool                   // who does not hear one another
 }
@@ -207,10 +208,25 @@ func (m *medium) carry(from *station, h mac.Header, frame []byte) TxStatus {
 			status.Sent = true
 			status.FramePending = s.holdsFor(h.Src)
 		}
-		s.Receive(m.now, frame, 200)
+		s.take(frame)
 		s.drain()
 	}
 	return status
+}
+
+// take gives a frame to a node, and holds it to its word when it says that nothing
+// came of it.
+func (s *station) take(frame []byte) {
+	before, _ := s.Deadline()
+	s.Receive(s.m.now, frame, 200)
+	if !s.Quiet() {
+		return
+	}
+	s.m.quiet++
+	s.pump()
+	if after, _ := s.Deadline(); len(s.Node.events) > 0 || s.radioChanged || !after.Equal(before) {
+		s.m.t.Fatalf("%s says that nothing came of %x: %d events, deadline %v and not %v", s.name, frame, len(s.Node.events), after, before)
+	}
 }
 
 // holdsFor is a radio's list of those for whom a frame waits.

@@ -53,6 +53,7 @@ type Node struct {
 	onAir  origin // of the frame that the radio has
 	tx, rx [mac.MaxFrame]byte
 
+	idle         bool // see Quiet
 	events       []Event
 	radioChanged bool
 	listening    bool // as the owner last saw it
@@ -129,7 +130,7 @@ func (n *Node) Start(now time.Time) {
 // Receive takes a frame from the radio, without its frame check sequence. The
 // frame is only read, and only during the call.
 func (n *Node) Receive(now time.Time, frame []byte, lqi uint8) {
-	n.now = now
+	n.now, n.idle = now, false
 	n.counters.Received++
 	if len(frame) > len(n.rx) {
 		frame = frame[:0] // counted as malformed
@@ -153,8 +154,14 @@ func (n *Node) Receive(now time.Time, frame []byte, lqi uint8) {
 			n.receiveData(ind)
 		}
 	}
-	n.pump()
+	if !n.idle {
+		n.pump()
+	}
 }
+
+// Quiet reports whether the last call of [Node.Receive] left nothing to do: then neither
+// frames nor events nor the deadline need be looked at.
+func (n *Node) Quiet() bool { return n.idle }
 
 func (n *Node) receiveData(ind mac.Indication) {
 	if n.receiveGPDF(ind) {
@@ -166,6 +173,7 @@ func (n *Node) receiveData(ind mac.Indication) {
 	in, ok := n.nwk.Receive(n.now, ind.Src.Short, ind.Payload, ind.LQI)
 	n.heardRouter()
 	if !ok {
+		n.idle = n.nwk.Quiet() && n.mac.Quiet() && ind.Dst.Short == zigbee.Broadcast && n.phase == up && n.unchanged()
 		return
 	}
 	if in.Secured {
@@ -182,6 +190,12 @@ func (n *Node) receiveData(ind mac.Indication) {
 	default:
 		n.deliver(in, a)
 	}
+}
+
+// unchanged reports whether the owner knows of all that it has to know.
+func (n *Node) unchanged() bool {
+	n.checkSave()
+	return len(n.events) == 0 && !n.radioChanged
 }
 
 // onNetwork reports whether the node is where its network is, as far as it knows.
