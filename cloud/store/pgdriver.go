@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -174,6 +175,29 @@ func (r *rows) Next(into []driver.Value) error {
 func (r *rows) Close() error {
 	r.rows.Close()
 	return r.results.Close()
+}
+
+// CheckNamedValue implements [driver.NamedValueChecker].
+func (c conn) CheckNamedValue(v *driver.NamedValue) error {
+	switch text := v.Value.(type) {
+	case string:
+		v.Value = storable(text)
+	case *string:
+		if text != nil {
+			v.Value = storable(*text)
+		}
+	}
+	return c.Conn.CheckNamedValue(v)
+}
+
+// storable returns text without what PostgreSQL cannot keep in one: U+0000 and
+// bytes that are not UTF-8 become U+FFFD. What people type never has it; what
+// devices say of themselves may.
+func storable(text string) string {
+	if !strings.Contains(text, "\x00") && utf8.ValidString(text) {
+		return text
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // numbered returns a statement with PostgreSQL's form of the parameters that

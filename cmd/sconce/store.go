@@ -10,6 +10,7 @@ import (
 
 type ctlStore struct {
 	Prepare ctlStorePrepare `cmd:"" help:"Make the tables on PostgreSQL, or bring them up to date, and give the cloud its rights."`
+	Copy    ctlStoreCopy    `cmd:"" help:"Copy the databases of a folder to PostgreSQL, and verify the copy. The cloud must not be running."`
 }
 
 type ctlStorePrepare struct {
@@ -26,6 +27,30 @@ func (c *ctlStorePrepare) Run(ctx context.Context, ctl *ctlCommand) error {
 		return err
 	}
 	fmt.Println("The databases are prepared.")
+	return nil
+}
+
+type ctlStoreCopy struct {
+	From string `required:"" help:"Folder with the databases, the data.dir of before." type:"existingdir"`
+}
+
+// Run copies the databases.
+func (c *ctlStoreCopy) Run(ctx context.Context, ctl *ctlCommand) error {
+	config, err := ctl.postgres()
+	if err != nil {
+		return err
+	}
+	err = store.Copy(ctx, c.From, config.addresses(), func(t store.Copied) {
+		if t.Verified {
+			fmt.Printf("%-8s  %-20s  %10d rows  verified, SHA-256 %x\n", t.Database, t.Table, t.Rows, t.SHA256[:8])
+		} else {
+			fmt.Printf("%-8s  %-20s  %10d rows  copied\n", t.Database, t.Table, t.Rows)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("All is there, and the same. The cloud can run on it; keep %s until you are content.\n", c.From)
 	return nil
 }
 
