@@ -152,7 +152,7 @@ func (l *Layer) movedAway(a zigbee.ShortAddr) {
 
 // SetParent makes this node an end device: it relays nothing, and everything that
 // it sends goes through its parent (3.6.5 for broadcasts). Unassigned undoes that.
-func (l *Layer) SetParent(a zigbee.ShortAddr) { l.parent = a }
+func (l *Layer) SetParent(a zigbee.ShortAddr) { l.parent, l.sponsor = a, a }
 
 // Parent returns what was set last.
 func (l *Layer) Parent() zigbee.ShortAddr { return l.parent }

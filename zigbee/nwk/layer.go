@@ -35,8 +35,10 @@ type Counters struct {
 	Malformed     uint64 // frames that could not be parsed or are not supported
 	Unsecured     uint64 // frames without security where it is required
 	UnknownKey    uint64 // frames secured with a key that this node does not have
+	TooEarly      uint64 // secured frames while this node has no key yet
 	Forged        uint64 // frames whose integrity code is wrong
 	Replayed      uint64 // frames with a counter that was seen before
+	Outdated      uint64 // broadcasts of strangers, which may be old
 	TableFull     uint64 // frames of devices for which there is no room
 	Duplicates    uint64 // broadcasts heard again
 	BroadcastFull uint64 // broadcasts dropped because the transaction table is full
@@ -134,6 +136,8 @@ type Layer struct {
 	children   []Child
 	behind     bool             // one of them may not know of the active network key
 	called     bool             // which of them are to be awake has changed
+	grace      time.Time        // until then, who was known before a restart is
+	sponsor    zigbee.ShortAddr // through whom this node came into the network; Unassigned: nobody
 	parent     zigbee.ShortAddr // through whom all frames go; Unassigned: on no end device
 	broadcasts []*broadcast     // at most maxBroadcasts
 	outputs    []Output
@@ -165,7 +169,7 @@ type Layer struct {
 // New returns a layer for the node with the given address that is in no network.
 // random fills a slice.
 func New(eui64 zigbee.EUI64, random func([]byte)) *Layer {
-	l := &Layer{eui64: eui64, random: random, parent: zigbee.Unassigned, bar: lapsed}
+	l := &Layer{eui64: eui64, random: random, parent: zigbee.Unassigned, sponsor: zigbee.Unassigned, bar: lapsed}
 	var b [1]byte
 	random(b[:])
 	l.seq, l.broadcastSeq, l.requestID = b[0], b[0]^0x80, b[0]
@@ -191,6 +195,7 @@ func (l *Layer) SetKey(seq uint8, k zigbee.NetworkKey) {
 	l.keys[l.active] = key{envelope: zigbee.NewEnvelope(k), key: k, seq: seq}
 	l.prepared = false
 	l.leaveBehind()
+	l.forgetStrangers()
 	for _, n := range l.nodes {
 		if !again {
 			n.next[l.active] = 0
@@ -228,6 +233,9 @@ func (l *Layer) Key() (uint8, zigbee.NetworkKey, bool) {
 // coordinator to ask for routes to itself.
 func (l *Layer) Start(now time.Time) {
 	l.now = now
+	if l.grace.IsZero() {
+		l.grace = now.Add(freshGrace)
+	}
 	if !l.isEndDevice() {
 		l.linkStatusAt = now.Add(l.jitter(time.Second))
 	}
@@ -255,6 +263,7 @@ func (l *Layer) Leave() {
 	l.forwarded, l.conflicts = [maxForwarded]forwarded{}, nil
 	l.linkStatusAt, l.manyToOneAt, l.manyToOneLast = time.Time{}, time.Time{}, time.Time{}
 	l.routers, l.bar, l.children, l.parent = nil, lapsed, nil, zigbee.Unassigned
+	l.sponsor = zigbee.Unassigned
 }
 
 // Counter returns the outgoing frame counter that the next frame will use.

@@ -52,6 +52,17 @@ func send(t testing.TB, l *Layer, dst zigbee.ShortAddr, payload string) []byte {
 	return next(t, l, start)
 }
 
+// acquaint makes nodes take what the others say for what they say now.
+func acquaint(layers ...*Layer) {
+	for _, a := range layers {
+		for _, b := range layers {
+			if a != b {
+				a.Admit(start, b.eui64)
+			}
+		}
+	}
+}
+
 func TestUnicast(t *testing.T) {
 	a, b := newLayer(alice, 1), newLayer(bob, 2)
 	f := send(t, a, 2, "hello")
@@ -294,6 +305,7 @@ func TestQueueIsBounded(t *testing.T) {
 
 func TestBroadcast(t *testing.T) {
 	a, b, c := newLayer(alice, 1), newLayer(bob, 2), newLayer(0xc, 3)
+	acquaint(a, b, c)
 	f := send(t, a, zigbee.BroadcastRxOn, "all")
 	for _, l := range []*Layer{b, c} {
 		if ind, ok := l.Receive(start, 1, bytes.Clone(f), 1); !ok || string(ind.Payload) != "all" {
@@ -326,6 +338,7 @@ func TestBroadcast(t *testing.T) {
 func TestPassiveAcknowledgement(t *testing.T) {
 	for _, relays := range []bool{false, true} {
 		a, b := newLayer(alice, 1), newLayer(bob, 2)
+		acquaint(a, b)
 		b.Start(start)
 		b.Advance(start)
 		a.Receive(start, 2, next(t, b, start), 255) // link status: b is a router
@@ -383,6 +396,7 @@ func TestBroadcastOnABusyChannel(t *testing.T) {
 
 func TestBroadcastTableIsBounded(t *testing.T) {
 	a, b := newLayer(alice, 1), newLayer(bob, 2)
+	acquaint(a, b)
 	for i := range maxBroadcasts + 1 {
 		f := send(t, a, zigbee.Broadcast, "x")
 		for _, q := range a.queue {
@@ -437,6 +451,7 @@ func TestLinkStatusNamesTheCoordinatorFromTheFirst(t *testing.T) {
 func TestLeave(t *testing.T) {
 	tc, a, b := newLayer(0x7c, 0), newLayer(alice, 1), newLayer(bob, 2)
 	tc.Learn(alice, 1)
+	tc.Admit(start, alice)
 	command := func(l *Layer, dst zigbee.ShortAddr, o LeaveOptions) []byte {
 		if !l.SendLeave(start, 0, dst, o) {
 			t.Fatal("not taken")

@@ -94,6 +94,9 @@ func (l *Layer) receiveLinkStatus(now time.Time, sender *node, c LinkStatusComma
 	for i := range c.Len() {
 		if k := c.Link(i); k.Short == own {
 			sender.cost, sender.deaf = k.Incoming, 0
+			if k.Incoming > 0 {
+				l.remember(sender)
+			}
 			return
 		}
 	}

@@ -39,6 +39,10 @@ func (l *Layer) Receive(now time.Time, from zigbee.ShortAddr, frame []byte, lqi 
 			return Indication{}, false
 		}
 		sender.hear(now, lqi)
+		if l.outdated(from, sender, h, rest) {
+			l.counters.Outdated++
+			return Indication{}, false
+		}
 		if h.Src == zigbee.Coordinator {
 			l.coordinatorAt = now
 		}
@@ -100,6 +104,10 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 	}
 	k := &l.keys[slot]
 	if k.envelope == nil || k.seq != aux.KeySequence {
+		if l.keys[l.active].envelope == nil {
+			l.counters.TooEarly++ // it is joining, and hears the others
+			return nil, nil
+		}
 		l.counters.UnknownKey++
 		l.strangeKey(from, aux.KeySequence)
 		return nil, nil

@@ -46,6 +46,7 @@ func (l *Layer) SwitchKey(seq uint8) bool {
 	l.active = 1 - l.active
 	l.prepared = false
 	l.leaveBehind()
+	l.forgetStrangers()
 	l.emit(Output{Kind: KeySwitched})
 	return true
 }

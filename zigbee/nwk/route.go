@@ -96,6 +96,7 @@ func (l *Layer) dropRoutesVia(hop, dst zigbee.ShortAddr, now time.Time) (manyToO
 // RouteThrough says that a neighbour is a way to the coordinator: the parent through
 // which this node has just come into the network.
 func (l *Layer) RouteThrough(now time.Time, parent zigbee.ShortAddr) {
+	l.sponsor = parent
 	l.setRoute(now, zigbee.Coordinator, parent, true, parent != zigbee.Coordinator)
 }
 

@@ -19,6 +19,8 @@ type node struct {
 	deaf   uint8            // how many of its link states in a row left this node out
 	lost   bool             // did not take a frame, and was not heard since
 	relays bool             // does what only routers do
+	fresh  time.Time        // has shown that it is there, and counts for it until then: see [Layer.current]
+	known  bool             // had shown it before a restart
 	full   bool             // its last link status had no room for more
 	heard  instant          // when its last authentic frame came directly; zero: never
 	router instant          // a neighbour's: when its last link status came; zero: no neighbour
@@ -137,13 +139,15 @@ type Peer struct {
 	EUI64 zigbee.EUI64
 	Short zigbee.ShortAddr // Unassigned: not known
 	Next  uint32           // lowest acceptable frame counter with the active key
+
+	Current bool // has shown that it is there
 }
 
 // Peers returns what is known of other devices.
 func (l *Layer) Peers() []Peer {
 	peers := make([]Peer, 0, len(l.nodes))
 	for _, n := range l.nodes {
-		peers = append(peers, Peer{EUI64: n.eui64, Short: n.short, Next: n.next[l.active]})
+		peers = append(peers, Peer{EUI64: n.eui64, Short: n.short, Next: n.next[l.active], Current: l.current(n)})
 	}
 	return peers
 }
@@ -158,5 +162,5 @@ func (l *Layer) RestorePeer(p Peer) {
 		l.setShort(other, zigbee.Unassigned)
 	}
 	l.setShort(n, p.Short)
-	n.next[l.active] = p.Next
+	n.next[l.active], n.known = p.Next, p.Current
 }

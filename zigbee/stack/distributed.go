@@ -221,6 +221,7 @@ func (n *Node) admit(c *newcomer) {
 		NetworkKey: key, KeySequence: seq, Dst: c.eui64, Src: distributed,
 	}
 	s := aps.Security{Use: aps.Joining, Key: zigbee.KeyTransport, Peer: c.eui64}
+	n.nwk.Admit(n.now, c.eui64)
 	_ = n.aps.SendCommand(0, c.short, m, s, false, true) // when full, the device tries again
 }
 

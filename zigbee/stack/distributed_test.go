@@ -348,6 +348,7 @@ func TestOutOfBand(t *testing.T) {
 	if len(unsecuredKeys(t, m.sent[from:])) != 0 {
 		t.Error("a network key was on the air")
 	}
+	m.run(40*time.Second, nil) // they get to know one another by their link states
 	for _, s := range lamps {
 		if err := s.AddGroup(1, 7); err != nil {
 			t.Fatal(err)

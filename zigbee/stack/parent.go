@@ -156,6 +156,7 @@ func (n *Node) passOn(in nwk.Indication, a aps.Indication) {
 		return
 	}
 	c.next = time.Time{}
+	n.nwk.Admit(n.now, c.eui64)
 	n.nwk.Send(n.now, nwk.Request{Dst: c.short, Radius: 1, Unsecured: true, Payload: a.Command.Inner})
 }
 

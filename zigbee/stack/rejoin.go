@@ -217,6 +217,8 @@ func (n *Node) rejoinAsked(o nwk.Output) {
 	a := nwk.RejoinAnswer{Short: o.Short}
 	if !n.takesChildren() || !n.adopt(o.EUI64, o.Short, o.Capability) {
 		a.Status = uint8(mac.PANAtCapacity)
+	} else {
+		n.nwk.Admit(n.now, o.EUI64)
 	}
 	n.nwk.AnswerRejoin(n.now, o.Short, a) // when full, the node asks somebody else
 }

@@ -225,7 +225,7 @@ func (n *Node) resume() {
 	n.exchange()
 }
 
-const stateVersion = 5
+const stateVersion = 6
 
 var errState = errors.New("zigbee state: not one, of another version, or damaged")
 
@@ -251,6 +251,11 @@ func (s State) Append(b []byte) []byte {
 		b = le.AppendUint64(b, uint64(p.EUI64))
 		b = le.AppendUint16(b, uint16(p.Short))
 		b = le.AppendUint32(b, p.Next)
+		current := uint8(0)
+		if p.Current {
+			current = 1
+		}
+		b = append(b, current)
 	}
 	b = le.AppendUint16(b, uint16(len(s.keys)))
 	for _, i := range s.keys {
@@ -314,7 +319,10 @@ func ParseState(b []byte) (State, error) {
 	s.fingerprint = r.key()
 	s.nwkCounter, s.apsCounter = r.u32(), r.u32()
 	for range r.count(nwk.MaxNodes) {
-		s.peers = append(s.peers, nwk.Peer{EUI64: r.eui64(), Short: zigbee.ShortAddr(r.u16()), Next: r.u32()})
+		p := nwk.Peer{EUI64: r.eui64(), Short: zigbee.ShortAddr(r.u16()), Next: r.u32()}
+		current := r.u8()
+		p.Current, r.bad = current == 1, r.bad || current > 1
+		s.peers = append(s.peers, p)
 	}
 	for range r.count(aps.MaxKeys) {
 		s.keys = append(s.keys, aps.KeyInfo{Device: r.eui64(), Use: aps.KeyUse(r.u8()), Key: zigbee.NewLinkKey(r.key()), Next: r.u32()})

@@ -314,6 +314,7 @@ func (n *Node) sendNetworkKey(d *device) {
 	if router := n.devices[d.parent]; router != nil {
 		err = n.aps.SendTunnel(router.short, e, c, s)
 	} else {
+		n.nwk.Admit(n.now, e)
 		err = n.aps.SendCommand(0, d.short, c, s, false, true)
 	}
 	if err != nil {
