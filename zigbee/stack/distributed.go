@@ -136,6 +136,7 @@ func (n *Node) Commission(now time.Time, c Credentials) error {
 	} else {
 		n.goUp()
 		n.announce()
+		n.announceAgain(40 * time.Second) // when the others have got to know this node
 	}
 	n.pump()
 	return nil

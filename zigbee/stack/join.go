@@ -227,6 +227,10 @@ func (n *Node) networkKey(in nwk.Indication, a aps.Indication) {
 	n.exchange()
 }
 
+// announceAgain says this node's addresses once more later: a broadcast is not acknowledged,
+// and they are new.
+func (n *Node) announceAgain(after time.Duration) { n.again = n.now.Add(after) }
+
 // announce tells everybody this node's addresses (05-3474-22, 2.4.3.1.11).
 func (n *Node) announce() {
 	m := zdo.Announce{Addr: n.nwk.Network().Short, Device: n.cfg.EUI64, Capability: n.capability()}
@@ -348,7 +352,7 @@ func (n *Node) abandon() {
 	n.permit, n.openNext, n.newcomers, n.expected = time.Time{}, time.Time{}, nil, nil
 	n.rotation, n.renewal, n.lost, n.formerKey = rotation{}, renewal{}, lost{}, time.Time{}
 	n.bindings = nil
-	n.measuring = measuring{}
+	n.measuring, n.again = measuring{}, time.Time{}
 	n.rejoin, n.change, n.timeout, n.watch = rejoin{}, change{}, negotiation{}, watch{}
 	n.poll.at, n.poll.failed, n.poll.fast = time.Time{}, 0, time.Time{}
 	if n.cfg.Role != Coordinator && !n.cfg.InstallCode.IsZero() {

@@ -89,7 +89,7 @@ func (n *Node) scanDone() {
 
 func (n *Node) maintainDeadline() (time.Time, bool) {
 	d := n.rejoin.at
-	for _, t := range [...]time.Time{n.change.at, n.change.again, n.watch.at} {
+	for _, t := range [...]time.Time{n.change.at, n.change.again, n.watch.at, n.again} {
 		if d.IsZero() || !t.IsZero() && t.Before(d) {
 			d = t
 		}
@@ -100,6 +100,10 @@ func (n *Node) maintainDeadline() (time.Time, bool) {
 func (n *Node) advanceMaintain() {
 	n.advanceRejoin()
 	n.advanceWatch()
+	if !n.again.IsZero() && !n.again.After(n.now) {
+		n.again = time.Time{}
+		n.announce()
+	}
 	if !n.change.again.IsZero() && !n.change.again.After(n.now) {
 		n.announceChange()
 	}

@@ -1,5 +1,7 @@
 package stack
 
+import "time"
+
 // addressConflict moves the node to another short address, and tells all
 // (05-3474-22, 3.6.1.9.3). The coordinator never moves.
 func (n *Node) addressConflict() {
@@ -13,4 +15,5 @@ func (n *Node) addressConflict() {
 	n.setBeacon()
 	n.changed()
 	n.announce()
+	n.announceAgain(10*time.Second + time.Duration(n.random(uint64(10*time.Second))))
 }

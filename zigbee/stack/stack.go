@@ -27,6 +27,7 @@ type Node struct {
 	rejoin    rejoin       // router, end device
 	measuring measuring
 	change    change    // of channel or network identifier
+	again     time.Time // when this node says its addresses once more; zero: not
 	quiet     time.Time // no identifier conflict is acted on until then
 	watch     watch     // router
 
