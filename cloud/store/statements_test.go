@@ -13,6 +13,7 @@ var acrossProjects = map[string]string{
 	"Memberships":        "the projects of one account",
 	"CountMemberships":   "the projects of one account",
 	"ClaimOfGateway":     "says which project a gateway is in",
+	"InvitationByToken":  "says which project the token of a letter is of",
 	"ExpireCommands":     "ends what is overdue, in every project",
 	"NextDeadline":       "of what may become overdue",
 	"SecurityLogs":       "which chains there are, for their proof",

@@ -20,6 +20,8 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		{"commands", testCommands},
 		{"isolation", testIsolation},
 		{"security log", testSecurityLog},
+		{"members", testMembers},
+		{"letters", testLetters},
 		{"journal", testJournal},
 		{"results", testResults},
 		{"readings", testReadings},
