@@ -204,6 +204,7 @@ func (l *Layer) receiveRouteRequest(now time.Time, sender *node, h Header, paylo
 	if l.isEndDevice() || !sender.near(now) || sender.short == zigbee.Unassigned {
 		return // a reply would have to take a link that is none, or only goes one way
 	}
+	told := c.Cost
 	c.Cost = addCost(c.Cost, sender.linkCost())
 	d := l.findDiscovery(h.Src, c.ID, now)
 	if d == nil {
@@ -214,6 +215,9 @@ func (l *Layer) receiveRouteRequest(now time.Time, sender *node, h Header, paylo
 	}
 	l.mark(&d.relayed, sender.short)
 	if c.Cost >= d.forward || d.better > maxBetter {
+		if c.ManyToOne != OneToOne {
+			l.noteSpare(now, d, sender, told)
+		}
 		l.quiet = true
 		return
 	}

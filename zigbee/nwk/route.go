@@ -27,11 +27,12 @@ const (
 // looked for is in [Layer.searches].
 type route struct {
 	dst, hop  zigbee.ShortAddr
-	manyToOne bool      // dst is a concentrator, which asks for routes to itself
-	asked     time.Time // when it last did
-	wants     bool      // it keeps route records
-	record    bool      // this node's own is due before the next frame
-	expires   time.Time // zero: free
+	manyToOne bool             // dst is a concentrator, which asks for routes to itself
+	asked     time.Time        // when it last did
+	wants     bool             // it keeps route records
+	record    bool             // this node's own is due before the next frame
+	spare     zigbee.ShortAddr // another neighbour that is nearer to the concentrator; Unassigned: none
+	expires   time.Time        // zero: free
 }
 
 func (l *Layer) findRoute(dst zigbee.ShortAddr, now time.Time) *route {
@@ -56,7 +57,9 @@ func (l *Layer) setRoute(now time.Time, dst, hop zigbee.ShortAddr, manyToOne, re
 	if manyToOne {
 		life = manyToOneLife
 	}
-	*r = route{dst: dst, hop: hop, manyToOne: manyToOne, asked: now, wants: record, record: record, expires: now.Add(life)}
+	*r = route{
+		dst: dst, hop: hop, manyToOne: manyToOne, asked: now, wants: record, record: record, spare: zigbee.Unassigned, expires: now.Add(life),
+	}
 }
 
 // routeSlot returns a free entry, or makes one.
@@ -79,12 +82,34 @@ func (l *Layer) routeSlot(now time.Time) *route {
 	return victim
 }
 
-// dropRoutesVia forgets all routes over a neighbour, and reports whether there
-// was a many-to-one route to dst among them.
+// noteSpare keeps a neighbour over which a request of a concentrator came too, for the
+// case that the best one fails: to look for another is a broadcast over the whole network, and when
+// the air is full everybody would. The neighbour must be nearer to the concentrator than
+// this node is by its best way: then no circle can form.
+func (l *Layer) noteSpare(now time.Time, d *discovery, sender *node, told uint8) {
+	r := l.findRoute(d.src, now)
+	if r != nil && r.manyToOne && r.spare == zigbee.Unassigned && sender.short != r.hop && told < d.forward && sender.linkCost() < farCost {
+		r.spare = sender.short
+	}
+}
+
+// takeSpare changes a route to a concentrator over to its spare neighbour, if there is
+// one.
+func (l *Layer) takeSpare(r *route, now time.Time) bool {
+	n := l.byShort(r.spare)
+	if n == nil || !n.near(now) {
+		return false
+	}
+	r.hop, r.spare, r.record = r.spare, zigbee.Unassigned, r.wants
+	return true
+}
+
+// dropRoutesVia forgets all routes over a neighbour that have no spare, and reports
+// whether there was a many-to-one route to dst among them.
 func (l *Layer) dropRoutesVia(hop, dst zigbee.ShortAddr, now time.Time) (manyToOne bool) {
 	for i := range l.routes {
 		r := &l.routes[i]
-		if r.hop != hop || !r.expires.After(now) {
+		if r.hop != hop || !r.expires.After(now) || r.manyToOne && l.takeSpare(r, now) {
 			continue
 		}
 		manyToOne = manyToOne || r.manyToOne && r.dst == dst
@@ -200,8 +225,8 @@ func (l *Layer) giveUp(now time.Time, dst zigbee.ShortAddr) {
 }
 
 // linkFailed is called when a neighbour did not take a unicast after all tries.
-// The routes over it are forgotten. The originator looks for another way once; a relay tells
-// the originator (3.6.3.7.1).
+// The routes over it are forgotten. The originator looks for another way once; a relay
+// takes the spare one to a concentrator, and else tells the originator (3.6.3.7.1).
 func (l *Layer) linkFailed(now time.Time, q *item) {
 	if n := l.byShort(q.hop); n != nil {
 		n.lost = true
@@ -213,7 +238,9 @@ func (l *Layer) linkFailed(now time.Time, q *item) {
 		l.finish(q, false)
 		return
 	}
-	if h.Src == l.net.Short && !q.repaired {
+	switch r := l.findRoute(h.Dst, now); {
+	case q.repaired:
+	case h.Src == l.net.Short:
 		if sourced {
 			l.dropRecord(h.Dst)
 		}
@@ -221,6 +248,11 @@ func (l *Layer) linkFailed(now time.Time, q *item) {
 		// the new way for a circle.
 		l.seq++
 		q.repaired, q.tries, q.header.Seq = true, 0, l.seq
+		if l.dispatch(now, q) {
+			return
+		}
+	case !sourced && r != nil && r.manyToOne && r.hop != q.hop:
+		q.repaired, q.tries = true, 0
 		if l.dispatch(now, q) {
 			return
 		}

@@ -113,3 +113,64 @@ func TestNetworkStatesAreFew(t *testing.T) {
 		t.Error("never again")
 	}
 }
+
+// When the best way to a concentrator fails, a node takes the spare one, for its own
+// frames and for others', and looks for none; a neighbour that is no nearer to the concentrator is no
+// spare.
+func TestSpareWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		told  uint8 // the cost from the concentrator to the other neighbour
+		relay bool
+		spare bool
+	}{
+		"own":            {2, false, true},
+		"relayed":        {2, true, true},
+		"no nearer":      {4, false, false},
+		"none to relay":  {4, true, false},
+		"as far as this": {3, false, false},
+	} {
+		l := newLayer(alice, 0x500)
+		near := func(e zigbee.EUI64, a zigbee.ShortAddr) *node {
+			l.Learn(e, a)
+			n := l.byEUI64(e)
+			n.hear(start, 255)
+			n.hear(start, 255)
+			return n
+		}
+		best, other := near(bob, 0x600), near(0xc, 0x700)
+		near(0xd, 0x800)
+		ask := func(n *node, told uint8) {
+			h := Header{Type: TypeCommand, Src: zigbee.Coordinator, Dst: zigbee.BroadcastRouters, Radius: 9, Seq: 1, SrcEUI64: 0xcc}
+			l.receiveRouteRequest(start, n, h, AppendRouteRequest(nil, RouteRequestCommand{ManyToOne: ManyToOneRecord, ID: 1, Dst: zigbee.BroadcastRouters, Cost: told}))
+		}
+		ask(best, 2) // so that this node is at 3
+		ask(other, c.told)
+		for _, q := range l.queue {
+			l.finish(q, true)
+		}
+		if c.relay {
+			l.relay(start, 0x800, Header{Type: TypeData, Src: 0x900, Dst: zigbee.Coordinator, Radius: 9, Seq: 7, Secured: true}, []byte("x"))
+		} else {
+			l.Send(start, Request{Dst: zigbee.Coordinator, Payload: []byte("x")})
+		}
+		var hops []zigbee.ShortAddr
+		for now := start; now.Before(start.Add(2 * time.Second)); now = now.Add(10 * time.Millisecond) {
+			l.Advance(now)
+			hop, f, ok := l.Next()
+			if !ok {
+				continue
+			}
+			h, _, _ := ParseHeader(f)
+			if h.Dst == zigbee.Coordinator && h.Type == TypeData && (len(hops) == 0 || hops[len(hops)-1] != hop) {
+				hops = append(hops, hop)
+			}
+			l.Done(now, hop != best.short)
+		}
+		if want := c.spare; (len(hops) == 2 && hops[1] == other.short) != want || hops[0] != best.short {
+			t.Errorf("%s: over %v", name, hops)
+		}
+		if searched := l.Counters().Searches > 0; searched == c.spare {
+			t.Errorf("%s: searched %v", name, searched) // without a spare, for the way or for whom to tell
+		}
+	}
+}
