@@ -82,8 +82,8 @@ func (l *Layer) shrink(now time.Time) {
 func (n *node) forget() { n.router, n.cost, n.deaf = 0, 0, 0 }
 
 // receiveLinkStatus notes that the sender is a router, and how well it hears this
-// node (3.6.3.4.2). A frame that would have to name this node, and does not, says
-// that it does not.
+// node (3.6.3.4.2). A frame that would have to name this node, has room to, and does not,
+// says that it does not.
 func (l *Layer) receiveLinkStatus(now time.Time, sender *node, c LinkStatusCommand) {
 	sender.full = c.Len() >= MaxNeighbours || !c.First || !c.Last
 	if sender.relays = true; !l.keep(now, sender) {
@@ -103,7 +103,10 @@ func (l *Layer) receiveLinkStatus(now time.Time, sender *node, c LinkStatusComma
 	after := c.First || c.Len() > 0 && c.Link(0).Short <= own
 	before := c.Last || c.Len() > 0 && c.Link(c.Len()-1).Short >= own
 	if after && before {
-		sender.cost, sender.deaf = 0, min(sender.deaf+1, maxDeaf)
+		sender.cost = 0
+		if c.Len() < MaxNeighbours { // else it may hear this node, and have no room to say so
+			sender.deaf = min(sender.deaf+1, maxDeaf)
+		}
 	}
 }
 

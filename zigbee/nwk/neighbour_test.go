@@ -133,3 +133,16 @@ func TestOverlookedChangesNothing(t *testing.T) {
 		t.Error("data of a router that is no neighbour is not taken")
 	}
 }
+
+// Who has no room to name this node may hear it; who has, and does not, does not.
+func TestFullLinkStatusSaysNothing(t *testing.T) {
+	for links, near := range map[int]bool{MaxNeighbours: true, MaxNeighbours - 1: false} {
+		l, from := newLayer(alice, 1), newLayer(bob, 2)
+		for range maxDeaf {
+			l.Receive(start, 2, linkStatus(t, from, start, links), 200)
+		}
+		if got := l.byEUI64(bob).near(start); got != near {
+			t.Errorf("left out of %d links: near is %v", links, got)
+		}
+	}
+}
