@@ -69,6 +69,7 @@ func NewAir(cfg AirConfig) *Air {
 type AirCounters struct {
 	Frames     uint64 // sent, with acknowledgements
 	Bytes      uint64 // of those, with frame check sequences
+	Heard      uint64 // receptions that came through, by those whom a frame was for
 	Collisions uint64 // receptions that something else on the channel spoilt: counted for each receiver that the frame was for
 	Lost       uint64 // receptions that were lost to luck: [AirConfig.Loss], [Transceiver.SetLoss]
 }

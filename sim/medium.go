@@ -179,6 +179,7 @@ func (x *Transceiver) heard(t *transmission, l *link, noise float64) bool {
 		x.air.counters.Lost++
 		return false
 	}
+	x.air.counters.Heard++
 	return true
 }
 

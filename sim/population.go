@@ -29,7 +29,7 @@ func newTrial(cfg TrialConfig) (*trial, error) {
 			Propagation: Propagation{Shadowing: cfg.Shadowing, Structure: cfg.Office},
 		},
 		Channels: cfg.Channels, Store: MemoryStore{}, Watch: t.watch, Seated: t.seated,
-		Spread: time.Duration(cfg.Lights+cfg.Sensors+cfg.Switches) * 100 * time.Millisecond,
+		Spread: cfg.Spread,
 	}
 	places, rooms := cfg.Office.Lights(cfg.Lights)
 	for i, place := range places {

@@ -172,13 +172,13 @@ func (d durations) quantile(q float64) time.Duration {
 func (t *trial) summary(took time.Duration, memory int64) *Summary {
 	air := t.air.Counters()
 	s := &Summary{
-		Seed: t.cfg.Seed, Networks: t.cfg.Networks, People: t.cfg.People, Simulated: Span(t.cfg.Duration), JoinedAt: Span(t.joinedAt),
+		Seed: t.cfg.Seed, Networks: t.cfg.Networks, People: t.cfg.People, Simulated: Span(t.passed()), JoinedAt: Span(t.joinedAt),
 		LatencyP50: Millis(t.latency.quantile(.5)), LatencyP99: Millis(t.latency.quantile(.99)),
 		PressP50: Millis(t.pressLatency.quantile(.5)), PressP99: Millis(t.pressLatency.quantile(.99)),
 		SpreadP50: Millis(t.spread.quantile(.5)), SpreadMax: Millis(t.spread.quantile(1)), Repeats: t.repeats,
 		Broadcasts: t.sniffer.airborne.most,
 		Frames:     air.Frames, Bytes: air.Bytes, Collisions: air.Collisions, Lost: air.Lost,
-		SimSecondsPerSecond: t.cfg.Duration.Seconds() / took.Seconds(),
+		SimSecondsPerSecond: t.passed().Seconds() / took.Seconds(),
 		BytesPerNode:        memory / int64(t.cfg.Lights+t.cfg.Sensors+t.cfg.Switches),
 	}
 	for i, n := range t.sniffer.hops {

@@ -23,6 +23,7 @@ type TrialConfig struct {
 	Networks   int           // each with a controller and an equal share of the rooms; 1
 	Office     Office        // rooms for six lights each, at most 24 on a floor
 	Duration   time.Duration // of the building's time; an hour
+	Spread     time.Duration // within which the devices first start; 100 ms for each
 
 	ReportEvery  time.Duration // each light reports whether it is on, at least so often; a minute
 	CommandEvery time.Duration // a controller switches a light so often; 10 s
@@ -38,6 +39,17 @@ type TrialConfig struct {
 
 	// Tap, optional, sees every frame, as [AirConfig.Tap].
 	Tap func(at time.Time, channel uint8, psdu []byte)
+
+	// Until, optional, looks at the trial after every second of the building's time, and
+	// ends it early by true.
+	Until func(Moment) bool
+}
+
+// Moment is how far a [Trial] has come.
+type Moment struct {
+	Passed     time.Duration // of the building's time
+	Configured int           // lights
+	Air        AirCounters
 }
 
 func (c TrialConfig) withDefaults() TrialConfig {
@@ -50,6 +62,7 @@ func (c TrialConfig) withDefaults() TrialConfig {
 	def(&c.ReportEvery, time.Minute)
 	def(&c.CommandEvery, 10*time.Second)
 	def(&c.GroupEvery, time.Minute)
+	def(&c.Spread, time.Duration(c.Lights+c.Sensors+c.Switches)*100*time.Millisecond)
 	if c.Networks == 0 {
 		c.Networks = 1
 	}
@@ -132,16 +145,31 @@ func Trial(ctx context.Context, cfg TrialConfig) (*Summary, error) {
 	}
 	start := time.Now()
 	const slice = time.Second
-	for passed := time.Duration(0); passed < cfg.Duration; passed += slice {
+	for ended := false; !ended && t.passed() < cfg.Duration; {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		t.building.RunFor(min(slice, cfg.Duration-passed))
+		t.building.RunFor(min(slice, cfg.Duration-t.passed()))
 		if t.err != nil {
 			return nil, t.err
 		}
+		ended = cfg.Until != nil && cfg.Until(Moment{t.passed(), t.configured(), t.air.Counters()})
 	}
 	return t.summary(time.Since(start), heap()-before), nil
+}
+
+func (t *trial) passed() time.Duration { return t.air.Now().Sub(t.cfg.Start) }
+
+// configured returns how many lights have all that they were to get.
+func (t *trial) configured() (n int) {
+	for _, c := range t.controllers {
+		for _, m := range c.members {
+			if m.configured() {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // heap returns the bytes in use.
