@@ -68,6 +68,7 @@ type aim struct {
 }
 
 func valueAtMost(limit float64) aim  { return aim{limit: limit} }
+func valueAtLeast(limit float64) aim { return aim{atLeast: true, limit: limit} }
 func ratioAtMost(limit float64) aim  { return aim{ofRatio: true, limit: limit} }
 func ratioAtLeast(limit float64) aim { return aim{ofRatio: true, atLeast: true, limit: limit} }
 
