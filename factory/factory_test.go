@@ -241,17 +241,27 @@ func FuzzParseRecords(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var out bytes.Buffer
-		for _, r := range records {
-			line, err := json.Marshal(r)
-			if err != nil {
-				t.Fatalf("parsed but does not encode: %v", err)
-			}
-			out.Write(append(line, '\n'))
-		}
-		again, err := ParseRecords(bytes.NewReader(out.Bytes()))
+		canonical := encoded(t, records)
+		again, err := ParseRecords(bytes.NewReader(canonical))
 		if err != nil || len(again) != len(records) {
 			t.Fatalf("%d records, then %d: %v", len(records), len(again), err)
 		}
+		if b := encoded(t, again); !bytes.Equal(b, canonical) {
+			t.Fatalf("%s, and then %s", canonical, b)
+		}
 	})
+}
+
+// encoded returns records as the lines that [ParseRecords] reads.
+func encoded(t *testing.T, records []Record) []byte {
+	t.Helper()
+	var out []byte
+	for _, r := range records {
+		line, err := json.Marshal(r)
+		if err != nil {
+			t.Fatalf("parsed but does not encode: %v", err)
+		}
+		out = append(append(out, line...), '\n')
+	}
+	return out
 }
