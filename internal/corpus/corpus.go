@@ -3,14 +3,14 @@
 // testdata/corpus/ and its name: the types of the arguments in the first line, then
 // one input a line, shortest first, bytes as hexadecimal digits and text quoted.
 //
-// [Fuzz] runs them as seeds. scripts/fuzz finds new ones, and keeps of all only
+// [Fuzz] runs them as seeds. scripts/fuzz finds new ones, and keeps of all first
 // those that reach a statement which no seed written by hand and no shorter input
-// reaches. It measures this with the coverage of go test and has no notion of its
+// reaches, then of the others, which go statements in another order or number, the
+// shortest. It measures this with the coverage of go test and has no notion of its
 // own of what is interesting; what fails is not kept here but becomes a test.
 package corpus
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,9 +23,9 @@ import (
 )
 
 const (
-	// MaxSize is the most bytes of inputs that the file of one target has: some 1000
-	// frames of the air, which a target runs within a second.
-	MaxSize = 64 << 10
+	// MaxSize is the most bytes of inputs that the file of one target has: some 500
+	// frames of the air, which a target runs within half a second.
+	MaxSize = 32 << 10
 	// Finds is the environment variable that names a folder of go test's, with the
 	// finds of each target in a folder of its name. With it set, [Fuzz] writes the
 	// target's file anew. It needs a test binary with coverage.
@@ -107,26 +107,26 @@ func findsIn(dir string, k kinds) ([]input, error) {
 }
 
 // keep adds candidates as seeds, and returns the target made so that, at the end,
-// those that reached what none before them did are written to path.
+// what is worth it is written to path.
 func keep(f *testing.F, path string, k kinds, candidates []input, target any) any {
 	f.Helper()
 	if testing.CoverMode() == "" {
 		f.Fatalf("%s is set: run with -cover, as scripts/fuzz does", Finds)
 	}
-	lines := make(map[string]bool, len(candidates))
+	unseen := make(map[string]bool, len(candidates))
 	for _, in := range candidates {
-		lines[k.format(in)] = true
+		unseen[k.format(in)] = true
 	}
 	slices.SortFunc(candidates, func(a, b input) int { return compareLines(k.format(a), k.format(b)) })
 	for _, in := range candidates {
 		f.Add(in...)
 	}
-	var text bytes.Buffer
+	var first, others []string
 	f.Cleanup(func() {
 		if f.Failed() {
 			return
 		}
-		if err := write(path, k, text.Bytes()); err != nil {
+		if err := write(path, k, choose(first, others)); err != nil {
 			f.Errorf("keeping what was found: %v", err)
 		}
 	})
@@ -139,15 +139,34 @@ func keep(f *testing.F, path string, k kinds, candidates []input, target any) an
 		line := k.format(in) // before the target may change it
 		before := testing.Coverage()
 		call.Call(args)
-		if lines[line] && testing.Coverage() > before && text.Len()+len(line) < MaxSize {
-			fmt.Fprintln(&text, line)
+		switch {
+		case !unseen[line]: // written by hand, or seen
+		case testing.Coverage() > before:
+			first = append(first, line)
+		default:
+			others = append(others, line)
 		}
+		delete(unseen, line)
 		return nil
 	}).Interface()
 }
 
+// choose returns the first lines, and of the others as many as there is room for,
+// shortest first.
+func choose(first, others []string) []string {
+	var chosen []string
+	size := 0
+	for _, line := range slices.Concat(first, others) {
+		if size += len(line) + 1; size <= MaxSize {
+			chosen = append(chosen, line)
+		}
+	}
+	slices.SortFunc(chosen, compareLines)
+	return chosen
+}
+
 // write writes the file of a target, or removes it when there is nothing to keep.
-func write(path string, k kinds, lines []byte) error {
+func write(path string, k kinds, lines []string) error {
 	if len(lines) == 0 {
 		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -157,7 +176,8 @@ func write(path string, k kinds, lines []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // a folder of the sources
 		return err
 	}
-	return os.WriteFile(path, append([]byte(k.String()+"\n"), lines...), 0o644) //nolint:gosec // a file of the sources
+	text := strings.Join(append([]string{k.String()}, lines...), "\n") + "\n"
+	return os.WriteFile(path, []byte(text), 0o644) //nolint:gosec // a file of the sources
 }
 
 func compareLines(a, b string) int {

@@ -114,13 +114,26 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := Path(t.TempDir(), "FuzzX")
-	for _, lines := range []string{"", "0x\n0x01\n", ""} {
-		if err := write(path, k, []byte(lines)); err != nil {
+	for _, lines := range [][]string{nil, {"0x", "0x01"}, nil} {
+		if err := write(path, k, lines); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)
-		if want := "[]byte\n" + lines; lines != "" && string(text) != want || lines == "" && err == nil {
-			t.Errorf("kept %q, %v; want %q", text, err, lines)
+		if lines != nil && string(text) != "[]byte\n0x\n0x01\n" || lines == nil && err == nil {
+			t.Errorf("%q is kept as %q, %v", lines, text, err)
+		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	long := strings.Repeat("x", MaxSize/2)
+	for _, c := range []struct{ first, others, want []string }{
+		{nil, nil, nil},
+		{[]string{"bb"}, []string{"a"}, []string{"a", "bb"}},
+		{[]string{long}, []string{"a", long, "b"}, []string{"a", long}},
+	} {
+		if got := choose(c.first, c.others); !slices.Equal(got, c.want) {
+			t.Errorf("%d and %d: %d lines", len(c.first), len(c.others), len(got))
 		}
 	}
 }
