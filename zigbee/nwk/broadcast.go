@@ -13,6 +13,7 @@ const (
 	broadcastLife       = 9 * time.Second        // nwkNetworkBroadcastDeliveryTime
 	passiveAckTimeout   = 500 * time.Millisecond // nwkPassiveAckTimeout
 	maxBroadcastRetries = 2                      // nwkMaxBroadcastRetries
+	maxHomewardRetries  = 5                      // the most that it may be: of what has not gone towards the coordinator
 	broadcastJitter     = 64 * time.Millisecond  // nwkcMaxBroadcastJitter
 	maxRefusals         = 3                      // times that the channel may be busy before a broadcast counts as sent
 
@@ -36,6 +37,8 @@ type broadcast struct {
 	seq     uint8
 	expires time.Time // zero: free
 	relayed relayers  // who was heard to relay it
+
+	homeward bool // of this node's own: it was relayed by the neighbour on the way to the coordinator
 }
 
 func (l *Layer) findBroadcast(src zigbee.ShortAddr, seq uint8, now time.Time) *broadcast {
@@ -107,6 +110,9 @@ func (l *Layer) ownEcho(from zigbee.ShortAddr, h Header) {
 	for _, b := range l.broadcasts {
 		if b.src == h.Src && b.seq == h.Seq && !b.expires.IsZero() {
 			l.mark(&b.relayed, from)
+			if r := l.findRoute(zigbee.Coordinator, l.now); r != nil && r.hop == from {
+				b.homeward = true
+			}
 			return
 		}
 	}
@@ -189,13 +195,25 @@ func (l *Layer) broadcastSent(q *item, now time.Time, sent bool) {
 	q.state, q.at = listening, now.Add(passiveAckTimeout+l.jitter(broadcastJitter))
 }
 
+// staysAway reports whether an own broadcast has not gone towards the coordinator as far as
+// this node heard, whoever else has relayed it. Most are for the coordinator too: a
+// device whose announcement it misses is unknown there.
+func (l *Layer) staysAway(q *item, now time.Time) bool {
+	r := l.findRoute(zigbee.Coordinator, now)
+	return q.header.Src == l.net.Short && !l.net.Leaderless && r != nil && r.hop != zigbee.Coordinator && !q.broadcast.homeward
+}
+
 // repeat sends a broadcast again that few routers nearby have relayed (3.6.5).
 func (l *Layer) repeat(q *item, now time.Time) {
 	if q.discovery != nil {
 		l.repeatRequest(q, now)
 		return
 	}
-	if q.tries == maxBroadcastRetries || l.isKnown(&q.broadcast.relayed, q.header.Src, now) {
+	limit, known := uint8(maxBroadcastRetries), l.isKnown(&q.broadcast.relayed, q.header.Src, now)
+	if l.staysAway(q, now) {
+		limit, known = maxHomewardRetries, false
+	}
+	if q.tries == limit || known {
 		l.finish(q, true)
 		return
 	}

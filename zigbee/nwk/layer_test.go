@@ -367,6 +367,29 @@ func TestPassiveAcknowledgement(t *testing.T) {
 	}
 }
 
+// A broadcast that only neighbours relayed which are not on the way to the coordinator is
+// said more often.
+func TestBroadcastGoesTowardsTheCoordinator(t *testing.T) {
+	const parent, other = 2, 3
+	for from, want := range map[zigbee.ShortAddr]int{parent: 1 + maxBroadcastRetries, other: 1 + maxHomewardRetries} {
+		l := newLayer(alice, 1)
+		l.RouteThrough(start, parent)
+		f := send(t, l, zigbee.BroadcastRxOn, "here I am")
+		sent := 1
+		for now, ok := l.Deadline(); ok; now, ok = l.Deadline() {
+			l.Receive(now, from, bytes.Clone(f), 255) // relayed
+			l.Advance(now)
+			if _, _, ok := l.Next(); ok {
+				sent++
+				l.Done(now, true)
+			}
+		}
+		if sent != want {
+			t.Errorf("relayed by %s: sent %d times, want %d", from, sent, want)
+		}
+	}
+}
+
 // What the channel refused goes out soon, and does not count among the times that
 // others could hear it. What is repeated is so out of step with others.
 func TestBroadcastOnABusyChannel(t *testing.T) {
