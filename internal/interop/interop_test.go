@@ -16,11 +16,11 @@ import (
 	"sconce/zigbee"
 )
 
-// atOnce is how many lights join at a time, and are told something at a time:
+// joinAtOnce is how many lights join at a time, and atOnce how many are told something:
 // zigbee-on-host has 14 transactions with its radio under way at most, and begins
 // another nevertheless, of which the one before under that number is lost
 // (nextSpinelTID in ot-rcp-driver.js). A join or an order takes several.
-const atOnce = 3
+const joinAtOnce, atOnce = 2, 3
 
 func name(e sconce.EUI64) string { return fmt.Sprintf("0x%016x", uint64(e)) }
 
@@ -55,7 +55,7 @@ func (h *house) join(t *testing.T, p *peer, who []sconce.EUI64) {
 	t.Helper()
 	begin := time.Now()
 	p.request(10*time.Second, "permit_join", `{"time": 254}`)
-	h.inTurn(t, p, who, "join, be interviewed and set up", func(e sconce.EUI64) {
+	h.inTurn(t, p, joinAtOnce, who, "join, be interviewed and set up", func(e sconce.EUI64) {
 		if err := h.SetPower(e, true); err != nil {
 			t.Fatal(err)
 		}
@@ -66,8 +66,8 @@ func (h *house) join(t *testing.T, p *peer, who []sconce.EUI64) {
 	t.Logf("%d lights joined, were interviewed and set up in %s", len(who), since(begin))
 }
 
-// inTurn begins something with lights, some at a time, until it is done with all.
-func (h *house) inTurn(t *testing.T, p *peer, who []sconce.EUI64, what string, begin func(e sconce.EUI64), done func(e sconce.EUI64) bool) {
+// inTurn begins something with lights, a few at a time, until it is done with all.
+func (h *house) inTurn(t *testing.T, p *peer, few int, who []sconce.EUI64, what string, begin func(e sconce.EUI64), done func(e sconce.EUI64) bool) {
 	t.Helper()
 	var under []sconce.EUI64 // way
 	for _, e := range who {
@@ -75,7 +75,7 @@ func (h *house) inTurn(t *testing.T, p *peer, who []sconce.EUI64, what string, b
 		under = append(under, e)
 		p.await(time.Minute, fmt.Sprintf("one of %d lights to %s", len(under), what), func() bool {
 			under = slices.DeleteFunc(under, done)
-			return len(under) < atOnce
+			return len(under) < few
 		})
 	}
 	p.await(time.Minute, fmt.Sprintf("%d lights to %s", len(under), what), func() bool {
@@ -194,7 +194,7 @@ func (h *house) obey(t *testing.T, p *peer, o order) {
 		p.publish(name(e)+"/set", o.command(number(e)))
 		said[e] = time.Now()
 	}
-	h.inTurn(t, p, h.Lights(), "do and report: "+o.name, say, func(e sconce.EUI64) bool {
+	h.inTurn(t, p, atOnce, h.Lights(), "do and report: "+o.name, say, func(e sconce.EUI64) bool {
 		s, _ := h.Light(e)
 		switch {
 		case o.done(number(e), s.Light) && o.report(number(e), p.lastReport(e)):

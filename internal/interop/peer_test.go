@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -118,6 +119,10 @@ advanced:
 // startPeer starts the broker and Zigbee2MQTT on a radio, and waits until it is up.
 func startPeer(t *testing.T, n network, rcp net.Addr) *peer {
 	t.Helper()
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := &peer{t: t, network: n, broker: freePort(t), ended: make(chan string, 3)}
 	data := t.TempDir()
 	t.Cleanup(p.stop)
@@ -136,7 +141,8 @@ func startPeer(t *testing.T, n network, rcp net.Addr) *peer {
 			t.Logf("end of the log of Zigbee2MQTT:\n%s", text[max(0, len(text)-6000):])
 		}
 	})
-	p.write(data, "mosquitto.conf", []byte("listener "+p.broker+" 127.0.0.1\nallow_anonymous true\npersistence false\n"))
+	p.write(data, "mosquitto.conf", []byte("listener "+p.broker+" 127.0.0.1\nallow_anonymous true\npersistence false\n"+
+		"user "+me.Username+"\n")) // if it became another, it would outlive a test that is killed
 	p.write(data, "zoh.save", n.saved())
 	// As OpenThread by default. By itself zigbee-on-host backs off once and repeats a
 	// frame four times; a busy channel, which has nothing to do with the light, then makes it
