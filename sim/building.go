@@ -121,7 +121,7 @@ func (b *Building) addLight(a *Air, cfg LightConfig) error {
 		},
 		build: func(c device.Config) (Firmware, error) { return device.NewLuminaire(c) },
 	}
-	if err := b.install(a, &l.unit, cfg.Position, cfg.TxPower); err != nil {
+	if err := b.install(a, &l.unit, cfg.Position, cfg.TxPower, 0); err != nil {
 		return err
 	}
 	b.lights[cfg.EUI64] = l
@@ -129,8 +129,8 @@ func (b *Building) addLight(a *Air, cfg LightConfig) error {
 	return nil
 }
 
-// install puts a unit into its place, to start a little later.
-func (b *Building) install(a *Air, u *unit, at Position, power float64) error {
+// install puts a unit into its place, to start after some time; 0 for a little.
+func (b *Building) install(a *Air, u *unit, at Position, power float64, after time.Duration) error {
 	if b.lights[u.eui64] != nil || b.sleepers[u.eui64] != nil {
 		return fmt.Errorf("building: device %s is there twice", u.eui64)
 	}
@@ -139,9 +139,11 @@ func (b *Building) install(a *Air, u *unit, at Position, power float64) error {
 	if err != nil {
 		return err
 	}
-	// A delay of the unit's own, so that one more does not move the others.
-	delay := time.Duration(u.random(b.cfg.Air.Seed).Uint64N(uint64(b.cfg.Spread)))
-	a.After(delay, func() {
+	if after == 0 {
+		// A delay of the unit's own, so that one more does not move the others.
+		after = time.Duration(u.random(b.cfg.Air.Seed).Uint64N(uint64(b.cfg.Spread)))
+	}
+	a.After(after, func() {
 		if u.node == nil && u.boots == 1 {
 			u.start(fw)
 		}

@@ -35,6 +35,8 @@ type controller struct {
 	lights   []*member // of those
 	byEUI    map[sconce.EUI64]*member
 	harvests []*harvester
+	turn     int       // of the switch to pair next
+	window   time.Time // open for those until then
 	awaited  map[stack.Handle]func(error)
 	group    *round // its own that is under way
 	delivery Delivered
@@ -129,7 +131,9 @@ func (c *controller) up(now time.Time) {
 		}
 	}
 	c.permit(now)
-	c.trial.air.After(pairEvery, c.pair)
+	if len(c.harvests) > 0 {
+		c.trial.air.After(pairEvery, c.pair)
+	}
 }
 
 // permit keeps the network open until everybody is in.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"sconce/device"
@@ -94,57 +95,55 @@ type harvester struct {
 	obeyed   uint64
 }
 
-// pairEvery is how long a person takes to pair a switch.
-const pairEvery = 3 * time.Second
+// pairEvery is how long a person takes to pair a switch, and pairWindow how long the
+// network takes switches in at a time.
+const (
+	pairEvery  = 5 * time.Second
+	pairWindow = gp.CommissioningWindow
+)
 
-// pair has a person pair the next switch whose lights have been set up.
+// pair has a person pair the next switch of a room that has been set up, in turn, until
+// all are.
 func (c *controller) pair() {
-	if c.node == nil {
+	left := slices.ContainsFunc(c.harvests, func(h *harvester) bool { return !h.paired })
+	if !left {
+		c.node.Do(c.stack.CloseSwitchWindow)
 		return
 	}
-	waiting := false
-	for _, h := range c.harvests {
-		if h.paired {
-			continue
-		}
-		waiting = true
-		if c.roomReady(h.room) {
+	c.trial.air.After(pairEvery, c.pair)
+	for range c.harvests {
+		h := c.harvests[c.turn%len(c.harvests)]
+		c.turn++
+		if !h.paired && c.roomReady(h.room) {
 			c.node.Do(func(now time.Time) { c.pairOne(now, h) })
-			break
-		}
-	}
-	if waiting {
-		c.trial.air.After(pairEvery, c.pair)
-	}
-}
-
-// roomReady reports whether all lights of a room that are there are set up.
-func (c *controller) roomReady(room int) bool {
-	for _, m := range c.lights {
-		if m.room == room && !m.configured() {
-			return false
-		}
-	}
-	return true
-}
-
-// pairOne opens the window for a switch, and presses its buttons.
-func (c *controller) pairOne(now time.Time, h *harvester) {
-	if !h.expected {
-		if err := c.stack.ExpectSwitch(h.ID(), h.cfg.Key); err != nil {
-			c.trial.failed(err)
 			return
 		}
+	}
+}
+
+// roomReady reports whether all lights of a room are set up.
+func (c *controller) roomReady(room int) bool {
+	return !slices.ContainsFunc(c.lights, func(m *member) bool { return m.room == room && !m.configured() })
+}
+
+// pairOne opens the window, unless it is open, and presses the buttons of a switch.
+func (c *controller) pairOne(now time.Time, h *harvester) {
+	if !now.Before(c.window) {
+		if err := c.stack.OpenSwitchWindow(now, pairWindow, false, 0); err != nil {
+			return // the network is not up; the next turn comes
+		}
+		c.window = now.Add(pairWindow)
+	}
+	err := h.Tune(c.tuned)
+	if err == nil && !h.expected {
+		err = c.stack.ExpectSwitch(h.ID(), h.cfg.Key)
 		h.expected = true
 	}
-	if err := c.stack.OpenSwitchWindow(now, 2*pairEvery, false, groupOf(h.room)); err != nil {
-		return // the network is not up; the next turn comes
-	}
-	if err := h.Tune(c.tuned); err != nil {
+	if err != nil {
 		c.trial.failed(err)
 		return
 	}
-	c.trial.air.After(pairEvery/2, func() { h.Commission() }) // the proxies have heard of it by then
+	c.trial.air.After(pairEvery/2, func() { h.Commission() }) // the proxies have heard of the window by then
 }
 
 // harvested takes what the sink says.
@@ -153,6 +152,9 @@ func (c *controller) harvested(now time.Time, e gp.Event) {
 	case gp.Paired:
 		if h := c.harvester(e.Switch.ID); h != nil {
 			h.paired = true
+			if err := c.stack.SetSwitch(h.ID(), groupOf(h.room), nil); err != nil {
+				c.trial.failed(err)
+			}
 		}
 	case gp.Pressed:
 		h := c.harvester(e.ID)

@@ -80,6 +80,13 @@ func trialLight(cfg TrialConfig, i int) (LightConfig, error) {
 	}, err
 }
 
+// How long it takes to set up a building: the lights join by themselves, then people go
+// round and put cells into sensors and switches.
+const (
+	lightTakes   = time.Second
+	sleeperTakes = 2 * time.Second
+)
+
 // trialSleeper returns one of the sensors, or of the switches, which come after
 // them. Each kind is dealt to the rooms in turn.
 func trialSleeper(cfg TrialConfig, i int) (SleeperConfig, error) {
@@ -90,6 +97,7 @@ func trialSleeper(cfg TrialConfig, i int) (SleeperConfig, error) {
 		s.Kind, s.EUI64, s.Model, s.Serial = WallSwitch, TrialSwitches+sconce.EUI64(nth), "SW-1", fmt.Sprintf("W-%05d", nth+1)
 	}
 	s.Firmware, s.TxPower = "1.0.0", cfg.Power
+	s.After = cfg.Spread + time.Duration(cfg.Lights)*lightTakes + time.Duration(i)*sleeperTakes
 	room := nth % cfg.Office.Rooms()
 	if s.Kind == WallSwitch {
 		s.Position = cfg.Office.BesideDoor(room, nth/cfg.Office.Rooms())

@@ -25,6 +25,8 @@ type SleeperConfig struct {
 	Model, Serial, Firmware string
 	Position                Position
 	TxPower                 float64 // of its radio, dBm
+
+	After time.Duration // optional: since the building's start, before somebody puts the cells in
 }
 
 // sleeper is a sensor or a switch in its place.
@@ -42,7 +44,7 @@ func (b *Building) addSleeper(a *Air, cfg SleeperConfig) error {
 			Model: cfg.Model, Serial: cfg.Serial, Firmware: cfg.Firmware, Channels: b.cfg.Channels,
 		},
 	}
-	if err := b.install(a, &s.unit, cfg.Position, cfg.TxPower); err != nil {
+	if err := b.install(a, &s.unit, cfg.Position, cfg.TxPower, cfg.After); err != nil {
 		return err
 	}
 	b.sleepers[cfg.EUI64] = s
