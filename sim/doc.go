@@ -8,6 +8,10 @@
 // acknowledgements, retries. Path loss grows with the distance, each link has
 // shadowing of its own, frames collide, and the stronger may survive.
 //
+// In a trial, people walk through the rooms of an office, sensors see them, they press
+// switches with and without batteries, and the sun shines or does not. All of that
+// is a function of the seed and the date.
+//
 // It does not model multipath within a frame, other users of the band, or
 // the time that a device takes to think. Reception is decided when a frame ends,
 // from signal, interference and luck.

@@ -161,3 +161,34 @@ func TestTrialRefusesAPopulation(t *testing.T) {
 		}
 	}
 }
+
+// A lift stands in the way of whoever talks past its shaft, on the floor where it is,
+// until it is taken out of service.
+func TestLift(t *testing.T) {
+	b := newBench(t, AirConfig{Seed: 1})
+	o := Office{Floors: 3, RoomsOnFloor: 4}
+	x, y := b.place(1, o.InCorridor(0, 0.1, 1.2)), b.place(2, o.InCorridor(0, 0.9, 1.2))
+	clear := x.x.link(y.x).gain
+	tr := &trial{cfg: TrialConfig{Office: o}, air: b.Air}
+	end := tr.lift()
+	there, away := 0, 0
+	for range 600 {
+		switch got := x.x.link(y.x).gain; got {
+		case clear:
+			away++
+		case clear - 20:
+			there++
+		default:
+			t.Fatalf("a gain of %v dB; want %v, or 20 less", got, clear)
+		}
+		b.RunFor(time.Second)
+	}
+	if there < 60 || away < 60 {
+		t.Errorf("the lift was there for %d s, and elsewhere for %d s", there, away)
+	}
+	end()
+	b.RunFor(10 * time.Minute)
+	if got := x.x.link(y.x).gain; got != clear || len(b.obstacles) > 0 {
+		t.Errorf("%v dB when the lift is gone, want %v", got, clear)
+	}
+}
