@@ -22,9 +22,9 @@ type Desired struct {
 
 // DesiredDevice is one device that belongs to the network.
 type DesiredDevice struct {
-	Device      sconce.EUI64         `cbor:"1,keyasint"`
+	Device      sconce.EUI64         `cbor:"1,keyasint"` // below 2^32: the source identifier of a switch without a battery (Zigbee Green Power)
 	Kind        sconce.DeviceKind    `cbor:"2,keyasint"`
-	InstallCode []byte               `cbor:"3,keyasint"` // 16 bytes and their CRC, as on the label: 18 bytes
+	InstallCode []byte               `cbor:"3,keyasint"` // 16 bytes and their CRC, as on the label: 18 bytes; of such a switch, its key
 	Groups      []sconce.GroupNumber `cbor:"4,keyasint"`
 }
 

@@ -82,6 +82,7 @@ const (
 	EventJoined    EventKind = 1 // authenticated on the network for the first time
 	EventRestarted EventKind = 2 // announced itself again
 	EventLeft      EventKind = 3
+	EventPressed   EventKind = 4 // a switch without a battery, which says nothing else
 )
 
 // Result says what became of a command, light by light.

@@ -11,6 +11,7 @@ import (
 	"sconce"
 	"sconce/wire"
 	"sconce/zigbee"
+	"sconce/zigbee/gp"
 	"sconce/zigbee/stack"
 	"sconce/zigbee/zcl"
 	"sconce/zigbee/zdo"
@@ -35,12 +36,18 @@ type world struct {
 	lights map[zigbee.EUI64]*fakeLight
 	handle stack.Handle
 
-	members []zigbee.EUI64 // as the trust centre knows them
-	allowed map[zigbee.EUI64]bool
-	codes   map[zigbee.EUI64]zigbee.InstallCode
-	refuse  bool // takes no request
-	open    time.Duration
-	removed []zigbee.EUI64
+	members    []zigbee.EUI64 // as the trust centre knows them
+	allowed    map[zigbee.EUI64]bool
+	codes      map[zigbee.EUI64]zigbee.InstallCode
+	refuse     bool // takes no request
+	open       time.Duration
+	removed    []zigbee.EUI64
+	labels     []gp.ID     // of switches that are expected
+	switches   []gp.Switch // that are paired
+	pairing    bool        // the window is open
+	unlabelled bool        // it was, for anybody
+	badLabel   bool        // no label will do
+
 	rotated int // how often the network key was changed
 	sent    []stack.DataRequest
 	told    []wire.Up
@@ -313,6 +320,39 @@ func (w *world) Remove(now time.Time, e zigbee.EUI64) error {
 }
 
 func (w *world) RotateNetworkKey(time.Time) error { w.rotated++; return nil }
+
+func (w *world) ExpectSwitch(id gp.ID, _ gp.Key) error {
+	if w.badLabel {
+		return gp.ErrLabel
+	}
+	w.labels = append(w.labels, id)
+	return nil
+}
+
+func (w *world) OpenSwitchWindow(_ time.Time, _ time.Duration, unlabelled bool, _ uint16) error {
+	w.pairing, w.unlabelled = true, w.unlabelled || unlabelled
+	return nil
+}
+
+func (w *world) CloseSwitchWindow(time.Time) { w.pairing = false }
+func (w *world) Switches() []gp.Switch       { return slices.Clone(w.switches) }
+
+func (w *world) SetSwitch(id gp.ID, group uint16, _ []gp.Rule) error {
+	for i := range w.switches {
+		if w.switches[i].ID == id {
+			w.switches[i].Group = group
+			return nil
+		}
+	}
+	return gp.ErrNoSwitch
+}
+
+func (w *world) RemoveSwitch(now time.Time, id gp.ID) bool {
+	before := len(w.switches)
+	w.switches = slices.DeleteFunc(w.switches, func(s gp.Switch) bool { return s.ID == id })
+	w.net.Event(now, stack.GreenPowerEvent{Event: gp.Unpaired{ID: id}})
+	return len(w.switches) < before
+}
 
 func (w *world) Devices() (list []stack.Device) {
 	for _, e := range w.members {

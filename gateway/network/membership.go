@@ -105,7 +105,7 @@ func (n *Network) open(now time.Time) {
 // awaited reports whether a device may join now: it has not, or it was lost a short
 // while ago.
 func (d *device) awaited(now time.Time) bool {
-	return !d.joined || !d.presence.lost.IsZero() && now.Sub(d.presence.lost) < comeback
+	return !d.isGreen() && (!d.joined || !d.presence.lost.IsZero() && now.Sub(d.presence.lost) < comeback)
 }
 
 // lost lets a device join anew for a while.

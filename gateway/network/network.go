@@ -38,6 +38,7 @@ type Node interface {
 	Devices() []stack.Device
 	Lookup(e zigbee.EUI64) (zigbee.ShortAddr, bool)
 	EUI64Of(a zigbee.ShortAddr) (zigbee.EUI64, bool)
+	Switches
 }
 
 // Config makes a network. All fields are required.
@@ -57,6 +58,7 @@ type Network struct {
 	exchange exchanges
 	commands commands
 	joining  joining
+	pairing  *timer // opens the window for switches again; nil when it is closed
 	out      outbox
 	unsaved  bool
 	silent   bool // nothing can be sent
@@ -141,6 +143,7 @@ func (n *Network) apply(now time.Time, d wire.Desired, records map[sconce.EUI64]
 		}
 	}
 	n.syncMembers(now)
+	n.syncSwitches(now)
 	n.reportAll()
 }
 
@@ -166,7 +169,9 @@ func (n *Network) want(now time.Time, d *device, want wire.DesiredDevice, isNew 
 		delete(n.joining.allowed, d.eui) // to be let in with the new one
 	}
 	d.kind, d.code, d.rawCode, d.groups = want.Kind, code, want.InstallCode, groups
-	n.proceed(now, d)
+	if !d.isGreen() {
+		n.proceed(now, d)
+	}
 }
 
 // forget ends everything about a device that is no longer desired.
@@ -195,6 +200,8 @@ func (n *Network) Event(now time.Time, e stack.Event) {
 		n.cfg.Log.Warn("a device was turned away", "device", e.EUI64, "reason", e.Reason)
 	case stack.DataConfirm:
 		n.exchange.confirmed(n, now, e.Handle, e.Err)
+	case stack.GreenPowerEvent:
+		n.green(now, e)
 	case stack.DataIndication:
 		n.indication(now, e)
 	}

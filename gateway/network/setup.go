@@ -40,6 +40,9 @@ type Record struct {
 	Reporting    bool         `cbor:"12,keyasint"` // bound, and told when to report
 	Settled      bool         `cbor:"13,keyasint"` // was brought to the groups of the desired state
 
+	Controls   []uint16  `cbor:"16,keyasint,omitempty"` // of a switch: client clusters there
+	Controlled []Control `cbor:"17,keyasint,omitempty"` // of a switch: what it tells whom
+
 	EnergyMultiplier uint32 `cbor:"14,keyasint"` // of energy in kWh, 0 for one that cannot be told
 	EnergyDivisor    uint32 `cbor:"15,keyasint"` // 0 for not known
 }
@@ -159,6 +162,9 @@ func (d *device) nextStep() (request, bool) {
 			return req, true
 		}
 	}
+	if req, differs := d.nextControlStep(); differs {
+		return req, true
+	}
 	if req, missing := d.nextReportingStep(); missing {
 		return req, true
 	}
@@ -234,6 +240,11 @@ func (d *device) askDescriptor(endpoint uint8) request {
 			for _, c := range relevantClusters {
 				if slices.Contains(rsp.Descriptor.In, c) {
 					d.record.Clusters = append(d.record.Clusters, c)
+				}
+			}
+			for _, c := range controlClusters {
+				if d.kind == sconce.Switch && slices.Contains(rsp.Descriptor.Out, c) {
+					d.record.Controls = append(d.record.Controls, c)
 				}
 			}
 			return

@@ -66,12 +66,12 @@ func TestImports(t *testing.T) {
 				}
 			}
 		}
-		// A test may use what its package may, the simulator, and the helpers for
+		// A test may use what its package may, the simulator and its devices, and the helpers for
 		// tests; one of the cloud may use the rest of the cloud, so that capabilities are
 		// tested on the real store. It may not make the cloud know Zigbee or the gateway
 		// know the cloud.
 		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
-			if helper := matches("sconce/internal/...", imported) || matches("sconce/sim", imported) || strings.HasSuffix(imported, "test") ||
+			if helper := matches("sconce/internal/...", imported) || matches("sconce/sim", imported) || matches("sconce/device", imported) && !matches("sconce/cloud/...", p.ImportPath) || strings.HasSuffix(imported, "test") ||
 				matches("sconce/cloud/...", p.ImportPath) && matches("sconce/cloud/...", imported); !helper && imported != p.ImportPath {
 				if fault := importFault(p.ImportPath, imported); fault != "" {
 					t.Error("in a test: " + fault)
