@@ -95,9 +95,20 @@ func (d *body) assemble(kind string, cfg Config, app firmware, endpoint zdo.Simp
 	return nil
 }
 
+// backSpread is the time within which devices that had no power report what they do.
+const backSpread = 10 * time.Second
+
+// luck returns a random part of a time.
+func (d *body) luck(limit time.Duration) time.Duration {
+	var b [2]byte
+	d.cfg.Random(b[:])
+	return limit * time.Duration(int(b[0])|int(b[1])<<8) >> 16
+}
+
 // Start joins a network, or resumes the one that it was on.
 func (d *body) Start(now time.Time) {
 	d.app.advance(now)
+	d.server.Defer(now, now.Add(d.luck(backSpread)))
 	d.node.Start(now)
 	d.settle(now)
 }

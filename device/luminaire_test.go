@@ -175,7 +175,7 @@ func TestPowerCycle(t *testing.T) {
 	if got := l.server.Reporting(); !reflect.DeepEqual(got, before) {
 		t.Errorf("reporting %+v, want %+v", got, before)
 	}
-	b.run(time.Second, nil)
+	b.run(backSpread, nil)
 	if got := b.reports(zcl.ClusterOnOff, zcl.AttrOnOff); len(got) != 1 || got[0].value != zcl.Bool(true) {
 		t.Errorf("after the power cut, on/off was reported as %v, want once true", got)
 	}

@@ -23,7 +23,7 @@ type TrialConfig struct {
 	Networks   int           // each with a controller and an equal share of the rooms; 1
 	Office     Office        // rooms for six lights each, at most 24 on a floor
 	Duration   time.Duration // of the building's time; an hour
-	Spread     time.Duration // within which the devices first start; 100 ms for each
+	Spread     time.Duration // within which the devices first start; a second for each
 
 	ReportEvery  time.Duration // each light reports whether it is on, at least so often; a minute
 	CommandEvery time.Duration // a controller switches a light so often; 10 s
@@ -62,7 +62,7 @@ func (c TrialConfig) withDefaults() TrialConfig {
 	def(&c.ReportEvery, time.Minute)
 	def(&c.CommandEvery, 10*time.Second)
 	def(&c.GroupEvery, time.Minute)
-	def(&c.Spread, time.Duration(c.Lights+c.Sensors+c.Switches)*100*time.Millisecond)
+	def(&c.Spread, time.Duration(c.Lights+c.Sensors+c.Switches)*time.Second)
 	if c.Networks == 0 {
 		c.Networks = 1
 	}

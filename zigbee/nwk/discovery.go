@@ -9,8 +9,15 @@ import (
 
 // The limits and times of route discovery (3.5.1 and 3.5.2, tables 3-57 and 3-58).
 const (
-	maxDiscoveries = 64 // requests that are remembered; when full, further ones are dropped and counted
-	maxSearches    = 8  // of this node's own at a time; what needs more waits
+	// maxDiscoveries is how many requests are remembered; when full, further ones are
+	// dropped and counted. They are few on purpose: each is said by every router, and
+	// when links fail in many places the searches would take the air that the frames
+	// need. The last entries are for the coordinator, whose requests mend the routes of
+	// all, and whom most frames are from.
+	maxDiscoveries = 24
+	maxOthers      = 16
+
+	maxSearches = 8 // of this node's own at a time; what needs more waits
 
 	discoveryLife  = 10 * time.Second       // nwkcRouteDiscoveryTime
 	initialRetries = 3                      // nwkcInitialRREQRetries
@@ -55,16 +62,27 @@ func (l *Layer) findDiscovery(src zigbee.ShortAddr, id uint8, now time.Time) *di
 }
 
 func (l *Layer) newDiscovery(now time.Time, src zigbee.ShortAddr, id, seq uint8) *discovery {
-	i := slices.IndexFunc(l.discoveries, func(d *discovery) bool { return !d.expires.After(now) && !l.isAsked(d) })
-	if i < 0 {
-		if i = len(l.discoveries); i == maxDiscoveries {
-			l.counters.DiscoveryFull++
-			return nil
+	var entry *discovery
+	all, others := 0, 0
+	for _, d := range l.discoveries {
+		if !d.expires.After(now) && !l.isAsked(d) {
+			entry = d
+			continue
 		}
-		l.discoveries = append(l.discoveries, &discovery{})
+		if all++; d.src != zigbee.Coordinator {
+			others++
+		}
 	}
-	*l.discoveries[i] = discovery{src: src, id: id, seq: seq, forward: noCost, residual: noCost, expires: now.Add(discoveryLife)}
-	return l.discoveries[i]
+	if all == maxDiscoveries || src != zigbee.Coordinator && others == maxOthers {
+		l.counters.DiscoveryFull++
+		return nil
+	}
+	if entry == nil {
+		entry = &discovery{}
+		l.discoveries = append(l.discoveries, entry)
+	}
+	*entry = discovery{src: src, id: id, seq: seq, forward: noCost, residual: noCost, expires: now.Add(discoveryLife)}
+	return entry
 }
 
 // isAsked reports whether a queued request still refers to an entry.
@@ -124,11 +142,17 @@ func (l *Layer) search(now time.Time, dst zigbee.ShortAddr) bool {
 		return true
 	}
 	e, _ := l.EUI64Of(dst)
-	id, ok := l.requestRoute(now, RouteRequestCommand{Dst: dst, DstEUI64: e})
-	if ok {
+	if id, ok := l.requestRoute(now, RouteRequestCommand{Dst: dst, DstEUI64: e}); ok {
 		*slot = search{dst: dst, id: id, until: now.Add(searchTime)}
+		return true
 	}
-	return ok
+	if dst != zigbee.Coordinator && !l.isConcentrator() {
+		return false
+	}
+	// Too many search: the coordinator itself will ask, and hear from everybody.
+	*slot = search{dst: dst, until: now.Add(searchTime)}
+	l.refresh(now)
+	return true
 }
 
 // endSearch notes that a node was found.
@@ -228,6 +252,9 @@ func (l *Layer) receiveRouteRequest(now time.Time, sender *node, h Header, paylo
 		l.setRoute(now, h.Src, d.sender, true, c.ManyToOne == ManyToOneRecord)
 		l.resume(now, h.Src)
 	case l.answersFor(c.Dst):
+		if c.Dst == l.net.Short {
+			l.refresh(now) // who asks for a concentrator is seldom the only one that lost it
+		}
 		l.setRoute(now, h.Src, d.sender, false, false)
 		l.sendReply(now, d, RouteReplyCommand{
 			ID: c.ID, Originator: h.Src, Responder: c.Dst, OriginatorEUI64: h.SrcEUI64, ResponderEUI64: l.eui64Of(c.Dst),

@@ -125,6 +125,15 @@ func (l *Layer) RouteThrough(now time.Time, parent zigbee.ShortAddr) {
 	l.setRoute(now, zigbee.Coordinator, parent, true, parent != zigbee.Coordinator)
 }
 
+// HopTo returns the neighbour over which the route to a node leads, and Unassigned
+// when there is none.
+func (l *Layer) HopTo(now time.Time, dst zigbee.ShortAddr) zigbee.ShortAddr {
+	if r := l.findRoute(dst, now); r != nil {
+		return r.hop
+	}
+	return zigbee.Unassigned
+}
+
 func (l *Layer) dropRoute(dst zigbee.ShortAddr, now time.Time) {
 	if r := l.findRoute(dst, now); r != nil {
 		r.expires = time.Time{}

@@ -30,16 +30,51 @@ func TestRouteTableIsBounded(t *testing.T) {
 
 func TestDiscoveryTableIsBounded(t *testing.T) {
 	l := newLayer(alice, 1)
-	for i := range maxDiscoveries {
-		if l.newDiscovery(start, 5, uint8(i), 0) == nil {
-			t.Fatal("no room")
+	for i := range maxOthers {
+		if l.newDiscovery(start, zigbee.ShortAddr(i+2), uint8(i), 0) == nil {
+			t.Fatalf("entry %d found no room", i)
 		}
 	}
-	if l.newDiscovery(start, 6, 0, 0) != nil || l.Counters().DiscoveryFull != 1 {
-		t.Error("no limit")
+	if l.newDiscovery(start, 0x999, 1, 0) != nil || l.Counters().DiscoveryFull != 1 {
+		t.Error("one entry too many")
 	}
-	if l.newDiscovery(start.Add(discoveryLife), 6, 0, 0) == nil {
-		t.Error("never forgotten")
+	for i := range maxDiscoveries - maxOthers {
+		if l.newDiscovery(start, zigbee.Coordinator, uint8(i), 0) == nil {
+			t.Error("the coordinator finds no room to ask for routes to itself")
+		}
+	}
+	if l.newDiscovery(start, zigbee.Coordinator, 99, 0) != nil {
+		t.Error("one entry too many")
+	}
+	if l.newDiscovery(start.Add(discoveryLife), 0x999, 1, 0) == nil {
+		t.Error("an entry lives for ever")
+	}
+}
+
+// A node that may not ask, as too many do, waits for the coordinator's own request.
+func TestTooManySearch(t *testing.T) {
+	l := newLayer(alice, 5)
+	l.Start(start)
+	for i := range maxOthers {
+		l.newDiscovery(start, zigbee.ShortAddr(i+20), uint8(i), 0)
+	}
+	if l.Send(start, Request{Dst: 0x777, Payload: []byte("x")}) {
+		t.Error("a search that nobody will answer has begun")
+	}
+	if !l.Send(start, Request{Dst: zigbee.Coordinator, Payload: []byte("x")}) {
+		t.Fatal("what is for the coordinator is refused")
+	}
+	l.Advance(start.Add(time.Second / 2))
+	if l.first() != nil && l.first().header.Type == TypeData {
+		t.Fatal("sent without a route")
+	}
+	l.setRoute(start, zigbee.Coordinator, 9, true, false)
+	l.resume(start, zigbee.Coordinator)
+	if q := l.first(); q == nil || q.hop != 9 {
+		t.Errorf("%+v: not sent when the coordinator has asked", q)
+	}
+	if l.Counters().Searches != 0 {
+		t.Error("it asked all the same")
 	}
 }
 

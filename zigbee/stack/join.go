@@ -233,9 +233,13 @@ func (n *Node) announceAgain(after time.Duration) { n.again = n.now.Add(after) }
 
 // announce tells everybody this node's addresses (05-3474-22, 2.4.3.1.11).
 func (n *Node) announce() {
+	n.sendZDO(zigbee.BroadcastRxOn, zdo.DeviceAnnce, n.announcement())
+}
+
+func (n *Node) announcement() []byte {
 	m := zdo.Announce{Addr: n.nwk.Network().Short, Device: n.cfg.EUI64, Capability: n.capability()}
 	m.Seq = n.nextZDO()
-	n.sendZDO(zigbee.BroadcastRxOn, zdo.DeviceAnnce, m.Append(nil))
+	return m.Append(nil)
 }
 
 // exchange takes the next step to a link key of this node's own (BDB 3.0.1, 10.2.5).

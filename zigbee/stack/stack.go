@@ -34,6 +34,8 @@ type Node struct {
 	formation formation
 	family    []nwk.Child                     // parent: as a restored state knows them, until the start
 	claimAt   time.Time                       // parent: when it says who its children are; zero: it has
+	backAt    time.Time                       // router: when it tells that it is back after a power cut; zero: it has
+	homeward  zigbee.ShortAddr                // router: as a restored state knows the way to the coordinator, until the start
 	claimed   time.Time                       // parent: others may contradict until then
 	devices   map[zigbee.EUI64]*device        // trust centre
 	expected  map[zigbee.EUI64]zigbee.LinkKey // router without a trust centre: who may join, and under which key
@@ -272,7 +274,7 @@ func (n *Node) emit(e Event) { n.events = append(n.events, e) }
 // when it waits for nothing.
 func (n *Node) Deadline() (time.Time, bool) {
 	d, ok := n.mac.Deadline()
-	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.familyDeadline, n.formDeadline, n.rotationDeadline, n.renewalDeadline, n.gp.deadline} {
+	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.familyDeadline, n.backDeadline, n.formDeadline, n.rotationDeadline, n.renewalDeadline, n.gp.deadline} {
 		if t, is := f(); is && (!ok || t.Before(d)) {
 			d, ok = t, true
 		}
@@ -293,6 +295,7 @@ func (n *Node) Advance(now time.Time) {
 	n.advanceMaintain()
 	n.advanceForm()
 	n.advanceFamily()
+	n.advanceBack()
 	n.advanceRotation()
 	n.advanceRenewal()
 	n.gp.advance(now)

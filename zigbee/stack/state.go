@@ -73,7 +73,7 @@ type State struct {
 	groups      []membership
 	bindings    []Binding
 	devices     []device
-	parent      zigbee.ShortAddr // of an end device
+	parent      zigbee.ShortAddr // of an end device; of a router the next hop to the coordinator, Unassigned when it knows none
 	children    []nwk.Child
 	green       gp.State
 }
@@ -111,6 +111,9 @@ func (n *Node) State() State {
 		s.keys = slices.DeleteFunc(s.keys, func(k aps.KeyInfo) bool { return k.Device == aps.AnyDevice })
 	}
 	s.parent, s.children = n.nwk.Parent(), n.nwk.Children()
+	if s.role == Router && s.phase != stopped {
+		s.parent = n.nwk.HopTo(n.now, zigbee.Coordinator)
+	}
 	s.keySeq, s.key, _ = n.nwk.Key()
 	s.nextSeq, s.nextKey, _ = n.nwk.PreparedKey()
 	s.fingerprint = n.nwk.Fingerprint()
@@ -179,7 +182,11 @@ func (n *Node) restore(s *State) error {
 	}
 	s.network.Leaderless = n.leaderless()
 	n.nwk.SetNetwork(s.network)
-	n.nwk.SetParent(s.parent)
+	if s.role == EndDevice {
+		n.nwk.SetParent(s.parent)
+	} else {
+		n.homeward = s.parent
+	}
 	n.family = s.children
 	n.nwk.SetKey(s.keySeq, s.key)
 	for _, p := range s.peers {
@@ -210,9 +217,7 @@ func (n *Node) resume() {
 	}
 	if n.phase == up {
 		n.goUp()
-		if n.cfg.Role == Router {
-			n.announce()
-		}
+		n.comeBack()
 		return
 	}
 	n.nwk.Start(n.now)
@@ -360,7 +365,15 @@ func (s *State) valid() bool {
 	}
 	return s.role >= Coordinator && s.role <= EndDevice &&
 		(inNetwork && channel && !s.key.IsZero() || s.phase == stopped && s.key.IsZero()) &&
-		(inNetwork && s.role == EndDevice) == (s.parent != zigbee.Unassigned || s.isOrphan()) && s.validDevices() && (inNetwork && s.role != EndDevice || s.children == nil)
+		s.validParent(inNetwork) && s.validDevices() && (inNetwork && s.role != EndDevice || s.children == nil)
+}
+
+func (s *State) validParent(inNetwork bool) bool {
+	known := s.parent != zigbee.Unassigned
+	if s.role == Router {
+		return !known || inNetwork && s.parent < 0xfff8 && s.parent != s.network.Short
+	}
+	return (inNetwork && s.role == EndDevice) == (known || s.isOrphan())
 }
 
 // reader walks a state. After a read past the end it returns zeros and is bad.

@@ -29,7 +29,7 @@ func TestResume(t *testing.T) {
 		state := s.State()
 		s.restart(&state)
 	}
-	m.run(5*time.Second, nil)
+	m.run(backPause+backSpread+time.Second, nil)
 	if n := len(eventsOf[DeviceAnnounced](tc)); n != 3 {
 		t.Errorf("%d lamps announced that they are back", n)
 	}

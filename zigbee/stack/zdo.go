@@ -99,6 +99,9 @@ func (n *Node) announced(d DataIndication, payload []byte) {
 		k.short, k.capability = m.Addr, m.Capability
 		n.changed()
 	}
+	if k := n.devices[m.Device]; k != nil && k.authorised && !d.Dst.IsBroadcast() && n.open() {
+		n.sendPermit(m.Addr, min(n.permit.Sub(n.now), permitPeriod)) // a router that was away does not know
+	}
 	if len(n.events) < MaxEvents {
 		n.emit(DeviceAnnounced{EUI64: m.Device, Short: m.Addr, Capability: m.Capability})
 	}

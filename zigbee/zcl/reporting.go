@@ -32,6 +32,7 @@ type ReportingEntry struct {
 type report struct {
 	ReportingEntry
 	at       time.Time // of the last report; zero before the first
+	waits    time.Time // the first after a restart, until then; zero for no wait
 	value    Value     // last reported
 	stale    bool      // the value was not reported, or may not have arrived
 	failures uint8     // in a row
@@ -51,6 +52,9 @@ func (r *report) due(v Reading) (time.Time, bool) {
 	}
 	if r.failures > 0 {
 		pause = max(pause, min(retryInterval<<(r.failures-1), retryLimit))
+	}
+	if !r.waits.IsZero() && v.Value == r.value {
+		return r.waits, true
 	}
 	if r.stale || r.changed(v.Value) {
 		return r.at.Add(pause), true
@@ -116,7 +120,7 @@ func (s *Server) wake(at time.Time) {
 func (s *Server) send(now time.Time, r *report, v Value) {
 	s.seq++
 	frame := AppendHeader(nil, Header{FromServer: true, NoDefault: true, Seq: s.seq, Command: CmdReportAttributes})
-	r.at, r.value, r.stale = now, v, false
+	r.at, r.value, r.stale, r.waits = now, v, false, time.Time{}
 	s.counters.Reports++
 	s.out = append(s.out, Outgoing{
 		Dst: r.Dst, DstEndpoint: r.DstEndpoint, SrcEndpoint: r.Endpoint,
@@ -182,8 +186,19 @@ func (s *Server) ForgetReporting() {
 // durable.
 func (s *Server) Changes() uint64 { return s.changes }
 
-// resume takes up a report from before a restart. Its value is reported at once:
-// whoever waits for it may have missed what happened meanwhile.
+// Defer has what was reported before a restart, and has not changed since now, be
+// reported later: the power of many devices comes back at a time.
+func (s *Server) Defer(now, until time.Time) {
+	for i := range s.reports {
+		r := &s.reports[i]
+		if _, v, ok := s.attribute(now, r.Endpoint, r.Cluster, r.Reporting.Attribute); ok && r.at.IsZero() {
+			r.value, r.waits = v.Value, until
+		}
+	}
+}
+
+// resume takes up a report from before a restart. Its value is reported at once,
+// or after [Server.Defer]: whoever waits for it may have missed what happened meanwhile.
 func (s *Server) resume(e ReportingEntry) error {
 	known := slices.ContainsFunc(s.endpoints, func(p Endpoint) bool { return p.ID == e.Endpoint && p.has(e.Cluster) })
 	info, ok := FindAttribute(e.Cluster, e.Reporting.Attribute)

@@ -186,6 +186,21 @@ func TestReportingTable(t *testing.T) {
 	if got := reports(t, again, start.Add(time.Second)); got[time.Second] != "10 " || len(got) != 1 {
 		t.Errorf("after a restart, reported %v; want the value at once", got)
 	}
+	again = newServer(t, l, s.Reporting()...)
+	again.Defer(start, start.Add(5*time.Second))
+	if got := reports(t, again, start.Add(4*time.Second)); len(got) != 0 {
+		t.Errorf("after a restart, reported %v at once", got)
+	}
+	if got := reports(t, again, start.Add(7*time.Second)); len(got) != 1 {
+		t.Errorf("after a restart, reported %v; want the value after 5 s", got)
+	}
+	again = newServer(t, l, s.Reporting()...)
+	again.Defer(start, start.Add(time.Hour))
+	again.Advance(start)
+	l.values[[2]uint16{ClusterLevel, AttrCurrentLevel}] = Reading{Value: Uint8(20)}
+	if got := reports(t, again, start.Add(2*time.Second)); len(got) != 1 {
+		t.Errorf("after a restart, reported %v; want what has changed", got)
+	}
 	for name, r := range map[string]Reporting{
 		"none":    {Type: TypeUint8, Max: NoReports},
 		"default": {Type: TypeUint8, Min: DefaultReports, Max: NoPeriodicReports},
