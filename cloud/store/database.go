@@ -24,6 +24,9 @@ type engine interface {
 // pools are the connections to one database.
 type pools struct {
 	write, read *sql.DB
+	// prepare says that statements are to be prepared once for all connections:
+	// SQLite's driver does not remember those that it has seen.
+	prepare bool
 	// passing reports whether a transaction failed because of another one that ran at
 	// the same time, so that it may succeed when it is run again.
 	passing func(error) bool
@@ -51,7 +54,7 @@ type queries[Q any] interface {
 	Close() error
 }
 
-// database is one of the databases of a store, with its prepared statements.
+// database is one of the databases of a store, with its statements.
 //
 // Transactions that write are as if they had run one after the other, whatever the
 // engine: on SQLite they do, on PostgreSQL they are serializable, and one that
@@ -60,20 +63,20 @@ type database[Q queries[Q]] struct {
 	pools
 
 	name     string
-	writing  Q            // prepared on write
-	reading  Q            // prepared on read
+	writing  Q            // on write
+	reading  Q            // on read
 	alone    sync.RWMutex // held by a transaction that is run again
 	rehearse bool         // run each transaction twice, of which the first is undone
 }
 
-func openDatabase[Q queries[Q]](ctx context.Context, e engine, name string, prepare func(context.Context, *sql.DB) (Q, error)) (*database[Q], error) {
+func openDatabase[Q queries[Q]](ctx context.Context, e engine, name string, statements func(ctx context.Context, db *sql.DB, prepare bool) (Q, error)) (*database[Q], error) {
 	p, err := e.connect(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	d := &database[Q]{pools: p, name: name}
-	if d.writing, err = prepare(ctx, p.write); err == nil {
-		d.reading, err = prepare(ctx, p.read)
+	if d.writing, err = statements(ctx, p.write, p.prepare); err == nil {
+		d.reading, err = statements(ctx, p.read, p.prepare)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("preparing the statements of database %s: %w", name, err), p.close())

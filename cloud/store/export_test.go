@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"sconce"
+	"sconce/cloud/store/identitydb"
+	"sconce/cloud/store/journaldb"
 	"sconce/cloud/store/sitedb"
 )
 
@@ -17,6 +20,23 @@ var (
 // first is undone, as when others change what it relied on.
 func (s *Store) Rehearse() {
 	s.identity.rehearse, s.site.db.rehearse, s.journal.rehearse = true, true, true
+}
+
+// Prepare prepares every statement.
+func (s *Store) Prepare(ctx context.Context) error {
+	people, err := identitydb.Prepare(ctx, s.identity.read)
+	if err != nil {
+		return err
+	}
+	site, err := sitedb.Prepare(ctx, s.site.db.read)
+	if err != nil {
+		return err
+	}
+	journal, err := journaldb.Prepare(ctx, s.journal.read)
+	if err != nil {
+		return err
+	}
+	return errors.Join(people.Close(), site.Close(), journal.Close())
 }
 
 // Sees asks for a number, with a statement that forgets the project, where a

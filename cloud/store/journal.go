@@ -77,8 +77,10 @@ func (j *journal) Prune(ctx context.Context, before time.Time, limit int) (int, 
 	if err != nil {
 		return 0, doing("reading the position of the projector", err)
 	}
-	n, err := j.db.writing.DeleteBatches(ctx, journaldb.DeleteBatchesParams{
-		Projected: projected, Before: before.UnixMilli(), Max: int64(limit),
+	var n int64
+	err = j.db.update(ctx, func(q *journaldb.Queries) (err error) {
+		n, err = q.DeleteBatches(ctx, journaldb.DeleteBatchesParams{Projected: projected, Before: before.UnixMilli(), Max: int64(limit)})
+		return err
 	})
 	return int(n), doing("pruning the journal", err)
 }
@@ -159,8 +161,10 @@ func (r results) Placements(ctx context.Context) ([]ingest.Placement, error) {
 }
 
 func (r results) Place(ctx context.Context, p ingest.Placement) error {
-	return doing("storing a placement", r.journal.writing.AddPlacement(ctx, journaldb.AddPlacementParams{
-		Gateway: int64(p.Gateway), JournalID: p.Since, ProjectID: string(p.Project), NetworkID: string(p.Network),
+	return doing("storing a placement", r.journal.update(ctx, func(q *journaldb.Queries) error {
+		return q.AddPlacement(ctx, journaldb.AddPlacementParams{
+			Gateway: int64(p.Gateway), JournalID: p.Since, ProjectID: string(p.Project), NetworkID: string(p.Network),
+		})
 	}))
 }
 

@@ -123,7 +123,9 @@ func (s identities) Invited(ctx context.Context, ids []string) (map[string]strin
 }
 
 func (s identities) ForgetInvited(ctx context.Context, id string) error {
-	return doing("forgetting whom an invitation was sent to", s.db.writing.ForgetInvited(ctx, id))
+	return doing("forgetting whom an invitation was sent to", s.db.update(ctx, func(q *identitydb.Queries) error {
+		return q.ForgetInvited(ctx, id)
+	}))
 }
 
 // Letters returns where letters wait to be sent.
@@ -141,9 +143,11 @@ func (l letters) Due(ctx context.Context, now time.Time, limit int) ([]mail.Item
 }
 
 func (l letters) Postpone(ctx context.Context, id string, tries int, next time.Time) error {
-	return doing("postponing a letter", l.db.writing.PostponeLetter(ctx, identitydb.PostponeLetterParams{ID: id, Tries: int64(tries), NextMs: next.UnixMilli()}))
+	return doing("postponing a letter", l.db.update(ctx, func(q *identitydb.Queries) error {
+		return q.PostponeLetter(ctx, identitydb.PostponeLetterParams{ID: id, Tries: int64(tries), NextMs: next.UnixMilli()})
+	}))
 }
 
 func (l letters) Remove(ctx context.Context, id string) error {
-	return doing("removing a letter", l.db.writing.RemoveLetter(ctx, id))
+	return doing("removing a letter", l.db.update(ctx, func(q *identitydb.Queries) error { return q.RemoveLetter(ctx, id) }))
 }

@@ -28,36 +28,10 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 
 type conn struct{ *stdlib.Conn }
 
-// Prepare implements [driver.Conn].
-func (c conn) Prepare(query string) (driver.Stmt, error) {
-	return c.PrepareContext(context.Background(), query)
-}
-
-// PrepareContext implements [driver.ConnPrepareContext].
+// PrepareContext implements [driver.ConnPrepareContext]. The connection prepares
+// statements by itself and remembers them, so nothing is gained by it.
 func (c conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	s, err := c.Conn.PrepareContext(ctx, numbered(query))
-	if err != nil {
-		return nil, err
-	}
-	return stmt{s.(*stdlib.Stmt), c, query}, nil
-}
-
-// stmt is a prepared statement that is run as any other.
-type stmt struct {
-	*stdlib.Stmt
-
-	conn  conn
-	query string
-}
-
-// ExecContext implements [driver.StmtExecContext].
-func (s stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	return s.conn.ExecContext(ctx, s.query, args)
-}
-
-// QueryContext implements [driver.StmtQueryContext].
-func (s stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	return s.conn.QueryContext(ctx, s.query, args)
+	return c.Conn.PrepareContext(ctx, numbered(query))
 }
 
 // ExecContext implements [driver.ExecerContext].

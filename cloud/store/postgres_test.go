@@ -101,7 +101,7 @@ func TestPostgresIsLost(t *testing.T) {
 
 // TestWatchEnds with its context, on both engines.
 func TestWatchEnds(t *testing.T) {
-	for _, s := range []*store.Store{storetest.Open(t), storetest.OpenPostgres(t)} {
+	for _, s := range []*store.Store{storetest.OpenSQLite(t), storetest.OpenPostgres(t)} {
 		ctx, cancel := context.WithCancel(t.Context())
 		watched := make(chan error)
 		go func() { watched <- s.Watch(ctx) }()

@@ -55,7 +55,7 @@ func (f folder) connect(ctx context.Context, name string) (p pools, err error) {
 	if p.read, err = openSQLite(path, readers, "_pragma=query_only(1)"); err != nil {
 		return p, err
 	}
-	p.passing = func(error) bool { return false }
+	p.prepare, p.passing = true, func(error) bool { return false }
 	if f.beside {
 		return p, isCurrent(ctx, goose.DialectSQLite3, p.read, name)
 	}

@@ -3,9 +3,12 @@ package store_test
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"sconce/cloud/store/storetest"
 )
 
 // acrossProjects are the statements that are about no one project, and why.
@@ -65,6 +68,35 @@ func TestStatementsNameTheProject(t *testing.T) {
 	}
 	for name := range unused {
 		t.Errorf("%s is no statement", name)
+	}
+}
+
+// TestStatementsAreOfBoth prepares every statement on PostgreSQL; on SQLite that is
+// done when a store is opened.
+func TestStatementsAreOfBoth(t *testing.T) {
+	if err := storetest.OpenPostgres(t).Prepare(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEveryChangeIsATransaction: only such as [database.update] runs are run again
+// when they did not fit in with others. The journal has one writer.
+func TestEveryChangeIsATransaction(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, "_test.go") || name == "database.go" {
+			continue
+		}
+		if n := strings.Count(string(text), ".writing."); n > 1 || n == 1 && name != "journal.go" {
+			t.Errorf("%s changes something outside of update", name)
+		}
 	}
 }
 

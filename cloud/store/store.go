@@ -83,14 +83,20 @@ func opened(ctx context.Context, e engine, open ...func(*Store, context.Context,
 }
 
 func (s *Store) openIdentity(ctx context.Context, e engine) (err error) {
-	s.identity, err = openDatabase(ctx, e, "identity", func(ctx context.Context, db *sql.DB) (*identitydb.Queries, error) {
+	s.identity, err = openDatabase(ctx, e, "identity", func(ctx context.Context, db *sql.DB, prepare bool) (*identitydb.Queries, error) {
+		if !prepare {
+			return identitydb.New(db), nil
+		}
 		return identitydb.Prepare(ctx, db)
 	})
 	return err
 }
 
 func (s *Store) openSite(ctx context.Context, e engine) (err error) {
-	s.site.db, err = openDatabase(ctx, e, "site", func(ctx context.Context, db *sql.DB) (*sitedb.Queries, error) {
+	s.site.db, err = openDatabase(ctx, e, "site", func(ctx context.Context, db *sql.DB, prepare bool) (*sitedb.Queries, error) {
+		if !prepare {
+			return sitedb.New(db), nil
+		}
 		return sitedb.Prepare(ctx, db)
 	})
 	_, s.site.guarded = e.(Addresses)
@@ -98,7 +104,10 @@ func (s *Store) openSite(ctx context.Context, e engine) (err error) {
 }
 
 func (s *Store) openJournal(ctx context.Context, e engine) (err error) {
-	s.journal, err = openDatabase(ctx, e, "journal", func(ctx context.Context, db *sql.DB) (*journaldb.Queries, error) {
+	s.journal, err = openDatabase(ctx, e, "journal", func(ctx context.Context, db *sql.DB, prepare bool) (*journaldb.Queries, error) {
+		if !prepare {
+			return journaldb.New(db), nil
+		}
 		return journaldb.Prepare(ctx, db)
 	})
 	return err

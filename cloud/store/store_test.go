@@ -69,12 +69,12 @@ func TestOpenIsExclusive(t *testing.T) {
 	}
 }
 
-func TestSQLite(t *testing.T) { storetest.Run(t, storetest.Open) }
+func TestSQLite(t *testing.T) { storetest.Run(t, storetest.OpenSQLite) }
 
 // TestRehearsed runs every transaction twice, of which the first is undone.
 func TestRehearsed(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) *store.Store {
-		s := storetest.Open(t)
+		s := storetest.OpenSQLite(t)
 		s.Rehearse()
 		return s
 	})

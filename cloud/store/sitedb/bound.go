@@ -9,8 +9,11 @@ import (
 
 // Bound returns q, which is of a transaction, with the statements that the
 // projector runs for every device bound to the transaction once, and not at each
-// of their thousands of runs.
+// of their thousands of runs. Statements that were not prepared stay so.
 func (q *Queries) Bound(ctx context.Context) *Queries {
+	if q.setRunStmt == nil {
+		return q
+	}
 	bound := func(s *sql.Stmt) *sql.Stmt { return q.tx.StmtContext(ctx, s) }
 	return &Queries{
 		db:               q.tx,

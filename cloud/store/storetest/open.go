@@ -2,13 +2,32 @@
 package storetest
 
 import (
+	"os"
 	"testing"
 
 	"sconce/cloud/store"
 )
 
-// Open returns a new, empty store that ends with the test.
+// engine is the environment variable that chooses what the stores of tests are on.
+const engine = "SCONCE_TEST_STORE"
+
+// Open returns a new, empty store that ends with the test. It is on SQLite, and with
+// SCONCE_TEST_STORE=postgres in the environment on PostgreSQL.
 func Open(t testing.TB) *store.Store {
+	t.Helper()
+	switch e := os.Getenv(engine); e {
+	case "", "sqlite":
+		return OpenSQLite(t)
+	case "postgres":
+		return OpenPostgres(t)
+	default:
+		t.Fatalf("%s is %q; expected sqlite or postgres", engine, e)
+		return nil
+	}
+}
+
+// OpenSQLite returns a new, empty store on SQLite that ends with the test.
+func OpenSQLite(t testing.TB) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), t.TempDir())
 	if err != nil {

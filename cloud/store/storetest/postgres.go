@@ -111,7 +111,7 @@ func (p *pool) take(ctx context.Context) (string, error) {
 // giveBack empties a set for the next test.
 func (p *pool) giveBack(ctx context.Context, set string) error {
 	for _, name := range names {
-		if err := p.server.Run(ctx, set+"_"+name, "SET lock_timeout = '10s'", empty); err != nil {
+		if err := p.server.Run(ctx, set+"_"+name, empty); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func (p *pool) addresses(set string) (a store.Addresses, err error) {
 }
 
 // What brings a database back to how it was made: remember keeps the rows that its
-// tables had, and empty empties them and puts those rows back.
+// tables had, and empty puts those rows in the place of what is there.
 const (
 	remember = `
 CREATE SCHEMA aside;
@@ -141,10 +141,11 @@ DO $$ DECLARE t text; BEGIN
   END LOOP;
 END $$`
 	empty = `
+SET lock_timeout = '10s';
+SET session_replication_role = replica; -- nothing refers to anything in the end
 DO $$ DECLARE t text; BEGIN
-  EXECUTE (SELECT 'TRUNCATE ' || string_agg(format('public.%I', tablename), ', ') FROM pg_tables WHERE schemaname = 'public');
   FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
-    EXECUTE format('INSERT INTO public.%1$I SELECT * FROM aside.%1$I', t);
+    EXECUTE format('DELETE FROM public.%1$I; INSERT INTO public.%1$I SELECT * FROM aside.%1$I', t);
   END LOOP;
 END $$`
 )
