@@ -462,7 +462,8 @@ func TestLinkStatus(t *testing.T) {
 func TestLinkStatusNamesTheCoordinatorFromTheFirst(t *testing.T) {
 	tc, l := newLayer(0x7c, 0), newLayer(alice, 1)
 	l.Start(start)
-	l.Receive(start, 0, send(t, tc, 1, "key"), 200)
+	l.Learn(0x7c, 0)
+	l.Hear(start, 0x7c, 200)
 	at, _ := l.Deadline()
 	l.Advance(at)
 	tc.Receive(at, 1, next(t, l, at), 200)

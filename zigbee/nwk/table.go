@@ -66,6 +66,14 @@ func (i instant) since(now time.Time) time.Duration { return time.Duration(at(no
 // however many hops; zero for never.
 func (l *Layer) HeardCoordinator() time.Time { return l.coordinatorAt }
 
+// Hear notes that a known device is a neighbour, by a frame without network security
+// that another layer vouches for.
+func (l *Layer) Hear(now time.Time, e zigbee.EUI64, lqi uint8) {
+	if n := l.byEUI64(e); n != nil {
+		n.hear(now, lqi)
+	}
+}
+
 // add returns the entry of a device, made when there is none, and nil when the
 // table is full.
 func (l *Layer) add(e zigbee.EUI64) *node {

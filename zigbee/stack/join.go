@@ -217,6 +217,9 @@ func (n *Node) networkKey(in nwk.Indication, a aps.Indication) {
 	}
 	n.nwk.SetKey(c.KeySequence, c.NetworkKey)
 	n.nwk.Learn(n.tc, zigbee.Coordinator)
+	if n.join.candidates[0].parent.Short == zigbee.Coordinator {
+		n.nwk.Hear(n.now, n.tc, in.LQI)
+	}
 	n.phase = joined
 	n.nwk.Start(n.now)
 	n.setBeacon()

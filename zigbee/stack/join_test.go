@@ -357,3 +357,19 @@ func TestAllowRefuses(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Who joins through the coordinator has it as a neighbour with the network key, before
+// it can have heard a secured frame of it: its first link status must not leave it out.
+func TestCoordinatorIsANeighbourAtOnce(t *testing.T) {
+	m := newMedium(t, 5)
+	tc := m.coordinator()
+	tc.PermitJoin(m.now, time.Hour)
+	if err := tc.Allow(lampAddress, code(t, 0)); err != nil {
+		t.Fatal(err)
+	}
+	lamp := m.lamp(0)
+	m.run(time.Minute, func() bool { return lamp.phase == joined })
+	if list := lamp.nwk.Neighbours(m.now); len(list) != 1 || list[0].Short != zigbee.Coordinator || lamp.Counters().NWK.Opened > 0 {
+		t.Errorf("with the key, its neighbours are %+v", list)
+	}
+}
