@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Api, Problem } from '../src/lib/api';
-import { explain } from '../src/lib/errors';
+import { explain, fieldProblems } from '../src/lib/errors';
 import { strings } from '../src/lib/strings';
 
 type Answer = { status?: number; body?: unknown; headers?: Record<string, string> } | Error;
@@ -53,6 +53,42 @@ describe('requests', () => {
     expect(calls[0]?.init.body).toBe('{"group":"g","level":500,"fade_ms":250}');
   });
 
+  it('name members and pages of the log by what cannot change the path', async () => {
+    const { client, calls } = api(
+      { body: { account_id: 'A' } },
+      { status: 204 },
+      { body: { items: [], next_cursor: '7' } },
+      { body: { items: [] } },
+    );
+    await client.changeMember('P', 'a/b', { role: 'user', groups: ['g'] });
+    expect(calls[0]).toMatchObject({
+      url: '/api/v1/projects/P/members/a%2Fb',
+      init: { method: 'PUT', body: '{"role":"user","groups":["g"]}' },
+    });
+    await client.removeMember('P', 'a/b');
+    expect(calls[1]).toMatchObject({
+      url: '/api/v1/projects/P/members/a%2Fb',
+      init: { method: 'DELETE' },
+    });
+    const first = await client.securityLog('P', null);
+    await client.securityLog('P', first.next_cursor ?? null);
+    expect(calls[2]?.url).toBe('/api/v1/projects/P/security-log?limit=50');
+    expect(calls[3]?.url).toBe('/api/v1/projects/P/security-log?limit=50&cursor=7');
+  });
+
+  it('carry what is behind a link in their body alone', async () => {
+    const { client, calls } = api({ status: 201, body: {} }, { status: 204 });
+    await client.confirmRegistration('secret', 'a long password');
+    await client.resetPassword('secret', 'a long password');
+    expect(calls.map(({ url }) => url)).toEqual([
+      '/api/v1/registrations/confirm',
+      '/api/v1/password-resets/confirm',
+    ]);
+    for (const { init } of calls) {
+      expect(init.body).toBe('{"token":"secret","password":"a long password"}');
+    }
+  });
+
   it('understand an answer without a body', async () => {
     const { client } = api({ status: 204 });
     expect(await client.signOut()).toBeUndefined();
@@ -100,6 +136,17 @@ describe('failures', () => {
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Problem);
     expect(explain(error)).toBe('The gateway is offline: try again when it is back.');
+  });
+
+  it('say what is wrong with which field, unless it is none of the form', () => {
+    const wrong = (location: string) =>
+      new Problem(422, '', 'of another form', [{ location, message: 'expected length >= 1' }]);
+    expect(fieldProblems(wrong('body.name'), ['name', 'email'])).toEqual({
+      name: 'Expected length >= 1.',
+    });
+    expect(fieldProblems(wrong('body.other'), ['name'])).toBeNull();
+    expect(fieldProblems(new Problem(422, '', 'x'), ['name'])).toBeNull();
+    expect(fieldProblems(new Error('x'), ['name'])).toBeNull();
   });
 
   it('without words of the server get ours', () => {

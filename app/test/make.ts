@@ -1,6 +1,14 @@
 // Makes the things that tests are about, each with only what matters said by the test.
 
-import type { Command, Device, Group, LightState, Network } from '../src/lib/types';
+import type {
+  Command,
+  Device,
+  Group,
+  LightState,
+  LogEntry,
+  Member,
+  Network,
+} from '../src/lib/types';
 
 export const t0 = Date.parse('2026-03-02T09:00:00Z');
 
@@ -65,6 +73,32 @@ export function command(id: string, change: Partial<Command> = {}): Command {
     outcomes: [],
     created_at: at(0),
     ended_at: null,
+    ...change,
+  };
+}
+
+export function member(id: string, change: Partial<Member> = {}): Member {
+  return {
+    account_id: id,
+    name: id,
+    email: `${id}@example.org`,
+    role: 'user',
+    groups: [],
+    ...change,
+  };
+}
+
+export function logEntry(change: Partial<LogEntry> = {}): LogEntry {
+  return {
+    number: 1,
+    at: at(0),
+    who: 'account:ada',
+    origin: 'session:1',
+    action: 'group.made',
+    target: 'group:g1',
+    detail: '',
+    result: 'done',
+    digest: '00',
     ...change,
   };
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseRoute, paths } from '../src/lib/routes';
+import { isOpen, parseRoute, paths, tokenIn } from '../src/lib/routes';
 
 it.each([
   ['/', { screen: 'projects' }],
@@ -10,14 +10,45 @@ it.each([
   ['/projects/P/devices', { screen: 'not-found' }],
   ['/projects/P/devices/00ff/more', { screen: 'not-found' }],
   ['/projects/%', { screen: 'not-found' }],
+  ['/projects/P/members', { screen: 'members', project: 'P' }],
+  ['/projects/P/members/A', { screen: 'not-found' }],
+  ['/projects/P/log', { screen: 'log', project: 'P' }],
+  ['/register', { screen: 'register', token: null }],
+  ['/register/more', { screen: 'not-found' }],
+  ['/forgot', { screen: 'forgot' }],
+  ['/reset/', { screen: 'reset', token: null }],
   ['/elsewhere', { screen: 'not-found' }],
 ])('%s', (path, route) => expect(parseRoute(path)).toEqual(route));
 
 it('reads the addresses that it writes', () => {
   expect(parseRoute(paths.projects)).toEqual({ screen: 'projects' });
+  expect(parseRoute(paths.register)).toEqual({ screen: 'register', token: null });
+  expect(parseRoute(paths.forgot)).toEqual({ screen: 'forgot' });
+  expect(parseRoute(paths.members('a/b'))).toEqual({ screen: 'members', project: 'a/b' });
+  expect(parseRoute(paths.log('a/b'))).toEqual({ screen: 'log', project: 'a/b' });
   expect(parseRoute(paths.device('a/b', 'c d'))).toEqual({
     screen: 'project',
     project: 'a/b',
     device: 'c d',
   });
+});
+
+it.each([
+  ['/register', '#abc-_1', 'abc-_1'],
+  ['/reset', '#abc', 'abc'],
+  ['/reset', '', null],
+  ['/reset', '#', null],
+  ['/forgot', '#abc', null],
+  ['/projects/P', '#content', null], // where the skip link leads to
+])('the token in %s%s is %s', (path, hash, token) => {
+  expect(tokenIn(path, hash)).toBe(token);
+  const route = parseRoute(path, token);
+  expect('token' in route ? route.token : null).toBe(token);
+});
+
+it('opens to everybody what leads to an account, and nothing else', () => {
+  const open = ['/register', '/forgot', '/reset'];
+  const closed = ['/', '/projects/P', '/projects/P/members', '/projects/P/log', '/elsewhere'];
+  for (const path of open) expect(isOpen(parseRoute(path))).toBe(true);
+  for (const path of closed) expect(isOpen(parseRoute(path))).toBe(false);
 });

@@ -7,11 +7,14 @@ import type {
   CommandRequest,
   Device,
   Group,
+  LogEntry,
+  Member,
   MqttToken,
   Page,
   Project,
   ProjectItem,
   Readings,
+  Role,
 } from './types';
 
 export interface FieldError {
@@ -60,6 +63,8 @@ const retryDelaysMs = [400, 1200];
 const maxRetryAfterMs = 5_000;
 /** Stops a server that never ends its pages: 200 pages are far more than any project has. */
 const maxPages = 200;
+/** How many entries of the security log are read at once. */
+const logPage = 50;
 
 export class Api {
   readonly #fetch: typeof fetch;
@@ -87,6 +92,24 @@ export class Api {
     return this.#request('DELETE', '/sessions/current', { quiet401: true });
   }
 
+  // Accounts. What is behind the link of a letter is good once.
+
+  register(who: { email: string; name: string; country: string }): Promise<void> {
+    return this.#request('POST', '/registrations', { body: who });
+  }
+
+  confirmRegistration(token: string, password: string): Promise<{ account: Account }> {
+    return this.#request('POST', '/registrations/confirm', { body: { token, password } });
+  }
+
+  forgotPassword(email: string): Promise<void> {
+    return this.#request('POST', '/password-resets', { body: { email } });
+  }
+
+  resetPassword(token: string, password: string): Promise<void> {
+    return this.#request('POST', '/password-resets/confirm', { body: { token, password } });
+  }
+
   // Projects and what is in them.
 
   projects(): Promise<ProjectItem[]> {
@@ -112,6 +135,30 @@ export class Api {
   ): Promise<Readings> {
     const params = new URLSearchParams({ ...query, limit: String(query.limit) });
     return this.#read(path`/projects/${project}/readings` + `?${params}`, { signal });
+  }
+
+  // Members and what they did.
+
+  async members(project: string): Promise<Member[]> {
+    return (await this.#read<Page<Member>>(path`/projects/${project}/members`)).items;
+  }
+
+  changeMember(
+    project: string,
+    account: string,
+    change: { role: Role; groups: string[] },
+  ): Promise<Member> {
+    return this.#request('PUT', path`/projects/${project}/members/${account}`, { body: change });
+  }
+
+  removeMember(project: string, account: string): Promise<void> {
+    return this.#request('DELETE', path`/projects/${project}/members/${account}`, {});
+  }
+
+  /** A page of the security log, the newest entry first; it goes on at the cursor. */
+  securityLog(project: string, cursor: string | null): Promise<Page<LogEntry>> {
+    const params = new URLSearchParams({ limit: String(logPage), ...(cursor && { cursor }) });
+    return this.#read(path`/projects/${project}/security-log` + `?${params}`);
   }
 
   // Commands.

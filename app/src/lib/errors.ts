@@ -14,6 +14,24 @@ export function explain(error: unknown): string {
   return error.title || strings.errors.internal;
 }
 
+/**
+ * What the server says about single fields, by the name of the field, when it speaks of
+ * none but these; else null, and the error as a whole is to be explained.
+ */
+export function fieldProblems<Field extends string>(
+  error: unknown,
+  fields: readonly Field[],
+): Partial<Record<Field, string>> | null {
+  if (!(error instanceof Problem) || error.errors.length === 0) return null;
+  const said: Partial<Record<Field, string>> = {};
+  for (const { location, message } of error.errors) {
+    const field = fields.find((name) => location === `body.${name}`);
+    if (!field) return null;
+    said[field] ??= sentence(message);
+  }
+  return said;
+}
+
 /** The server's details are parts of sentences, without a capital and a full stop. */
 function sentence(text: string): string {
   const whole = text.charAt(0).toUpperCase() + text.slice(1);

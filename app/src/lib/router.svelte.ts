@@ -1,9 +1,9 @@
 // Where the person is: the history of the browser as a value that screens depend on.
 
-import { parseRoute, type Route } from './routes';
+import { parseRoute, tokenIn, type Route } from './routes';
 
 class Router {
-  #route = $state.raw<Route>(parseRoute(location.pathname));
+  #route = $state.raw<Route>(arrive());
 
   get route(): Route {
     return this.#route;
@@ -26,7 +26,7 @@ class Router {
 
   /** Listens to the history and to clicks on links of the app, until the returned function is called. */
   start(): () => void {
-    const moved = () => (this.#route = parseRoute(location.pathname));
+    const moved = () => (this.#route = arrive());
     addEventListener('popstate', moved);
     document.addEventListener('click', this.#clicked);
     return () => {
@@ -43,6 +43,16 @@ class Router {
     event.preventDefault();
     this.go(link.pathname);
   };
+}
+
+/**
+ * Reads the address that the browser is at. The token of a link leaves the address at
+ * once, so that it stays neither in the history nor in what somebody copies or photographs.
+ */
+function arrive(): Route {
+  const token = tokenIn(location.pathname, location.hash);
+  if (token) history.replaceState(null, '', location.pathname);
+  return parseRoute(location.pathname, token);
 }
 
 export const router = new Router();

@@ -4,27 +4,63 @@
 export type Route =
   | { screen: 'projects' }
   | { screen: 'project'; project: string; device: string | null }
+  | { screen: 'members'; project: string }
+  | { screen: 'log'; project: string }
+  | { screen: 'register'; token: string | null }
+  | { screen: 'forgot' }
+  | { screen: 'reset'; token: string | null }
   | { screen: 'not-found' };
 
-/** Reads the path of an address. */
-export function parseRoute(path: string): Route {
+/**
+ * Reads an address: its path and, of a link in a letter, the token behind the #. There
+ * it reaches no server and no log.
+ */
+export function parseRoute(path: string, token: string | null = null): Route {
   const parts = path.split('/').filter(Boolean);
-  if (parts.length === 0 || (parts.length === 1 && parts[0] === 'projects')) {
-    return { screen: 'projects' };
+  if (parts.length === 0) return { screen: 'projects' };
+  if (parts.length === 1) {
+    switch (parts[0]) {
+      case 'projects':
+      case 'forgot':
+        return { screen: parts[0] };
+      case 'register':
+      case 'reset':
+        return { screen: parts[0], token };
+    }
   }
   const [head, project, sub, device] = parts.map(decode);
   if (head === 'projects' && project && !parts[4]) {
     if (sub === undefined) return { screen: 'project', project, device: null };
     if (sub === 'devices' && device) return { screen: 'project', project, device };
+    if ((sub === 'members' || sub === 'log') && device === undefined) {
+      return { screen: sub, project };
+    }
   }
   return { screen: 'not-found' };
 }
 
+/** Reports whether a screen is for everybody, signed in or not. */
+export function isOpen(route: Route): boolean {
+  return ['register', 'forgot', 'reset'].includes(route.screen);
+}
+
+/** Returns the token of a link from the part of the address that begins with #, or null. */
+export function tokenIn(path: string, hash: string): string | null {
+  const route = parseRoute(path, hash.slice(1) || null);
+  return 'token' in route ? route.token : null;
+}
+
+const inProject = (project: string, rest = '') => `/projects/${encodeURIComponent(project)}${rest}`;
+
 export const paths = {
   projects: '/projects',
-  project: (project: string) => `/projects/${encodeURIComponent(project)}`,
+  register: '/register',
+  forgot: '/forgot',
+  project: (project: string) => inProject(project),
+  members: (project: string) => inProject(project, '/members'),
+  log: (project: string) => inProject(project, '/log'),
   device: (project: string, eui64: string) =>
-    `/projects/${encodeURIComponent(project)}/devices/${encodeURIComponent(eui64)}`,
+    inProject(project, `/devices/${encodeURIComponent(eui64)}`),
 };
 
 function decode(part: string): string {

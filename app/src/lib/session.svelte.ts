@@ -27,13 +27,8 @@ class Session {
   /** Finds out whether a session goes on from an earlier visit. */
   async resume(): Promise<void> {
     this.#state = { is: 'unknown' };
-    try {
-      const { account } = await this.api.session();
-      this.#state = { is: 'in', account };
-    } catch (error) {
-      const signedOut = error instanceof Error && 'status' in error && error.status === 401;
-      this.#state = signedOut ? { is: 'out', why: 'first' } : { is: 'failed', error };
-    }
+    const found = await this.#find();
+    if (this.#state.is === 'unknown') this.#state = found; // somebody may have signed in meanwhile
   }
 
   async signIn(email: string, password: string): Promise<void> {
@@ -41,10 +36,26 @@ class Session {
     this.#state = { is: 'in', account };
   }
 
+  /** Makes the account behind the link of a letter, and signs in. */
+  async register(token: string, password: string): Promise<void> {
+    const { account } = await this.api.confirmRegistration(token, password);
+    this.#state = { is: 'in', account };
+  }
+
   /** Ends the session. It throws, and the session goes on, when the server cannot be told. */
   async signOut(): Promise<void> {
     await this.api.signOut();
     this.#state = { is: 'out', why: 'signed-out' };
+  }
+
+  async #find(): Promise<SessionState> {
+    try {
+      const { account } = await this.api.session();
+      return { is: 'in', account };
+    } catch (error) {
+      const signedOut = error instanceof Error && 'status' in error && error.status === 401;
+      return signedOut ? { is: 'out', why: 'first' } : { is: 'failed', error };
+    }
   }
 }
 

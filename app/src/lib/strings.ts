@@ -20,6 +20,7 @@ export const strings = {
   skipToContent: 'Skip to content',
   loading: 'Loading…',
   tryAgain: 'Try again',
+  cancel: 'Cancel',
   dismiss: 'Dismiss',
   close: 'Close',
   others: (n: number) => count(n, 'other', 'others'),
@@ -28,6 +29,12 @@ export const strings = {
     expert: 'Expert',
     user: 'User',
     viewer: 'Viewer',
+  } satisfies Record<Role, string>,
+  roleMeans: {
+    owner: 'May do everything, and decides who belongs to the project.',
+    expert: 'Controls every light, and sets up devices, groups and networks.',
+    user: 'Controls the lights of the groups that were granted, and nothing else.',
+    viewer: 'Sees lights and readings, and changes nothing.',
   } satisfies Record<Role, string>,
 
   time: {
@@ -61,6 +68,62 @@ export const strings = {
     refused: 'Email or password is not right. Check both and try again.',
     ended: 'Your session has ended. Sign in to go on where you were.',
     signedOut: 'You are signed out.',
+    register: 'Make an account',
+    forgot: 'Forgot your password?',
+  },
+
+  inbox: {
+    heading: 'Look into your inbox',
+    nothing:
+      'Nothing there after a few minutes? Look among the unwanted mail, and check the address.',
+    again: 'Use another address',
+    back: 'Back to sign in',
+  },
+
+  register: {
+    page: 'Make an account',
+    heading: 'Make an account',
+    intro: 'You choose a password once your email address is confirmed.',
+    name: 'Name',
+    country: 'Country',
+    countryNone: 'Choose a country',
+    submit: 'Send me a link',
+    submitting: 'Sending…',
+    nameMissing: 'Enter your name, so that others in a project know who you are.',
+    countryMissing: 'Choose the country that you live or work in.',
+    /** The same whether or not the address has an account. */
+    sent: (email: string) =>
+      `A letter to ${email} is on its way. Its link is the next step, and is good for a day.`,
+    signIn: 'I have an account',
+  },
+
+  forgot: {
+    page: 'New password',
+    heading: 'Forgot your password?',
+    intro: 'We send you a link with which you choose a new one.',
+    submit: 'Send me a link',
+    submitting: 'Sending…',
+    /** The same whether or not the address has an account. */
+    sent: (email: string) =>
+      `If ${email} has an account here, a letter to it is on its way. Its link leads to a new password, and is good for an hour.`,
+  },
+
+  password: {
+    choose: 'Choose a password',
+    chooseNew: 'Choose a new password',
+    label: 'New password',
+    hint: (least: number) => `At least ${least} characters. A sentence is a good one.`,
+    short: (least: number, has: number) =>
+      `This has ${count(has, 'character', 'characters')}; use at least ${least}. A sentence is a good one.`,
+    make: 'Make the account',
+    making: 'Making the account…',
+    change: 'Change the password',
+    changing: 'Changing the password…',
+    linkEnded: 'This link is not good any more',
+    another: 'Ask for another letter',
+    changed: 'Your password is changed',
+    changedText:
+      'Every device that was signed in with the old one is signed out. Sign in with the new one.',
   },
 
   bar: {
@@ -76,6 +139,117 @@ export const strings = {
     heading: 'Projects',
     empty: 'No projects yet',
     emptyHint: 'Ask the owner of a project to give you a role in it.',
+  },
+
+  project: {
+    label: 'Project',
+    lights: 'Lights',
+    members: 'Members',
+    membership: 'Membership',
+    log: 'Security log',
+  },
+
+  members: {
+    page: (project: string) => `Members of ${project}`,
+    heading: 'Members',
+    intro: 'Who belongs to this project, and what each of them may do.',
+    you: 'You',
+    nameless: 'Account that is gone',
+    role: 'Role',
+    roleOf: (name: string) => `Role of ${name}`,
+    groupsOf: (name: string) => `Groups that ${name} controls`,
+    noGroups: 'This project has no groups yet.',
+    noneGranted: 'Without a group, they control no light.',
+    save: 'Save',
+    saving: 'Saving…',
+    saved: (name: string, role: string) => `Saved: ${name} is ${role.toLowerCase()}.`,
+    remove: 'Remove',
+    removeOf: (name: string) => `Remove ${name}`,
+    removed: (name: string) => `${name} is not a member any more.`,
+    removing: 'Removing…',
+    removeTitle: (name: string) => `Remove ${name}?`,
+    removeText: (project: string) =>
+      `They cannot see or control ${project} any more. The lights stay as they are.`,
+    leave: 'Leave the project',
+    leaving: 'Leaving…',
+    leaveTitle: (project: string) => `Leave ${project}?`,
+    leaveText: 'You cannot see or control it any more, until an owner takes you in again.',
+    stepDownTitle: 'Give up being an owner?',
+    stepDownText: (role: string) =>
+      `As ${role.toLowerCase()} you cannot change members or see the security log any more. Another owner can make you owner again.`,
+    stepDown: 'Give it up',
+    own: 'Your membership',
+    ownRole: (role: string) => `You are ${role.toLowerCase()} of this project.`,
+    ownAsk: 'An owner of the project can change that.',
+  },
+
+  log: {
+    page: (project: string) => `Security log of ${project}`,
+    heading: 'Security log',
+    intro:
+      'Who did what in this project, the newest first. It is written once and cannot be changed: every entry is sealed by the one after it.',
+    label: 'Entries of the security log',
+    time: 'Time',
+    who: 'Who',
+    what: 'What',
+    target: 'To what',
+    result: 'Result',
+    done: 'Done',
+    refused: 'Refused',
+    more: 'Show older entries',
+    loading: 'Loading…',
+    all: 'This is where the log begins.',
+    none: 'Nothing was done in this project yet.',
+    you: 'You',
+    subject: {
+      operator: 'Operator of this server',
+      nobody: 'Nobody in particular',
+      account: (id: string) => `Account ${id}`,
+      gateway: (id: string) => `Gateway ${id}`,
+      device: (id: string) => `Device ${id}`,
+      group: (id: string) => `Group ${id}`,
+      network: (id: string) => `Network ${id}`,
+      position: (id: string) => `Position ${id}`,
+    },
+    /** What was done. An action that is not here is shown as the log has it. */
+    action: {
+      'project.made': 'Made the project',
+      'member.set': 'Gave a role',
+      'member.removed': 'Ended a membership',
+      'network.made': 'Made a network',
+      'gateway.claimed': 'Claimed a gateway',
+      'gateway.released': 'Released a gateway',
+      'device.added': 'Added a device',
+      'device.removed': 'Removed a device',
+      'group.made': 'Made a group',
+      'group.renamed': 'Renamed a group',
+      'group.changed': 'Changed the lights of a group',
+      'group.deleted': 'Deleted a group',
+      'refusals.left-out': 'More refusals than are written one by one',
+    } as Record<string, string>,
+    /** What was refused. An operation that is not here is shown as the log has it. */
+    operation: {
+      'list-members': 'see the members',
+      'change-member': 'change a member',
+      'remove-member': 'remove a member',
+      'list-security-log': 'see the security log',
+      'list-readings': 'see readings',
+      'get-continuity': 'see whether readings are missing',
+      'send-command': 'control lights',
+      'make-network': 'make a network',
+      'claim-gateway': 'claim a gateway',
+      'release-gateway': 'release a gateway',
+      'add-device': 'add a device',
+      'remove-device': 'remove a device',
+      'make-group': 'make a group',
+      'change-group': 'change a group',
+      'delete-group': 'delete a group',
+    } as Record<string, string>,
+    tried: (operation: string) => `Tried to ${operation}`,
+    detail: {
+      groups: (n: number) => count(n, 'group', 'groups'),
+      count: (n: number) => count(n, 'refusal', 'refusals'),
+    },
   },
 
   live: {

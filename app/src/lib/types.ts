@@ -130,6 +130,29 @@ export interface MqttToken {
   expires_at: string;
 }
 
+export interface Member {
+  account_id: string;
+  /** Empty when the account is gone, as is the address. */
+  name: string;
+  email: string;
+  role: Role;
+  /** Of a user: the groups that they may control. */
+  groups: string[];
+}
+
+/** An entry of the security log. People and things are "kind:identifier". */
+export interface LogEntry {
+  number: number;
+  at: string;
+  who: string;
+  origin: string;
+  action: string;
+  target: string;
+  detail: string;
+  result: 'done' | 'refused';
+  digest: string;
+}
+
 export interface Page<T> {
   items: T[];
   next_cursor?: string | null;
