@@ -48,9 +48,12 @@ test: setup test-app test-go ## run every test, with real peers
 test-app: app/node_modules/.package-lock.json
 	@cd app && npm test --silent
 
-# Not from the cache: internal/e2e builds the programs, which go test does not see.
+# Not from the cache: internal/e2e builds the programs, which go test does not see. The
+# rules of the cloud are tested on both engines.
 test-go: app
 	@go test -timeout 12m -count=1 ./...
+	SCONCE_TEST_STORE=postgres go test -timeout 8m -count=1 ./cloud/api ./cloud/identity ./cloud/ingest ./cloud/invitation ./cloud/lighting \
+		./cloud/project ./cloud/registry ./cloud/telemetry
 
 # Node comes as a package that fetches the program for this machine when it is built.
 internal/interop/node_modules/.package-lock.json: internal/interop/package-lock.json

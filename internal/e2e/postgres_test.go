@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sconce/internal/postgres"
+)
+
+// TestPostgres moves a running installation from files to PostgreSQL: its lights, its
+// project and who was signed in are there, and it goes on.
+func TestPostgres(t *testing.T) {
+	server, err := postgres.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := boot(t, 2)
+	if err := s.cloud.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(s.Dir, "cloud")
+	urls := s.useDatabases(server)
+	ctl := func(args ...string) string {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), s.programs.Sconce, append([]string{"ctl", "--config", s.CloudConfig(), "store"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	ctl("prepare", "--owner", "owner")
+	if said := ctl("copy", "--from", data); !strings.Contains(said, "verified") || !strings.Contains(said, "All is there") {
+		t.Errorf("the copy says %s", said)
+	}
+	if err := os.RemoveAll(data); err != nil {
+		t.Fatal(err)
+	}
+
+	s.startCloud()
+	command := func() {
+		t.Helper()
+		s.await(time.Minute, "a light to confirm a command", func() bool {
+			c, err := s.client.Command(t.Context(), s.project, map[string]any{"device": s.Lights[0].EUI64, "level": 300})
+			return err == nil && c.Status == "confirmed"
+		})
+	}
+	command() // by who signed in before
+	s.cloud.Kill()
+	s.startCloud() // PostgreSQL lets go of what a dead one held
+	command()
+
+	// The server restarts, for all that the cloud can see: it may have lost its databases.
+	if err := server.Run(t.Context(), postgres.Superuser, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'e2e_%'"); err != nil {
+		t.Fatal(err)
+	}
+	<-s.cloud.Done()
+	if s.cloud.Err() == nil || !strings.Contains(string(s.log("cloud").Bytes()), "is lost") {
+		t.Errorf("a cloud without its databases ended with %v", s.cloud.Err())
+	}
+	s.startCloud()
+	command()
+	for _, url := range urls {
+		if strings.Contains(string(s.log("cloud").Bytes()), "secret-of-"+url) {
+			t.Error("the log of the cloud has a password")
+		}
+	}
+}
+
+// useDatabases makes databases and puts them into the configuration in the place of the
+// folder. It returns their names.
+func (s *system) useDatabases(server *postgres.Server) []string {
+	s.t.Helper()
+	if err := server.Run(s.t.Context(), postgres.Superuser, "CREATE ROLE owner LOGIN", "CREATE ROLE worker LOGIN"); err != nil {
+		s.t.Fatal(err)
+	}
+	lines := "  postgres:\n"
+	names := []string{"identity", "site", "journal"}
+	for _, name := range names {
+		if err := server.Run(s.t.Context(), postgres.Superuser, "CREATE DATABASE e2e_"+name+" OWNER owner"); err != nil {
+			s.t.Fatal(err)
+		}
+		url := strings.Replace(server.URL("worker", "e2e_"+name), "worker@", "worker:secret-of-"+name+"@", 1)
+		lines += fmt.Sprintf("    %s: %s\n", name, url)
+	}
+	text, err := os.ReadFile(s.CloudConfig())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), "  dir: cloud\n", lines, 1)
+	if err := os.WriteFile(s.CloudConfig(), []byte(changed), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return names
+}
