@@ -105,7 +105,7 @@ func (c *Credentials) check() error {
 }
 
 // Commission makes a node that is in no network a member of one without a trust
-// centre, joined out of band (05-3474-22, 3.2.2.13): a router is up at once, an end
+// centre, joined out of band: a router is up at once, an end
 // device looks for a parent. On a member, it takes the key that follows the one in use: see
 // [Node.UseNextKey].
 func (n *Node) Commission(now time.Time, c Credentials) error {

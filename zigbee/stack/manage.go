@@ -139,6 +139,6 @@ func (n *Node) measured(list []Energy) {
 	n.sendZDO(m.to, zdo.MgmtNWKUpdate|zdo.Response, rsp.Append(nil))
 }
 
-// level returns the energy level of a power (802.15.4-2006, 6.9.7): 0 at -100 dBm, which no
+// level returns the energy level of a power: 0 at -100 dBm, which no
 // receiver hears, and linear from there to 255.
 func level(dBm int8) uint8 { return uint8(min(max(4*(int(dBm)+100), 0), 255)) }
