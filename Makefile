@@ -14,7 +14,7 @@ FUZZ     ?= .
 
 APP_SOURCES := $(shell find app -path app/node_modules -prune -o -path app/dist -prune -o -type f -print)
 
-.PHONY: help demo demo-reset build app test test-go test-app lint interop generate bench fuzz setup
+.PHONY: help demo demo-reset build app test test-go test-app lint interop proof generate bench fuzz setup
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,6 +64,10 @@ internal/interop/node_modules/.package-lock.json: internal/interop/package-lock.
 		echo "Zigbee2MQTT and its Node.js could not be installed from npm; the lines above say why. make lint test need neither." >&2
 		exit 1
 	}
+
+proof: ## hold a day of a building of 250 lights against Wireshark (DAY=24h; an hour of work)
+	@scripts/need go
+	go test -tags proof -count=1 -timeout 12h -v -run TestDay ./sim -args -day=$(or $(DAY),24h)
 
 interop: ## let Zigbee2MQTT, with a Zigbee stack of its own, run our virtual lights over two hops
 	@scripts/setup interop

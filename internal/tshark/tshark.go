@@ -34,6 +34,7 @@ type Report struct {
 	Empty    int      // not of those: APS acknowledgements under a link key, whose code is of headers alone, which tshark passes over
 	Readable int      // frames whose application data or keys can be read
 	Faults   []string // malformed frames and expert remarks, one a line
+	Found    []Key    // that travelled in it, and could be read
 }
 
 // Err returns what is wrong with a capture that was read with all its keys, or
@@ -55,12 +56,19 @@ func (r Report) Err() error {
 // and no others: the configuration of who runs it is left aside.
 func Read(ctx context.Context, capture string, keys ...Key) (Report, error) {
 	r, found, err := read(ctx, capture, keys)
+	r.Found = found
 	if err != nil || r.Secured == r.Verified || len(found) == 0 {
 		return r, err
 	}
 	// tshark uses a key that it found from there on; what was said before the
 	// first device got the key needs another run.
-	r, _, err = read(ctx, capture, append(slices.Clone(keys), found...))
+	r, again, err := read(ctx, capture, append(slices.Clone(keys), found...))
+	r.Found = found
+	for _, k := range again {
+		if !slices.Contains(found, k) {
+			r.Found = append(r.Found, k)
+		}
+	}
 	return r, err
 }
 
