@@ -233,6 +233,9 @@ func (d *body) settle(now time.Time) {
 func (d *body) handle(now time.Time, e stack.Event) {
 	switch e := e.(type) {
 	case stack.DataIndication:
+		if e.Group != 0 || e.Dst.IsBroadcast() {
+			d.server.Hold(now, now.Add(d.luck(time.Duration(d.node.Known())*reportShare)))
+		}
 		if d.learn(now, e) {
 			return
 		}

@@ -142,6 +142,9 @@ func (l *Layer) EUI64Of(a zigbee.ShortAddr) (zigbee.EUI64, bool) {
 	return 0, false
 }
 
+// Known returns how many other devices are known: in time, those of the network.
+func (l *Layer) Known() int { return len(l.nodes) }
+
 // Peer is what has to survive a restart of what is known of another device.
 type Peer struct {
 	EUI64 zigbee.EUI64

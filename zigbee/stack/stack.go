@@ -403,6 +403,9 @@ func (n *Node) Speaks() bool { return n.phase == up && n.nwk.Left() > 0 && n.aps
 // Lookup returns the short address of a device.
 func (n *Node) Lookup(e zigbee.EUI64) (zigbee.ShortAddr, bool) { return n.nwk.Lookup(e) }
 
+// Known returns how many other devices of the network the node knows of.
+func (n *Node) Known() int { return n.nwk.Known() }
+
 // EUI64Of returns the extended address of a node.
 func (n *Node) EUI64Of(a zigbee.ShortAddr) (zigbee.EUI64, bool) { return n.nwk.EUI64Of(a) }
 

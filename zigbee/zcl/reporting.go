@@ -96,6 +96,9 @@ func (s *Server) Advance(now time.Time) {
 			continue
 		}
 		at, ok := r.due(v)
+		if ok && r.changed(v.Value) && at.Before(s.held) {
+			at = r.held(s.held)
+		}
 		if ok && !at.After(now) {
 			if len(s.out) == MaxOutgoing {
 				s.wake(now.Add(movingInterval))
@@ -108,6 +111,24 @@ func (s *Server) Advance(now time.Time) {
 			s.wake(at)
 		}
 	}
+}
+
+// Hold keeps reports of changes back until a time: many others have the same to
+// report now. While they are kept back, it cannot be put off.
+func (s *Server) Hold(now, until time.Time) {
+	if !s.held.After(now) {
+		s.held = until
+	}
+}
+
+// held returns when a change is reported that is kept back until a time: no later than
+// what did not change.
+func (r *report) held(until time.Time) time.Time {
+	latest := r.at.Add(time.Duration(r.Reporting.Max) * time.Second)
+	if r.Reporting.Max != NoPeriodicReports && latest.Before(until) {
+		return latest
+	}
+	return until
 }
 
 func (s *Server) wake(at time.Time) {

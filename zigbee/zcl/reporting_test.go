@@ -254,3 +254,32 @@ func TestTable(t *testing.T) {
 		t.Error("an unknown cluster has a revision")
 	}
 }
+
+// A change that many report at once waits, but not for longer than at first, nor than what
+// did not change would.
+func TestReportsAreHeldBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		longest uint16 // between two reports, in seconds
+		want    map[time.Duration]string
+	}{
+		"until then":           {60, map[time.Duration]string{0: "10 ", 7 * time.Second: "11 ", 67 * time.Second: "11 "}},
+		"not over the maximum": {4, map[time.Duration]string{0: "10 ", 4 * time.Second: "11 ", 8 * time.Second: "11 "}},
+	} {
+		l := newLamp()
+		s := newServer(t, l)
+		configure(t, s, ClusterLevel, level(0, c.longest, 1))
+		got := reports(t, s, start)
+		l.values[[2]uint16{ClusterLevel, AttrCurrentLevel}] = Reading{Value: Uint8(11)}
+		s.Hold(start.Add(2*time.Second), start.Add(7*time.Second))
+		s.Hold(start.Add(6*time.Second), start.Add(20*time.Second)) // is of no use
+		s.Advance(start.Add(2 * time.Second))
+		for when, what := range reports(t, s, start.Add(time.Duration(c.longest)*time.Second+8*time.Second)) {
+			got[when] += what
+		}
+		for when, what := range c.want {
+			if got[when] != what {
+				t.Errorf("%s: reported %v, want %v", name, got, c.want)
+			}
+		}
+	}
+}

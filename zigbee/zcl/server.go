@@ -99,6 +99,7 @@ type Server struct {
 	out      []Outgoing
 	reports  []report
 	next     time.Time // the next report; zero for none
+	held     time.Time // no change is reported before
 	seq      uint8
 	changes  uint64
 	counters ServerCounters
