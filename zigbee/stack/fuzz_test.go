@@ -20,9 +20,15 @@ func FuzzReceive(f *testing.F) {
 	m := newMedium(f, 1)
 	tc, lamps := joinAll(m, 2)
 	m.run(2*time.Second, nil)
-	_, key, _ := tc.nwk.Key()
 	victim := tc.Devices()[0]
-	states := map[*station]State{tc: tc.State(), lamps[0]: lamps[0].State()}
+	alone := newMedium(f, 2) // and where nobody leads
+	founder := formed(alone)
+	founder.letIn(lampAddress+1, code(f, 1))
+	second := alone.add("lamp", alone.config(Router, lampAddress+1, code(f, 1)))
+	second.Start(alone.now)
+	alone.run(time.Minute, second.isUp)
+	alone.run(2*time.Second, nil)
+	states := map[*station]State{tc: tc.State(), lamps[0]: lamps[0].State(), founder: founder.State()}
 	for _, s := range m.sent {
 		f.Add(s.frame, uint32(0))
 	}
@@ -57,6 +63,7 @@ func FuzzReceive(f *testing.F) {
 			n.PermitJoin(m.now, time.Minute)
 			frame := data
 			if how%3 != 0 && len(data) <= 80 {
+				_, key, _ := n.nwk.Key()
 				frame = insiderFrame(n, key, data, how)
 			}
 			n.Receive(m.now, frame, uint8(how))

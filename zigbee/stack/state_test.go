@@ -270,6 +270,15 @@ func FuzzParseState(f *testing.F) {
 	tc, lamps := joinAll(m, 2)
 	f.Add(tc.State().Append(nil))
 	f.Add(lamps[0].State().Append(nil))
+	alone := newMedium(f, 2)
+	founder := formed(alone)
+	founder.letIn(lampAddress+1, code(f, 1))
+	f.Add(founder.State().Append(nil))
+	if c, err := founder.Credentials(); err == nil {
+		orphan := alone.sensor(0)
+		_ = orphan.Commission(alone.now, c)
+		f.Add(orphan.State().Append(nil))
+	}
 	corpus.Fuzz(f, func(t *testing.T, b []byte) {
 		s, err := ParseState(b)
 		if err != nil {
