@@ -17,6 +17,7 @@ it.each([
   ['/register/more', { screen: 'not-found' }],
   ['/forgot', { screen: 'forgot' }],
   ['/reset/', { screen: 'reset', token: null }],
+  ['/invitation', { screen: 'invitation', token: null }],
   ['/elsewhere', { screen: 'not-found' }],
 ])('%s', (path, route) => expect(parseRoute(path)).toEqual(route));
 
@@ -36,6 +37,7 @@ it('reads the addresses that it writes', () => {
 it.each([
   ['/register', '#abc-_1', 'abc-_1'],
   ['/reset', '#abc', 'abc'],
+  ['/invitation', '#abc', 'abc'],
   ['/reset', '', null],
   ['/reset', '#', null],
   ['/forgot', '#abc', null],
@@ -48,7 +50,14 @@ it.each([
 
 it('opens to everybody what leads to an account, and nothing else', () => {
   const open = ['/register', '/forgot', '/reset'];
-  const closed = ['/', '/projects/P', '/projects/P/members', '/projects/P/log', '/elsewhere'];
+  const closed = [
+    '/',
+    '/invitation',
+    '/projects/P',
+    '/projects/P/members',
+    '/projects/P/log',
+    '/elsewhere',
+  ];
   for (const path of open) expect(isOpen(parseRoute(path))).toBe(true);
   for (const path of closed) expect(isOpen(parseRoute(path))).toBe(false);
 });

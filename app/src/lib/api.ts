@@ -7,6 +7,7 @@ import type {
   CommandRequest,
   Device,
   Group,
+  Invitation,
   LogEntry,
   Member,
   MqttToken,
@@ -153,6 +154,26 @@ export class Api {
 
   removeMember(project: string, account: string): Promise<void> {
     return this.#request('DELETE', path`/projects/${project}/members/${account}`, {});
+  }
+
+  async invitations(project: string): Promise<Invitation[]> {
+    return (await this.#read<Page<Invitation>>(path`/projects/${project}/invitations`)).items;
+  }
+
+  invite(
+    project: string,
+    offer: { email: string; role: Role; groups: string[] },
+  ): Promise<Invitation> {
+    return this.#request('POST', path`/projects/${project}/invitations`, { body: offer });
+  }
+
+  revokeInvitation(project: string, id: string): Promise<void> {
+    return this.#request('DELETE', path`/projects/${project}/invitations/${id}`, {});
+  }
+
+  /** Makes who is signed in a member of the project that a letter invites them to. */
+  acceptInvitation(token: string): Promise<{ project_id: string }> {
+    return this.#request('POST', '/invitations/accept', { body: { token } });
   }
 
   /** A page of the security log, the newest entry first; it goes on at the cursor. */

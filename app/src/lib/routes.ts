@@ -9,6 +9,7 @@ export type Route =
   | { screen: 'register'; token: string | null }
   | { screen: 'forgot' }
   | { screen: 'reset'; token: string | null }
+  | { screen: 'invitation'; token: string | null }
   | { screen: 'not-found' };
 
 /**
@@ -25,6 +26,7 @@ export function parseRoute(path: string, token: string | null = null): Route {
         return { screen: parts[0] };
       case 'register':
       case 'reset':
+      case 'invitation':
         return { screen: parts[0], token };
     }
   }

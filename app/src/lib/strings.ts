@@ -97,6 +97,20 @@ export const strings = {
     signIn: 'I have an account',
   },
 
+  invitation: {
+    page: 'Invitation',
+    heading: 'You are invited',
+    as: (email: string) =>
+      `You are signed in as ${email}. The invitation is for this address only.`,
+    accept: 'Accept the invitation',
+    accepting: 'Accepting…',
+    other: 'Sign in with another address',
+    signIn:
+      'Sign in with the address that the invitation was sent to. Without an account, make one first, and then open the link of the invitation again.',
+    openAgain: 'Open the link of the invitation in its letter.',
+    askAgain: 'Ask who invited you for another invitation.',
+  },
+
   forgot: {
     page: 'New password',
     heading: 'Forgot your password?',
@@ -178,6 +192,17 @@ export const strings = {
     stepDownText: (role: string) =>
       `As ${role.toLowerCase()} you cannot change members or see the security log any more. Another owner can make you owner again.`,
     stepDown: 'Give it up',
+    invite: 'Invite somebody',
+    inviteHint: 'They get a letter with a link, which is good once.',
+    inviteSubmit: 'Send the invitation',
+    inviting: 'Sending…',
+    invited: (email: string) => `An invitation to ${email} is on its way.`,
+    open: 'Open invitations',
+    offer: (role: string, groups: string) => (groups ? `${role}: ${groups}` : role),
+    until: (time: string) => `good until ${time}`,
+    revoke: 'Take back',
+    revokeOf: (email: string) => `Take back the invitation to ${email}`,
+    revoked: (email: string) => `The invitation to ${email} is taken back.`,
     own: 'Your membership',
     ownRole: (role: string) => `You are ${role.toLowerCase()} of this project.`,
     ownAsk: 'An owner of the project can change that.',
@@ -187,7 +212,7 @@ export const strings = {
     page: (project: string) => `Security log of ${project}`,
     heading: 'Security log',
     intro:
-      'Who did what in this project, the newest first. It is written once and cannot be changed: every entry is sealed by the one after it.',
+      'Who did what in this project, the newest first. Nobody can change it unnoticed: every entry is sealed by the one after it.',
     label: 'Entries of the security log',
     time: 'Time',
     who: 'Who',

@@ -140,6 +140,16 @@ export interface Member {
   groups: string[];
 }
 
+/** An offer to become a member that is open. */
+export interface Invitation {
+  id: string;
+  email: string;
+  role: Role;
+  groups: string[];
+  created_at: string;
+  expires_at: string;
+}
+
 /** An entry of the security log. People and things are "kind:identifier". */
 export interface LogEntry {
   number: number;
