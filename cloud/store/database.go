@@ -120,7 +120,7 @@ func (d *database[Q]) update(ctx context.Context, fn func(q Q) error) error {
 		case <-time.After(rand.N(pause)): //nolint:gosec // a pause, not a secret
 		}
 	}
-	return sconce.Errorf(sconce.Unavailable, "too much is being changed at the same time; try again later: %w", err)
+	return errors.Join(sconce.Errorf(sconce.Unavailable, "too much is being changed at the same time; try again later"), err)
 }
 
 // errRehearsed ends the first run of a transaction in tests that run each twice.
@@ -135,13 +135,13 @@ func (d *database[Q]) view(ctx context.Context, fn func(q Q) error) error {
 func (d *database[Q]) transact(ctx context.Context, db *sql.DB, prepared Q, fn func(q Q) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("beginning a transaction of %s: %w", d.name, err)
+		return doing("beginning a transaction of "+d.name, err)
 	}
 	if err := fn(prepared.WithTx(tx)); err != nil {
 		return errors.Join(err, ignore(tx.Rollback(), sql.ErrTxDone))
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("committing a transaction of %s: %w", d.name, err)
+		return doing("committing a transaction of "+d.name, err)
 	}
 	return nil
 }
@@ -162,6 +162,18 @@ func (d *database[Q]) close() error {
 		return nil
 	}
 	return errors.Join(d.reading.Close(), d.writing.Close(), d.pools.close())
+}
+
+// doing says what was being done when err happened; nil stays nil. That the
+// database is away is a [sconce.Unavailable].
+func doing(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if isAway(err) && sconce.KindOf(err) == sconce.Internal {
+		err = errors.Join(sconce.Errorf(sconce.Unavailable, "the database cannot be reached now; try again later"), err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 func ignore(err, target error) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"sconce"
@@ -145,14 +144,6 @@ func (s identities) EndSessions(ctx context.Context, account sconce.AccountID, a
 			At: at, Who: audit.Account(account), Action: audit.AllSessionsEnded, Result: audit.Done,
 		})
 	})
-}
-
-// doing says what was being done when err happened; nil stays nil.
-func doing(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
 }
 
 // momentOf returns the time of a stored number of milliseconds.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"maps"
@@ -70,16 +71,20 @@ func openPostgres(a Address, connections int, settings map[string]string) (*sql.
 // it does not guard.
 func checkRole(ctx context.Context, db *sql.DB, name string) error {
 	var role string
-	var free, owner bool
+	var free, owner, reaching bool
 	err := db.QueryRowContext(ctx, `
 		SELECT r.rolname, r.rolsuper OR r.rolbypassrls,
+		  COALESCE(current_setting($1, true), '') || COALESCE(current_setting($2, true), '') <> '',
 		  EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND pg_has_role(r.oid, c.relowner, 'MEMBER'))
-		FROM pg_roles AS r WHERE r.rolname = current_user`).Scan(&role, &free, &owner)
+		FROM pg_roles AS r WHERE r.rolname = current_user`, settingProject, settingAcross).Scan(&role, &free, &reaching, &owner)
 	if err != nil {
 		return fmt.Errorf("looking at the role: %w", err)
 	}
 	if free || owner {
 		return sconce.Errorf(sconce.Invalid, "role %s owns the tables or is not bound by their policies; use a role without rights of its own, and give it its rights with `sconce ctl store prepare`", role)
+	}
+	if reaching {
+		return sconce.Errorf(sconce.Invalid, "connections of role %s begin with the setting %s or %s, which opens what policies guard; reset it", role, settingProject, settingAcross)
 	}
 	if name != "site" {
 		return nil
@@ -181,6 +186,19 @@ func code(err error) string {
 		return e.Code
 	}
 	return ""
+}
+
+// isAway reports whether err says that a server of PostgreSQL cannot be reached, or
+// takes nobody in: it ends, starts or has too many connections.
+func isAway(err error) bool {
+	if connect := (*pgconn.ConnectError)(nil); errors.As(err, &connect) || errors.Is(err, driver.ErrBadConn) {
+		return true
+	}
+	switch c := code(err); {
+	case strings.HasPrefix(c, "08"), strings.HasPrefix(c, "57P"), c == "53300":
+		return true
+	}
+	return false
 }
 
 // violatesUnique reports whether err is a broken UNIQUE or PRIMARY KEY constraint.

@@ -79,6 +79,36 @@ func TestPostgresConnectsAnew(t *testing.T) {
 	}
 }
 
+// TestPostgresIsAway: what cannot be done because the server is away is told apart
+// from faults of ours.
+func TestPostgresIsAway(t *testing.T) {
+	ctx, a := t.Context(), storetest.Postgres(t)
+	s, err := store.OpenPostgres(ctx, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	site := storetest.MakeSite(t, s, 0x10)
+	c := connect(t, a, postgres.Superuser)
+	if _, err := c.Exec(ctx, "ALTER ROLE "+storetest.PostgresWorker+" CONNECTION LIMIT 0"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if _, err := c.Exec(ctx, "ALTER ROLE "+storetest.PostgresWorker+" CONNECTION LIMIT -1"); err != nil {
+			t.Error(err)
+		}
+	}()
+	disconnect(t, a)
+	_, reading := s.Projects().Networks(ctx, site.Owner)
+	changing := s.Projects().CreateNetwork(ctx, site.Owner, project.Network{ID: "n", Name: "Floor"}, 10)
+	if sconce.KindOf(reading) != sconce.Unavailable || sconce.KindOf(changing) != sconce.Unavailable {
+		t.Errorf("reading: %v; changing: %v; want both unavailable", reading, changing)
+	}
+	if err := s.Check(ctx); err == nil {
+		t.Error("it says that it answers")
+	}
+}
+
 // TestPostgresIsLost: a store that may be another process's writes no more.
 func TestPostgresIsLost(t *testing.T) {
 	a := storetest.Postgres(t)

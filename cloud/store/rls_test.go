@@ -185,7 +185,11 @@ func TestRolesThatAreNotBound(t *testing.T) {
 		"CREATE ROLE member LOGIN IN ROLE "+storetest.PostgresOwner); err != nil {
 		t.Fatal(err)
 	}
-	for _, role := range []string{storetest.PostgresOwner, postgres.Superuser, "bypasses", "member"} {
+	if err := server.Run(t.Context(), postgres.Superuser, "CREATE ROLE reaching LOGIN IN ROLE "+storetest.PostgresWorker,
+		"ALTER ROLE reaching SET sconce.across = 'on'"); err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []string{storetest.PostgresOwner, postgres.Superuser, "bypasses", "member", "reaching"} {
 		as := a
 		for _, address := range []*store.Address{&as.Identity, &as.Site, &as.Journal} {
 			_, name, _ := strings.Cut(strings.TrimPrefix(address.String(), "postgres://"), "/")
