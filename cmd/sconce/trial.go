@@ -15,7 +15,7 @@ import (
 type trialOptions struct {
 	Duration time.Duration `help:"How long, on the building's clock." default:"1h"`
 	Networks int           `help:"How many networks there are, each with a controller and an equal share of the rooms." default:"1"`
-	GP       int           `name:"gp" help:"How many battery-less (Green Power) switches there are beside the nodes; -1 for 20 for every 100 nodes." default:"-1"`
+	GP       int           `name:"gp" help:"How many battery-less (Green Power) switches there are beside the nodes; -1 for 20 for every 100 nodes, at most 50 a network." default:"-1"`
 	Reports  time.Duration `help:"Each light reports at least so often." default:"1m"`
 	Loss     float64       `help:"The probability that a frame is missed, beside what the air does." default:"0"`
 	Replay   time.Duration `help:"An attacker says a captured frame again so often; 0 for never." default:"10s"`
@@ -26,12 +26,12 @@ type trialOptions struct {
 // summary. An invariant that was violated is an error, which names the seed.
 func (c *simCommand) trial(ctx context.Context) (err error) {
 	m := c.Office.mix(c.Nodes, usual(c.Nodes))
-	if c.Trial.GP >= 0 {
+	if m.gp = min(m.gp, 50*c.Trial.Networks); c.Trial.GP >= 0 {
 		m.gp = c.Trial.GP
 	}
 	cfg := sim.TrialConfig{
-		Seed: c.Office.Seed, Lights: m.lights, Sensors: m.sensors, Switches: m.switches, GPSwitches: m.gp, People: m.people, Networks: c.Trial.Networks, Duration: c.Trial.Duration, ReportEvery: c.Trial.Reports,
-		ReplayEvery: c.Trial.Replay, Power: c.Office.Power, Loss: c.Trial.Loss, Shadowing: shadowing,
+		Seed: c.Office.Seed, Lights: m.lights, Sensors: m.sensors, Switches: m.switches, GPSwitches: m.gp, People: m.people,
+		Networks: c.Trial.Networks, Duration: c.Trial.Duration, ReportEvery: c.Trial.Reports, ReplayEvery: c.Trial.Replay, Power: c.Office.Power, Loss: c.Trial.Loss, Shadowing: shadowing,
 	}
 	if c.Office.Rooms != 0 || c.Office.Floors > 1 {
 		if cfg.Office, err = c.Office.structure(m.lights); err != nil {
