@@ -98,7 +98,7 @@ type harvester struct {
 // pairEvery is how long a person takes to pair a switch, and pairWindow how long the
 // network takes switches in at a time.
 const (
-	pairEvery  = 5 * time.Second
+	pairEvery  = 10 * time.Second
 	pairWindow = gp.CommissioningWindow
 )
 

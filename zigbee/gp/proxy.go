@@ -23,6 +23,11 @@ const (
 	tunnelStep   = 32 * time.Millisecond
 	tunnelJitter = 8 * time.Millisecond
 
+	// The same of a frame of commissioning, which every proxy in reach passes on: in a
+	// dense building dozens of them, all to one sink.
+	introduceStep   = 500 * time.Millisecond
+	introduceJitter = 500 * time.Millisecond
+
 	duplicateWindow = 2 * time.Second // gpDuplicateTimeout (A.3.6.1.2)
 	maxDuplicates   = 32              // frames remembered; the oldest is forgotten
 )
@@ -138,7 +143,7 @@ func (p *Proxy) Receive(now time.Time, f Frame, seq, lqi uint8, self zigbee.Shor
 		ID: f.ID, AlsoUnicast: true, Level: f.Level, KeyType: e.keyType, RxAfterTx: f.RxAfterTx, QueueFull: true,
 		Counter: f.Counter, Command: CommandID(body[0]), Payload: body[1:], Info: info,
 	}
-	p.later(now, info.Link, Outgoing{Peer: e.sink, LinkKey: true, Command: CommandNotification, Payload: n.Append(nil)})
+	p.later(now, info.Link, tunnelStep, tunnelJitter, Outgoing{Peer: e.sink, LinkKey: true, Command: CommandNotification, Payload: n.Append(nil)})
 }
 
 // commission passes on what an unknown device said, as far as it is about
@@ -158,7 +163,7 @@ func (p *Proxy) commission(now time.Time, f Frame, seq uint8, info *ProxyInfo) {
 			n.KeyType = KeyIndividual
 		}
 	}
-	p.later(now, info.Link, Outgoing{
+	p.later(now, info.Link, introduceStep, introduceJitter, Outgoing{
 		Peer: p.sink, LinkKey: true, Command: CommandCommissioningNotification, Payload: n.Append(nil),
 	})
 }
@@ -185,14 +190,14 @@ func (p *Proxy) isDuplicate(now time.Time, f Frame, seq uint8) bool {
 }
 
 // later queues a command for when this proxy's turn comes.
-func (p *Proxy) later(now time.Time, l Link, o Outgoing) {
+func (p *Proxy) later(now time.Time, l Link, step, jitter time.Duration, o Outgoing) {
 	if len(p.pending) == MaxPending {
 		p.counters.Full++
 		return
 	}
 	var b [1]byte
 	p.random(b[:])
-	wait := tunnelDelay + time.Duration(3-l.Quality())*tunnelStep + tunnelJitter*time.Duration(b[0])/256
+	wait := tunnelDelay + time.Duration(3-l.Quality())*step + jitter*time.Duration(b[0])/256
 	p.pending = append(p.pending, delayed{at: now.Add(wait), o: o})
 }
 

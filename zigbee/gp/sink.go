@@ -17,7 +17,7 @@ const (
 
 	// settle is how long a sink collects the reports of proxies about one
 	// commissioning frame before it chooses among them.
-	settle = 300 * time.Millisecond
+	settle = introduceStep + introduceJitter
 )
 
 // Errors of a sink.
