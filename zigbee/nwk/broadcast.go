@@ -14,7 +14,7 @@ const (
 	passiveAckTimeout   = 500 * time.Millisecond // nwkPassiveAckTimeout
 	maxBroadcastRetries = 2                      // nwkMaxBroadcastRetries
 	maxHomewardRetries  = 5                      // the most that it may be: of what has not gone towards the coordinator
-	broadcastJitter     = 64 * time.Millisecond  // nwkcMaxBroadcastJitter
+	broadcastJitter     = 32 * time.Millisecond  // half of nwkcMaxBroadcastJitter: so a command is everywhere within 200 ms over several hops
 	maxRefusals         = 3                      // times that the channel may be busy before a broadcast counts as sent
 
 	// enoughRelays is how many routers nearby one must have heard passing something on
@@ -28,6 +28,7 @@ const (
 	// more would crowd out others' in the tables of small nodes. Further ones wait; of
 	// those that wait, beyond maxHeldBroadcasts, Send refuses.
 	maxOwnBroadcasts  = 8
+	airSlack          = time.Second // so long at most one of them waits for the air
 	maxHeldBroadcasts = 12
 )
 
@@ -157,7 +158,7 @@ func (l *Layer) isKnown(s *relayers, src zigbee.ShortAddr, now time.Time) bool {
 func (l *Layer) budget(now time.Time) time.Time {
 	at := &l.ownBroadcasts[l.nextOwn]
 	l.nextOwn = (l.nextOwn + 1) % maxOwnBroadcasts
-	if free := at.Add(broadcastLife); !at.IsZero() && free.After(now) {
+	if free := at.Add(broadcastLife + airSlack); !at.IsZero() && free.After(now) {
 		now = free
 	}
 	*at = now

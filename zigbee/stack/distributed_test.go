@@ -84,7 +84,7 @@ func press(m *medium, from *station, group uint16, lamps []*station) (reached in
 // the building changes nothing.
 func TestDistributedNetwork(t *testing.T) {
 	for _, loss := range []float64{0, 0.1} {
-		m := newMedium(t, 11)
+		m := newMedium(t, 12)
 		m.loss = loss
 		lamps, sensor := standalone(m, 4)
 		for _, s := range lamps {
