@@ -44,7 +44,9 @@ func groups() []group {
 	return []group{
 		{[]string{"ccm_seal_60B_ns", "ccm_seal_60B_allocs"}, (*bench).ccm},
 		{[]string{"relay_frame_ns", "relay_frame_allocs"}, (*bench).relay},
-		{[]string{"sim_seconds_per_second", "sim_ns_per_frame", "sim_kib_per_node", "sim_ns_per_frame_1000", "sim_ns_per_frame_4000"}, (*bench).sim},
+		{[]string{"sim_seconds_per_second", "sim_ns_per_frame", "sim_kib_per_node"}, (*bench).sim},
+		{[]string{"sim_ns_per_frame_1000"}, (*bench).simSmall},
+		{[]string{"sim_ns_per_frame_4000"}, (*bench).simLarge},
 		{[]string{"command_ms_p50", "command_ms_p99"}, (*bench).commands},
 		{[]string{"ingest_acked_msgs_per_s", "ingest_cpu_us_per_msg", "ingest_ack_cpu_us_per_msg"}, (*bench).ingest},
 		{[]string{"idle_kib_per_connection", "connect_cpu_ms", "connect_p256_cpu_ms"}, (*bench).connections},
