@@ -18,27 +18,40 @@ const (
 	simShadowing = 3               // dB, as sconce sim has it
 	simReady     = 0.98            // of the lights, how many are configured
 	simRest      = 2 * time.Minute // after that
-	simWindow    = 5 * time.Minute // that is measured
+	simMinutes   = 5               // of the building's time that are measured, each by itself
 	simLimit     = time.Hour       // within which they have to be
 	simEntry     = 8 + 2 + 4       // bytes: addresses and frame counter of another light
 )
 
 // settled is what a building did while it was measured.
 type settled struct {
-	lights    int
-	simulated time.Duration
-	cpu       time.Duration
-	heard     uint64 // frames, by those whom they were for
-	heap      int64  // bytes in use, by the whole simulation
+	lights  int
+	minutes []minute
+	heap    int64 // bytes in use, by the whole simulation
 }
 
-func (s settled) nsPerFrame() float64 { return float64(s.cpu) / float64(max(s.heard, 1)) }
+// minute is what a building did in one of its minutes.
+type minute struct {
+	cpu   time.Duration
+	heard uint64 // frames, by those whom they were for
+}
+
+func (m minute) nsPerFrame() float64 { return float64(m.cpu) / float64(max(m.heard, 1)) }
+
+// nsPerFrame returns the median of the minutes.
+func (s settled) nsPerFrame() float64 {
+	var values []float64
+	for _, m := range s.minutes {
+		values = append(values, m.nsPerFrame())
+	}
+	return median(values)
+}
 
 // settle runs a building until its lights are configured, and then measures it.
-func settle(ctx context.Context, seed uint64, networks int, window time.Duration) (settled, error) {
+func settle(ctx context.Context, seed uint64, networks, minutes int) (settled, error) {
 	s := settled{lights: networks * simLights}
 	before := heapInUse()
-	var ready, from, to sim.Moment // when the lights were configured, and what is measured
+	var ready, from sim.Moment // when the lights were configured, and when the minute began
 	var cpu time.Duration
 	_, err := sim.Trial(ctx, sim.TrialConfig{
 		Seed: seed, Lights: s.lights, Networks: networks, Duration: simLimit, Shadowing: simShadowing,
@@ -52,19 +65,20 @@ func settle(ctx context.Context, seed uint64, networks int, window time.Duration
 			case from.Passed == 0 && m.Passed-ready.Passed >= simRest:
 				s.heap = heapInUse() - before
 				from, cpu = m, ownCPU()
-			case from.Passed > 0 && m.Passed-from.Passed >= window:
-				to, s.cpu = m, ownCPU()-cpu
+			case from.Passed > 0 && m.Passed-from.Passed >= time.Minute:
+				used := ownCPU()
+				s.minutes = append(s.minutes, minute{used - cpu, m.Air.Heard - from.Air.Heard})
+				from, cpu = m, used
 			}
-			return to.Passed > 0
+			return len(s.minutes) == minutes
 		},
 	})
 	switch {
 	case err != nil:
 		return s, fmt.Errorf("simulating %d lights: %w", s.lights, err)
-	case to.Passed == 0:
+	case len(s.minutes) < minutes:
 		return s, fmt.Errorf("simulating %d lights: they were not configured within %v", s.lights, simLimit)
 	}
-	s.simulated, s.heard = to.Passed-from.Passed, to.Air.Heard-from.Air.Heard
 	return s, nil
 }
 
@@ -72,7 +86,7 @@ func settle(ctx context.Context, seed uint64, networks int, window time.Duration
 func (b *bench) sim(ctx context.Context) ([]Figure, error) {
 	var rate, frame, memory []round
 	for i := range b.Rounds {
-		s, err := settle(ctx, uint64(i+1), 1, simWindow)
+		s, err := settle(ctx, uint64(i+1), 1, simMinutes)
 		if err != nil {
 			return nil, err
 		}
@@ -80,9 +94,11 @@ func (b *bench) sim(ctx context.Context) ([]Figure, error) {
 		if err != nil {
 			return nil, err
 		}
-		alone := time.Duration(float64(s.heard) * open) // opening frames and nothing else
-		rate = append(rate, round{s.simulated.Seconds() / s.cpu.Seconds(), s.simulated.Seconds() / alone.Seconds()})
-		frame = append(frame, round{s.nsPerFrame(), open})
+		for _, m := range s.minutes {
+			alone := time.Duration(float64(m.heard) * open) // opening frames and nothing else
+			rate = append(rate, round{time.Minute.Seconds() / m.cpu.Seconds(), time.Minute.Seconds() / alone.Seconds()})
+			frame = append(frame, round{m.nsPerFrame(), open})
+		}
 		memory = append(memory, round{float64(s.heap) / float64(s.lights) / 1024, simLights * simEntry / 1024.0})
 	}
 	return []Figure{
@@ -102,11 +118,11 @@ func (b *bench) simLarge(ctx context.Context) ([]Figure, error) {
 
 // growth measures a building of several networks, once, beside one of a single network.
 func (b *bench) growth(ctx context.Context, name string, networks int) ([]Figure, error) {
-	large, err := settle(ctx, 1, networks, simWindow/2)
+	large, err := settle(ctx, 1, networks, simMinutes)
 	if err != nil {
 		return nil, err
 	}
-	small, err := settle(ctx, 1, 1, simWindow/2)
+	small, err := settle(ctx, 1, 1, simMinutes)
 	if err != nil {
 		return nil, err
 	}
