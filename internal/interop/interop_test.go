@@ -168,7 +168,7 @@ func (h *house) obeys(t *testing.T, p *peer) {
 			func(i int, r reported) bool { return r.State == "ON" && r.Brightness == level(i, 5) },
 		}, {
 			"a colour temperature", func(i int) string { return fmt.Sprintf(`{"color_temp": %d}`, mireds(i, 0)) },
-			func(i int, l device.Light) bool { return l.Mireds == mireds(i, 0) && l.Level == level(i, 5) },
+			func(i int, l device.Light) bool { return l.Mireds == mireds(i, 0) },
 			func(i int, r reported) bool { return r.Temperature == mireds(i, 0) },
 		}, {
 			"another one, in a second", func(i int) string { return fmt.Sprintf(`{"color_temp": %d, "transition": 1}`, mireds(i, 7)) },
@@ -185,7 +185,9 @@ func (h *house) obeys(t *testing.T, p *peer) {
 }
 
 // obey gives an order to all lights. Who has not done it in time is told again: the peer
-// gives a frame up that found the channel busy.
+// gives a frame up that found the channel busy. And it repeats an order of ten seconds ago
+// whose answer came before its radio's word that the order was sent (sendZclFrameToEndpoint
+// in zohAdapter.js waits for the answer only then); so nothing but the newest order is looked at.
 func (h *house) obey(t *testing.T, p *peer, o order) {
 	t.Helper()
 	begin, again := time.Now(), 0
