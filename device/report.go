@@ -9,9 +9,9 @@ import (
 
 // reportShare is the time that a report takes of the air around a gateway, with its
 // acknowledgements and on its way. What a broadcast has changed all devices have to report: they
-// do so within as many times that as there are devices. Otherwise 250 lights fill the
+// do so within as many times that as there are devices, and half the air is left. Otherwise 250 lights fill the
 // air for seconds, and lose more than they say.
-const reportShare = 30 * time.Millisecond
+const reportShare = 100 * time.Millisecond
 
 // send gives the node a frame that the server wants sent, and reports whether
 // there was one. An answer that finds no room is lost: who asked asks again.
