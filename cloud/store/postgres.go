@@ -163,6 +163,11 @@ func (all advisoryLocks) release() error {
 	var errs []error
 	for _, l := range all {
 		ctx, cancel := context.WithTimeout(context.Background(), connectTime)
+		if !l.conn.IsClosed() {
+			// Left to the end of the connection, the lock outlasts it by the moment that the
+			// server takes to notice.
+			_, _ = l.conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(advisoryKey))
+		}
 		errs = append(errs, l.conn.Close(ctx))
 		cancel()
 	}
