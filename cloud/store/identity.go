@@ -27,8 +27,11 @@ func (s identities) CreateAccount(ctx context.Context, c identity.Credentials, b
 
 func createAccount(ctx context.Context, q *identitydb.Queries, c identity.Credentials, by audit.Subject, from audit.Origin) error {
 	err := q.CreateAccount(ctx, identitydb.CreateAccountParams{
-		ID: string(c.ID), Email: c.Email, Name: c.Name, Country: c.Country, PasswordHash: c.PasswordHash, MadeMs: c.Made.UnixMilli(),
+		ID: string(c.ID), PasswordHash: c.PasswordHash, MadeMs: c.Made.UnixMilli(),
 	})
+	if err == nil {
+		err = q.CreateProfile(ctx, identitydb.CreateProfileParams{AccountID: string(c.ID), Email: c.Email, Name: c.Name, Country: c.Country})
+	}
 	if violatesUnique(err) {
 		return sconce.Errorf(sconce.Conflict, "this email address has an account already")
 	}

@@ -11,25 +11,40 @@ import (
 )
 
 const accountByEmail = `-- name: AccountByEmail :one
-SELECT id, email, name, password_hash, made_ms, country FROM accounts WHERE email = ?1
+SELECT a.id, p.email, p.name, p.country, a.password_hash, a.made_ms
+FROM profiles AS p
+JOIN accounts AS a ON a.id = p.account_id
+WHERE p.email = ?1
 `
 
-func (q *Queries) AccountByEmail(ctx context.Context, email string) (Account, error) {
+type AccountByEmailRow struct {
+	ID           string
+	Email        string
+	Name         string
+	Country      string
+	PasswordHash string
+	MadeMs       int64
+}
+
+func (q *Queries) AccountByEmail(ctx context.Context, email string) (AccountByEmailRow, error) {
 	row := q.queryRow(ctx, q.accountByEmailStmt, accountByEmail, email)
-	var i Account
+	var i AccountByEmailRow
 	err := row.Scan(
 		&i.ID,
 		&i.Email,
 		&i.Name,
+		&i.Country,
 		&i.PasswordHash,
 		&i.MadeMs,
-		&i.Country,
 	)
 	return i, err
 }
 
 const accounts = `-- name: Accounts :many
-SELECT id, email, name, country, made_ms FROM accounts WHERE id IN (/*SLICE:ids*/?)
+SELECT a.id, p.email, p.name, p.country, a.made_ms
+FROM accounts AS a
+JOIN profiles AS p ON p.account_id = a.id
+WHERE a.id IN (/*SLICE:ids*/?)
 `
 
 type AccountsRow struct {
@@ -80,27 +95,39 @@ func (q *Queries) Accounts(ctx context.Context, ids []string) ([]AccountsRow, er
 }
 
 const createAccount = `-- name: CreateAccount :exec
-INSERT INTO accounts (id, email, name, country, password_hash, made_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO accounts (id, password_hash, made_ms)
+VALUES (?1, ?2, ?3)
 `
 
 type CreateAccountParams struct {
 	ID           string
-	Email        string
-	Name         string
-	Country      string
 	PasswordHash string
 	MadeMs       int64
 }
 
 func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) error {
-	_, err := q.exec(ctx, q.createAccountStmt, createAccount,
-		arg.ID,
+	_, err := q.exec(ctx, q.createAccountStmt, createAccount, arg.ID, arg.PasswordHash, arg.MadeMs)
+	return err
+}
+
+const createProfile = `-- name: CreateProfile :exec
+INSERT INTO profiles (account_id, email, name, country)
+VALUES (?1, ?2, ?3, ?4)
+`
+
+type CreateProfileParams struct {
+	AccountID string
+	Email     string
+	Name      string
+	Country   string
+}
+
+func (q *Queries) CreateProfile(ctx context.Context, arg CreateProfileParams) error {
+	_, err := q.exec(ctx, q.createProfileStmt, createProfile,
+		arg.AccountID,
 		arg.Email,
 		arg.Name,
 		arg.Country,
-		arg.PasswordHash,
-		arg.MadeMs,
 	)
 	return err
 }
@@ -183,9 +210,10 @@ func (q *Queries) EndSessions(ctx context.Context, accountID string) error {
 
 const session = `-- name: Session :one
 SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms,
-  a.email, a.name, a.country, a.made_ms AS account_made_ms
+  p.email, p.name, p.country, a.made_ms AS account_made_ms
 FROM sessions AS s
 JOIN accounts AS a ON a.id = s.account_id
+JOIN profiles AS p ON p.account_id = s.account_id
 WHERE s.token_sha256 = ?1
 `
 

@@ -45,6 +45,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createLinkStmt, err = db.PrepareContext(ctx, createLink); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateLink: %w", err)
 	}
+	if q.createProfileStmt, err = db.PrepareContext(ctx, createProfile); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateProfile: %w", err)
+	}
 	if q.createSessionStmt, err = db.PrepareContext(ctx, createSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSession: %w", err)
 	}
@@ -149,6 +152,11 @@ func (q *Queries) Close() error {
 	if q.createLinkStmt != nil {
 		if cerr := q.createLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createLinkStmt: %w", cerr)
+		}
+	}
+	if q.createProfileStmt != nil {
+		if cerr := q.createProfileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createProfileStmt: %w", cerr)
 		}
 	}
 	if q.createSessionStmt != nil {
@@ -307,6 +315,7 @@ type Queries struct {
 	createAccountStmt         *sql.Stmt
 	createLetterStmt          *sql.Stmt
 	createLinkStmt            *sql.Stmt
+	createProfileStmt         *sql.Stmt
 	createSessionStmt         *sql.Stmt
 	deleteExpiredLinksStmt    *sql.Stmt
 	deleteExpiredSessionsStmt *sql.Stmt
@@ -342,6 +351,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createAccountStmt:         q.createAccountStmt,
 		createLetterStmt:          q.createLetterStmt,
 		createLinkStmt:            q.createLinkStmt,
+		createProfileStmt:         q.createProfileStmt,
 		createSessionStmt:         q.createSessionStmt,
 		deleteExpiredLinksStmt:    q.deleteExpiredLinksStmt,
 		deleteExpiredSessionsStmt: q.deleteExpiredSessionsStmt,

@@ -6,11 +6,8 @@ package identitydb
 
 type Account struct {
 	ID           string
-	Email        string
-	Name         string
 	PasswordHash string
 	MadeMs       int64
-	Country      string
 }
 
 type Invited struct {
@@ -32,6 +29,13 @@ type Link struct {
 	AccountID   string
 	Sealed      []byte
 	ExpiresMs   int64
+}
+
+type Profile struct {
+	AccountID string
+	Email     string
+	Name      string
+	Country   string
 }
 
 type SecurityLog struct {

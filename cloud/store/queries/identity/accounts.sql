@@ -1,12 +1,22 @@
 -- name: CreateAccount :exec
-INSERT INTO accounts (id, email, name, country, password_hash, made_ms)
-VALUES (@id, @email, @name, @country, @password_hash, @made_ms);
+INSERT INTO accounts (id, password_hash, made_ms)
+VALUES (@id, @password_hash, @made_ms);
+
+-- name: CreateProfile :exec
+INSERT INTO profiles (account_id, email, name, country)
+VALUES (@account_id, @email, @name, @country);
 
 -- name: AccountByEmail :one
-SELECT * FROM accounts WHERE email = @email;
+SELECT a.id, p.email, p.name, p.country, a.password_hash, a.made_ms
+FROM profiles AS p
+JOIN accounts AS a ON a.id = p.account_id
+WHERE p.email = @email;
 
 -- name: Accounts :many
-SELECT id, email, name, country, made_ms FROM accounts WHERE id IN (sqlc.slice(ids));
+SELECT a.id, p.email, p.name, p.country, a.made_ms
+FROM accounts AS a
+JOIN profiles AS p ON p.account_id = a.id
+WHERE a.id IN (sqlc.slice(ids));
 
 -- name: CreateSession :exec
 INSERT INTO sessions (token_sha256, account_id, made_ms, used_ms)
@@ -26,9 +36,10 @@ WHERE sessions.account_id = @account_id AND sessions.token_sha256 NOT IN (
 
 -- name: Session :one
 SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms,
-  a.email, a.name, a.country, a.made_ms AS account_made_ms
+  p.email, p.name, p.country, a.made_ms AS account_made_ms
 FROM sessions AS s
 JOIN accounts AS a ON a.id = s.account_id
+JOIN profiles AS p ON p.account_id = s.account_id
 WHERE s.token_sha256 = @token_sha256;
 
 -- name: TouchSession :exec
