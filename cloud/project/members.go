@@ -63,9 +63,10 @@ func (s *Service) ChangeMember(ctx context.Context, scope Scope, m Member) error
 	return s.SetMember(ctx, scope, m)
 }
 
-// RemoveMember ends somebody's membership: an owner ends anybody's, everybody their own.
+// RemoveMember ends somebody's membership: an owner ends anybody's, everybody their own,
+// though not by a token, which was made to read or to control.
 func (s *Service) RemoveMember(ctx context.Context, scope Scope, who sconce.AccountID) error {
-	if who == "" || who != scope.Account() {
+	if who == "" || who != scope.Account() || scope.Limited() {
 		if err := scope.Require(ManageMembers); err != nil {
 			return err
 		}

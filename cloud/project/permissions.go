@@ -3,6 +3,7 @@ package project
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"sconce"
 )
@@ -29,24 +30,134 @@ const (
 	GatewayReceive                    // read the configuration and the commands that are for it
 )
 
-// may is the permission matrix: who may do what. What is not in it is denied.
+// row is a row of the matrix.
+type row struct {
+	action Action
+	name   string
+	means  string // in "your role does not let you …"
+	who    holders
+}
+
+// holders are columns of the matrix.
+type holders uint8
+
+// The columns of the matrix.
+const (
+	owner holders = 1 << iota
+	expert
+	user
+	viewer
+	gateway
+)
+
+// matrix is the permission matrix, the only one: who may do what. What is not in it
+// is denied. The name of an action is part of what is stored and sent: never changed.
 //
 // A [sconce.User] controls the groups that were granted to them and nothing
 // else ([Scope.RequireControl]); somebody to whom no group was granted controls nothing.
-var may = map[sconce.Role][]Action{
-	sconce.Owner:  {ReadProject, ReadTelemetry, ControlLights, ControlGranted, ConfigureLights, ManageNetworks, ManageMembers, ReadSecurityLog},
-	sconce.Expert: {ReadProject, ReadTelemetry, ControlLights, ControlGranted, ConfigureLights, ManageNetworks},
-	sconce.User:   {ReadProject, ControlGranted},
-	sconce.Viewer: {ReadProject, ReadTelemetry},
+var matrix = [...]row{
+	{ReadProject, "project.read", "see this project", owner | expert | user | viewer},
+	{ReadTelemetry, "readings.read", "see readings", owner | expert | viewer},
+	{ControlGranted, "lights.control-granted", "control granted groups", owner | expert | user},
+	{ControlLights, "lights.control", "control every light", owner | expert},
+	{ConfigureLights, "lights.configure", "change devices and groups", owner | expert},
+	{ManageNetworks, "networks.manage", "change networks and gateways", owner | expert},
+	{ManageMembers, "members.manage", "change members", owner},
+	{ReadSecurityLog, "security-log.read", "see the security log", owner},
 
-	gatewayRole: {GatewayReport, GatewayReceive},
+	{GatewayReport, "gateway.report", "report for a network", gateway},
+	{GatewayReceive, "gateway.receive", "receive a network's configuration", gateway},
 }
 
-// Actions returns the actions of people, in the order in which they are shown.
-func Actions() []Action {
-	return []Action{
-		ReadProject, ReadTelemetry, ControlLights, ControlGranted, ConfigureLights, ManageNetworks, ManageMembers, ReadSecurityLog,
+// gatewayRole is the role of a gateway. No person has it: it is outside the values
+// that the store accepts for a member.
+const gatewayRole sconce.Role = 255
+
+func columnOf(role sconce.Role) holders {
+	switch role {
+	case sconce.Owner:
+		return owner
+	case sconce.Expert:
+		return expert
+	case sconce.User:
+		return user
+	case sconce.Viewer:
+		return viewer
+	case gatewayRole:
+		return gateway
+	default:
+		return 0
 	}
+}
+
+// Actions is a set of actions.
+type Actions uint64
+
+// ActionsOf returns the set of the given actions. One that is none, or above 63, is left out.
+func ActionsOf(actions ...Action) Actions {
+	var s Actions
+	for _, a := range actions {
+		s |= 1 << a
+	}
+	return s &^ 1
+}
+
+// Has reports whether an action is in the set.
+func (s Actions) Has(a Action) bool { return a != 0 && s>>a&1 != 0 }
+
+// And returns what is in both sets.
+func (s Actions) And(t Actions) Actions { return s & t }
+
+// List returns the actions of the set in the order of the matrix.
+func (s Actions) List() []Action {
+	var all []Action
+	for _, r := range matrix {
+		if s.Has(r.action) {
+			all = append(all, r.action)
+		}
+	}
+	return all
+}
+
+// String returns the names of the actions with spaces between them, as OAuth writes
+// scopes (RFC 6749, 3.3).
+func (s Actions) String() string {
+	names := make([]string, 0, len(matrix))
+	for _, a := range s.List() {
+		names = append(names, a.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+// ParseActions reads the names of actions of people. The error names one that is none.
+func ParseActions(names ...string) (Actions, error) {
+	var s Actions
+	for _, name := range names {
+		a := slices.IndexFunc(matrix[:], func(r row) bool { return r.name == name && r.who != gateway })
+		if a < 0 {
+			return 0, sconce.Errorf(sconce.Invalid, "%q is no action: expected some of %s", name, RoleActions(sconce.Owner))
+		}
+		s |= ActionsOf(matrix[a].action)
+	}
+	return s, nil
+}
+
+// RoleActions returns what a person in a role may do: the column of the matrix.
+func RoleActions(role sconce.Role) Actions {
+	if role == gatewayRole {
+		return 0
+	}
+	return actionsOf(role)
+}
+
+func actionsOf(role sconce.Role) Actions {
+	var s Actions
+	for _, r := range matrix {
+		if r.who&columnOf(role) != 0 {
+			s |= ActionsOf(r.action)
+		}
+	}
+	return s
 }
 
 // Roles returns the roles of people, from the most to the least powerful.
@@ -54,39 +165,26 @@ func Roles() []sconce.Role {
 	return []sconce.Role{sconce.Owner, sconce.Expert, sconce.User, sconce.Viewer}
 }
 
-// gatewayRole is the row of the matrix for a gateway. No person has it: it is
-// outside the values that the store accepts for a member.
-const gatewayRole sconce.Role = 255
-
 // May reports whether a person in a role may do an action. It is the matrix as
 // shown to people; rules ask a [Scope].
-func May(role sconce.Role, a Action) bool {
-	return role != gatewayRole && slices.Contains(may[role], a)
+func May(role sconce.Role, a Action) bool { return RoleActions(role).Has(a) }
+
+// Name returns the name that an action has for ever, as in "lights.control".
+func (a Action) Name() string {
+	for _, r := range matrix {
+		if r.action == a {
+			return r.name
+		}
+	}
+	return fmt.Sprintf("action(%d)", uint8(a))
 }
 
+// String says the action in words, as in "control every light".
 func (a Action) String() string {
-	switch a {
-	case ReadProject:
-		return "see this project"
-	case ReadTelemetry:
-		return "see readings"
-	case ControlLights:
-		return "control every light"
-	case ControlGranted:
-		return "control granted groups"
-	case ConfigureLights:
-		return "change devices and groups"
-	case ManageNetworks:
-		return "change networks and gateways"
-	case ManageMembers:
-		return "change members"
-	case ReadSecurityLog:
-		return "see the security log"
-	case GatewayReport:
-		return "report for a network"
-	case GatewayReceive:
-		return "receive a network's configuration"
-	default:
-		return fmt.Sprintf("action(%d)", uint8(a))
+	for _, r := range matrix {
+		if r.action == a {
+			return r.means
+		}
 	}
+	return fmt.Sprintf("action(%d)", uint8(a))
 }

@@ -276,3 +276,37 @@ func TestNetworksAreLimited(t *testing.T) {
 	_, err := s.CreateNetwork(t.Context(), s.own, "Network")
 	wantKind(t, "one more", err, sconce.TooMany)
 }
+
+// TestOnly: a token takes away, and never gives.
+func TestOnly(t *testing.T) {
+	s := newSite(t)
+	for who, role := range members {
+		scope, err := s.Enter(t.Context(), project.Caller{Account: who}, s.own.Project())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if scope.Limited() || scope.May() != project.RoleActions(role) {
+			t.Errorf("%s may %s", role, scope.May())
+		}
+		for _, a := range actions {
+			only := scope.Only(project.ActionsOf(a))
+			for _, other := range actions {
+				carried := other == a || other == project.ReadProject || a == project.ControlLights && other == project.ControlGranted
+				want := carried && project.May(role, other)
+				if err := only.Require(other); (err == nil) != want {
+					t.Errorf("%s, limited to %s, requires %s: %v", role, a, other, err)
+				}
+			}
+			if !only.Limited() || only.Project() != scope.Project() || only.Account() != who {
+				t.Errorf("%s, limited to %s, is %+v", role, a, only)
+			}
+			if err := only.RequireControl("hall"); (err == nil) != (a == project.ControlLights && role == sconce.Expert) {
+				t.Errorf("%s, limited to %s, controls: %v", role, a, err)
+			}
+		}
+		wantKind(t, string(who)+" leaves by a token", s.RemoveMember(t.Context(), scope.Only(project.RoleActions(sconce.Owner)), who), sconce.Forbidden)
+	}
+	if (project.Scope{}).Only(project.RoleActions(sconce.Owner)).Require(project.ReadProject) == nil {
+		t.Error("the zero scope, limited, opens something")
+	}
+}

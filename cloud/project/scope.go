@@ -25,6 +25,8 @@ type Caller struct {
 type Scope struct {
 	project sconce.ProjectID
 	role    sconce.Role
+	may     Actions           // what the role may do, or less
+	limited bool              // it may do less
 	account sconce.AccountID  // of a person
 	gateway sconce.EUI64      // of a gateway
 	network sconce.NetworkID  // the only one that a gateway may touch
@@ -44,7 +46,7 @@ func (s *Service) Enter(ctx context.Context, who Caller, id sconce.ProjectID) (S
 	if who.Account == "" || id == "" || !May(m.Role, ReadProject) {
 		return Scope{}, errNotFound()
 	}
-	scope := Scope{project: id, role: m.Role, account: who.Account, origin: who.Origin, at: s.now()}
+	scope := Scope{project: id, role: m.Role, may: actionsOf(m.Role), account: who.Account, origin: who.Origin, at: s.now()}
 	if m.Groups != nil {
 		scope.granted = &m.Groups
 	}
@@ -62,22 +64,53 @@ func (s *Service) EnterGateway(ctx context.Context, gateway sconce.EUI64) (Scope
 	if gateway == 0 || a.Project == "" || a.Network == "" {
 		return Scope{}, sconce.Errorf(sconce.NotFound, "gateway %s is in no project", gateway)
 	}
-	return Scope{project: a.Project, role: gatewayRole, gateway: gateway, network: a.Network, at: s.now()}, nil
+	return Scope{project: a.Project, role: gatewayRole, may: actionsOf(gatewayRole), gateway: gateway, network: a.Network, at: s.now()}, nil
 }
 
 // Require returns nil when the scope permits the action, and otherwise a
 // [sconce.Forbidden] that says what may not be done.
 func (s Scope) Require(a Action) error {
-	if !slices.Contains(may[s.role], a) {
+	switch {
+	case s.may.Has(a):
+		return nil
+	case s.limited && actionsOf(s.role).Has(a):
+		return sconce.Errorf(sconce.Forbidden, "this token does not let you %s; it would need %s", a, a.Name())
+	default:
 		return sconce.Errorf(sconce.Forbidden, "your role in this project does not let you %s; ask an owner of the project", a)
 	}
-	return nil
+}
+
+// Only returns the scope with what is also in actions, and nothing else: for somebody
+// who acts by a token. It gives nothing that the scope does not have. Whoever may command
+// every light may command granted ones, and whoever may do anything may see the project.
+func (s Scope) Only(actions Actions) Scope {
+	actions |= ActionsOf(ReadProject)
+	if actions.Has(ControlLights) {
+		actions |= ActionsOf(ControlGranted)
+	}
+	s.may, s.limited = s.may.And(actions), true
+	return s
+}
+
+// Limited reports whether the scope was narrowed by [Scope.Only].
+func (s Scope) Limited() bool { return s.limited }
+
+// May returns what the scope permits.
+func (s Scope) May() Actions { return s.may }
+
+// Granted returns the groups that somebody controls who controls no others; nobody
+// else has any.
+func (s Scope) Granted() []sconce.GroupID {
+	if s.granted == nil {
+		return nil
+	}
+	return slices.Clone(*s.granted)
 }
 
 // RequireControl returns nil when the scope permits to command a light that is in these
 // groups, or the group itself, and otherwise a [sconce.Forbidden].
 func (s Scope) RequireControl(groups ...sconce.GroupID) error {
-	if slices.Contains(may[s.role], ControlLights) {
+	if s.may.Has(ControlLights) {
 		return nil
 	}
 	if err := s.Require(ControlGranted); err != nil {

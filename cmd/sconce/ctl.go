@@ -14,6 +14,7 @@ import (
 	"sconce"
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
+	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
 	"sconce/cloud/vault"
@@ -28,6 +29,7 @@ type ctlCommand struct {
 	Account   ctlAccount   `cmd:"" help:"The people who sign in."`
 	Audit     ctlAudit     `cmd:"" help:"The security log: who did what."`
 	Store     ctlStore     `cmd:"" help:"The databases."`
+	Roles     ctlRoles     `cmd:"" help:"What each role may do."`
 }
 
 // open returns the databases of the cloud.
@@ -174,3 +176,8 @@ func (c *ctlAccountAdd) password() (identity.Password, error) {
 	}
 	return identity.NewPassword(strings.TrimRight(line, "\r\n")), nil
 }
+
+type ctlRoles struct{}
+
+// Run prints the permission matrix. It needs no cloud.
+func (*ctlRoles) Run() error { return project.WriteMatrix(os.Stdout) }
