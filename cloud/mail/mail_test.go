@@ -202,7 +202,7 @@ func TestRetry(t *testing.T) {
 func TestGivenUp(t *testing.T) {
 	p := &post{err: errors.New("the server sleeps")}
 	office(t, p, func(q queue, log *bytes.Buffer) {
-		<-time.After(giveUpAfter + lastRetry + pace)
+		<-time.After(GiveUpAfter + lastRetry + pace)
 		if len(q) != 0 || !strings.Contains(log.String(), "given up") {
 			t.Errorf("%d letters wait after a day: %s", len(q), log.String())
 		}

@@ -16,8 +16,8 @@ import (
 const (
 	// MaxQueued is how many letters wait at most; one more is a [sconce.TooMany].
 	MaxQueued = 10_000
-	// giveUpAfter is how long a letter is tried. The links in them do not live longer.
-	giveUpAfter = 24 * time.Hour
+	// GiveUpAfter is how long a letter is tried. The links in them do not live longer.
+	GiveUpAfter = 24 * time.Hour
 	firstRetry  = time.Minute
 	lastRetry   = time.Hour
 	// pace is how often the queue is looked at when nobody says that something came.
@@ -126,7 +126,7 @@ func (o *Office) Deliver(ctx context.Context, item Item) error {
 		return o.Store.Remove(ctx, item.ID)
 	case ctx.Err() != nil: // we are being stopped: it is tried again after the start
 		return nil
-	case sconce.KindOf(err) == sconce.Invalid || now.Sub(item.Made) >= giveUpAfter:
+	case sconce.KindOf(err) == sconce.Invalid || now.Sub(item.Made) >= GiveUpAfter:
 		o.Log.Error("a letter is given up", slog.String("letter", item.ID), slog.Int("tries", tries), slog.Any("reason", err))
 		return o.Store.Remove(ctx, item.ID)
 	}

@@ -24,11 +24,17 @@ const (
 // connect returns a connection of a role to the database of projects.
 func connect(t *testing.T, a store.Addresses, role string) *pgx.Conn {
 	t.Helper()
+	return connectTo(t, a.Site, role)
+}
+
+// connectTo returns a connection of a role to a database.
+func connectTo(t *testing.T, a store.Address, role string) *pgx.Conn {
+	t.Helper()
 	server, err := postgres.Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, name, _ := strings.Cut(strings.TrimPrefix(a.Site.String(), "postgres://"), "/")
+	_, name, _ := strings.Cut(strings.TrimPrefix(a.String(), "postgres://"), "/")
 	c, err := pgx.Connect(t.Context(), server.URL(role, name))
 	if err != nil {
 		t.Fatal(err)

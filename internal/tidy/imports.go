@@ -29,7 +29,7 @@ const (
 // capabilities are the parts of the cloud that hold its rules.
 var capabilities = []string{
 	"sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/telemetry",
-	"sconce/cloud/vault",
+	"sconce/cloud/privacy", "sconce/cloud/vault",
 }
 
 // layers is the import table of ARCHITECTURE.md. A package that no row names may
@@ -59,6 +59,7 @@ var layers = []layer{
 	{"sconce/cloud/invitation", false, []string{root, "sconce/cloud/identity", "sconce/cloud/mail", "sconce/cloud/project"}},
 	{"sconce/cloud/mail", false, []string{root, "sconce/cloud/vault"}},
 	{"sconce/cloud/project", false, []string{root, "sconce/cloud/audit"}},
+	{"sconce/cloud/privacy", false, []string{root}},
 	{"sconce/cloud/vault", false, []string{root}},
 	{"sconce/cloud/registry", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/project"}},
 	{"sconce/cloud/telemetry", false, []string{root, "sconce/cloud/project"}},

@@ -1,0 +1,39 @@
+package privacy
+
+import "time"
+
+// Rule is how long the rows of a table are kept.
+type Rule struct {
+	Name  string
+	After time.Duration // 0: not by time
+	Words string        // to be read by people
+}
+
+const day = 24 * time.Hour
+
+// rules are all of them. Where there is a time, the package that owns the rows has the
+// same one, to which a test holds this table.
+var rules = []Rule{
+	{"account", 0, "as long as the account; gone when it is erased"},
+	{"session", 30 * day, "until signing out, or 7 days after the last use, and no longer than 30 days"},
+	{"link", day, "until it was used, or its time is over: at most 24 hours"},
+	{"letter", day, "until it was sent; given up after 24 hours"},
+	{"invitation", 7 * day, "until it was accepted or taken back, and no longer than 7 days"},
+	{"member", 0, "until the person leaves the project"},
+	{"project", 0, "as long as the project"},
+	{"installation", 0, "as long as the installation"},
+	{"journal", 90 * day, "90 days"},
+	{"log", 0, "for ever, so that nothing can be denied; it names people by opaque identifiers only, which mean nothing once a person was erased"},
+}
+
+// Rules returns all rules of retention.
+func Rules() []Rule { return append([]Rule(nil), rules...) }
+
+func ruleNamed(name string) (Rule, bool) {
+	for _, r := range rules {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
