@@ -5,6 +5,9 @@ import {
   applyPresence,
   applyState,
   freshness,
+  mayControl,
+  mayControlGroup,
+  mayControlLight,
   mergeDevice,
   mergeNetworks,
   mergeState,
@@ -13,6 +16,7 @@ import {
   staleAfterMs,
   summarise,
 } from '../src/lib/model';
+import type { Action } from '../src/lib/types';
 import { at, group, light, network, state, t0 } from './make';
 
 describe('merging of states', () => {
@@ -179,5 +183,36 @@ describe('sections', () => {
 
   it('ignore members that are not there', () => {
     expect(sections([group('g', 1, ['gone'])], [])[0]?.lights).toEqual([]);
+  });
+});
+
+describe('what somebody may control', () => {
+  const rights = (actions: Action[], granted_groups: string[] = []) => ({
+    actions,
+    granted_groups,
+  });
+  const hall = light('h', { groups: ['other', 'hall'] });
+
+  it('is every light for who controls them all', () => {
+    const owner = rights(['lights.control', 'lights.control-granted']);
+    expect(mayControl(owner)).toBe(true);
+    expect(mayControlGroup(owner, 'hall')).toBe(true);
+    expect(mayControlLight(owner, light('x'))).toBe(true);
+  });
+
+  it('is what was granted to a user, one by one too, and nothing else', () => {
+    const user = rights(['lights.control-granted'], ['hall']);
+    expect(mayControl(user)).toBe(true);
+    expect(mayControlGroup(user, 'hall')).toBe(true);
+    expect(mayControlLight(user, hall)).toBe(true);
+    expect(mayControlGroup(user, 'other')).toBe(false);
+    expect(mayControlLight(user, light('x', { groups: ['other'] }))).toBe(false);
+    expect(mayControlLight(user, light('x'))).toBe(false);
+  });
+
+  it('is nothing without a grant, for who only looks, and before it is known', () => {
+    expect(mayControl(rights(['lights.control-granted']))).toBe(false);
+    expect(mayControlLight(rights(['project.read'], ['hall']), hall)).toBe(false);
+    expect(mayControlLight(null, hall)).toBe(false);
   });
 });

@@ -1,9 +1,12 @@
 package api_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"sconce"
+	"sconce/cloud/project"
 )
 
 // TestGrantedGroups shows that a user controls the groups that an owner granted, with
@@ -19,6 +22,16 @@ func TestGrantedGroups(t *testing.T) {
 			t.Errorf("%s: %d %s; want %d", what, a.status, a.text, want)
 		}
 	}
+	sees := func(who, actions string, groups ...string) {
+		t.Helper()
+		p := decode[struct {
+			Actions []string
+			Granted []string `json:"granted_groups"`
+		}](t, b.do(request{who: who, method: "GET", path: own}))
+		if p.Granted == nil || strings.Join(p.Actions, " ") != actions || !slices.Equal(p.Granted, groups) {
+			t.Errorf("%s is told %v %v; want %s %v", who, p.Actions, p.Granted, actions, groups)
+		}
+	}
 	set := func(body object) {
 		t.Helper()
 		if a := b.do(request{who: "owner", method: "PUT", path: user, body: body}); a.status != 200 {
@@ -29,14 +42,20 @@ func TestGrantedGroups(t *testing.T) {
 		"name": "Attic", "network_id": b.own.network, "devices": []sconce.EUI64{b.own.device},
 	}}))["id"]
 
+	const controls = "project.read lights.control-granted"
+	sees("owner", project.RoleActions(sconce.Owner).String())
+	sees("viewer", "project.read readings.read")
+	sees("user", controls)
 	order("nothing is granted", object{"group": b.own.group}, 403)
 	order("nothing is granted, a light", object{"device": b.own.device}, 403)
 	set(object{"role": "user", "groups": []any{b.own.group}})
+	sees("user", controls, string(b.own.group))
 	order("the granted group", object{"group": b.own.group}, 202)
 	order("a light of it", object{"device": b.own.device}, 202)
 	order("another group", object{"group": other}, 403)
 	order("a group of another project", object{"group": b.other.group}, 404)
 	set(object{"role": "viewer"})
+	sees("user", "project.read readings.read")
 	order("a viewer who had groups", object{"group": b.own.group}, 403)
 	set(object{"role": "user", "groups": []any{other}})
 	order("the other group now", object{"group": other}, 202)

@@ -18,7 +18,9 @@ type ProjectItem struct {
 // Project is a project with its networks.
 type Project struct {
 	ProjectItem
-	Networks []Network `json:"networks" nullable:"false"`
+	Actions  []string         `json:"actions" nullable:"false" doc:"What whoever asks may do there, as in lights.control; see docs/roles.md." example:"[\"project.read\"]"`
+	Granted  []sconce.GroupID `json:"granted_groups" nullable:"false" doc:"With lights.control-granted and without lights.control: the groups that may be controlled."`
+	Networks []Network        `json:"networks" nullable:"false"`
 }
 
 // Network is a light network. What is known of it on the air comes from its
@@ -88,7 +90,9 @@ func (a *API) projectRoutes() {
 			return nil, err
 		}
 		networks, err := a.networks(ctx, scope)
-		return &struct{ Body Project }{Project{ProjectItem{p.ID, p.Name, scope.Role()}, networks}}, err
+		return &struct{ Body Project }{Project{
+			ProjectItem{p.ID, p.Name, scope.Role()}, scope.May().Names(), append([]sconce.GroupID{}, scope.Granted()...), networks,
+		}}, err
 	})
 
 	within(a, route{

@@ -119,15 +119,18 @@ func (s Actions) List() []Action {
 	return all
 }
 
-// String returns the names of the actions with spaces between them, as OAuth writes
-// scopes (RFC 6749, 3.3).
-func (s Actions) String() string {
+// Names returns the names of the actions in the order of the matrix.
+func (s Actions) Names() []string {
 	names := make([]string, 0, len(matrix))
 	for _, a := range s.List() {
 		names = append(names, a.Name())
 	}
-	return strings.Join(names, " ")
+	return names
 }
+
+// String returns the names of the actions with spaces between them, as OAuth writes
+// scopes (RFC 6749, 3.3).
+func (s Actions) String() string { return strings.Join(s.Names(), " ") }
 
 // ParseActions reads the names of actions of people. The error names one that is none.
 func ParseActions(names ...string) (Actions, error) {

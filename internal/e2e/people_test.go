@@ -117,6 +117,12 @@ func TestPeople(t *testing.T) {
 	p.gallery("invitation")
 	p.do("accepting the invitation", chromedp.Click(byTestID("accept")), chromedp.WaitVisible(byTestID("project")))
 	p.at(fmt.Sprintf("/projects/%s", s.project))
+	// Nothing was granted: the lights are there, their switches are not.
+	p.do("looking at the lights", chromedp.WaitVisible(byTestID("read-only")), chromedp.WaitVisible(`[data-testid^="light-"]`),
+		chromedp.WaitNotPresent(`[data-testid^="light-toggle-"]`), chromedp.WaitNotPresent(`[data-testid^="group-toggle-"]`))
+	p.gallery("nothing-granted")
+	p.do("looking at the security log", chromedp.Navigate(p.url(fmt.Sprintf("/projects/%s/log", s.project))), chromedp.WaitVisible(byTestID("log-owners-only")))
+	p.gallery("log-owners-only")
 	p.do("looking at one's own membership", chromedp.Click(byTestID("to-members")), chromedp.WaitVisible(byTestID("leave")))
 	p.gallery("membership")
 }

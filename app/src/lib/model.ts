@@ -13,7 +13,7 @@ import type {
   Group,
   LightState,
   Network,
-  Role,
+  Project,
 } from './types';
 
 /**
@@ -211,7 +211,30 @@ function byPosition(a: Device, b: Device): number {
   return byName(nameOf(a), nameOf(b)) || byName(a.eui64, b.eui64);
 }
 
-/** Whether a role may switch and dim. The server decides; this only spares people a refusal. */
-export function mayControl(role: Role): boolean {
-  return role !== 'viewer';
+/** What is asked of a project to know what may be controlled in it. */
+type Rights = Pick<Project, 'actions' | 'granted_groups'>;
+
+// The server decides; these only spare people switches that it would refuse.
+
+/** Whether somebody may switch and dim anything in a project. */
+export function mayControl(project: Rights | null): boolean {
+  if (!project) return false;
+  if (project.actions.includes('lights.control')) return true;
+  return project.actions.includes('lights.control-granted') && project.granted_groups.length > 0;
+}
+
+/** Whether somebody may switch and dim a group as one. */
+export function mayControlGroup(project: Rights | null, group: string): boolean {
+  return mayControlAny(project, [group]);
+}
+
+/** Whether somebody may switch and dim a light: by one of its groups, when not all. */
+export function mayControlLight(project: Rights | null, light: Device): boolean {
+  return mayControlAny(project, light.groups);
+}
+
+function mayControlAny(project: Rights | null, groups: readonly string[]): boolean {
+  if (!project || !mayControl(project)) return false;
+  if (project.actions.includes('lights.control')) return true;
+  return groups.some((group) => project.granted_groups.includes(group));
 }

@@ -225,6 +225,9 @@ export const strings = {
     loading: 'Loading…',
     all: 'This is where the log begins.',
     none: 'Nothing was done in this project yet.',
+    ownersTitle: 'The security log is for owners',
+    ownersText: (role: string) =>
+      `It names everybody who did something in this project, so only its owners read it. You are ${role.toLowerCase()} here. An owner can tell you what it says, or make you an owner too.`,
     you: 'You',
     subject: {
       operator: 'Operator of this server',
@@ -399,6 +402,8 @@ export const strings = {
     } satisfies Record<Exclude<OutcomeStatus, 'confirmed'>, string>,
     missed: (what: string, change: string) => `${what}: ${change}`,
     readOnly: 'You may look at this project, not change it.',
+    noneGranted:
+      'No group of lights is granted to you yet. An owner of the project can grant you some.',
   },
 
   detail: {

@@ -36,7 +36,22 @@ export interface Network {
   gateway: Gateway | null;
 }
 
+/** What may be done in a project (docs/roles.md). */
+export type Action =
+  | 'project.read'
+  | 'readings.read'
+  | 'lights.control-granted'
+  | 'lights.control'
+  | 'lights.configure'
+  | 'networks.manage'
+  | 'members.manage'
+  | 'security-log.read';
+
 export interface Project extends ProjectItem {
+  /** What who is signed in may do there. */
+  actions: Action[];
+  /** The groups that they control when they do not control every light. */
+  granted_groups: string[];
   networks: Network[];
 }
 
