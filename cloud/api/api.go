@@ -32,6 +32,7 @@ import (
 	"sconce/cloud/mail"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
+	"sconce/cloud/support"
 	"sconce/cloud/telemetry"
 )
 
@@ -58,6 +59,7 @@ type Options struct {
 
 	SecurityLog *audit.Log
 	Invitations *invitation.Service
+	Support     *support.Service
 
 	// LiveURL is where apps connect for live data, wss://….
 	LiveURL string
@@ -136,6 +138,8 @@ func (a *API) routes() {
 	a.memberRoutes()
 	a.invitationRoutes()
 	a.securityLogRoutes()
+	a.projectSupportRoutes()
+	a.operatorSupportRoutes()
 }
 
 func (a *API) config() huma.Config {

@@ -30,6 +30,7 @@ import (
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
 	"sconce/cloud/store/storetest"
+	"sconce/cloud/support"
 	"sconce/cloud/telemetry"
 	"sconce/cloud/vault"
 	"sconce/wire"
@@ -48,6 +49,7 @@ type bench struct {
 	people   *identity.Service
 	vault    *vault.Vault
 	invited  string          // an invitation to the other project
+	asked    string          // a support grant of the other project that is asked for
 	sent     []wire.Kind     // to gateways
 	log      strings.Builder // of the API
 	tokens   map[string]string
@@ -109,6 +111,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 		Registry: b.registry, Lighting: b.lighting, Telemetry: telemetry.New(b.store.Telemetry(), b.presence),
 		Log: log, SecurityLog: securityLog,
 		Invitations: &invitation.Service{Store: b.store.Invitations(), People: b.people, Projects: b.projects, Now: time.Now},
+		Support:     support.New(b.store.Support(), b.people, sealer, time.Now),
 		App:         fs.FS(app), LiveURL: liveURL, DemoLiveURL: demoURL,
 	}
 	for _, c := range change {

@@ -138,6 +138,18 @@ func (b *bench) rows() map[string]row {
 			path: "/invitations/{fresh invitation}", want: but(204, "expert", "user", "viewer"),
 			foreign: &row{path: "/invitations/" + b.invited}, foreignWant: 404,
 		},
+		"list-project-support": {want: but(200, "expert", "user", "viewer")},
+		"grant-support": {
+			path: "/support-grants", body: supportGrant, want: but(201, "expert", "user", "viewer"),
+		},
+		"allow-support": {
+			path: "/support-grants/{fresh support request}/approval", want: but(200, "expert", "user", "viewer"),
+			foreign: &row{path: "/support-grants/" + b.asked + "/approval"}, foreignWant: 404,
+		},
+		"end-support": {
+			path: "/support-grants/{fresh support request}", want: but(204, "expert", "user", "viewer"),
+			foreign: &row{path: "/support-grants/" + b.asked}, foreignWant: 404,
+		},
 		"list-security-log": {path: "/security-log", want: but(200, "expert", "user", "viewer")},
 		"get-command": {
 			path: "/commands/" + string(own.command), want: all(200),
@@ -165,6 +177,8 @@ func (b *bench) fresh(path string) string {
 	if at < 0 {
 		return path
 	}
+	end := at + strings.Index(path[at:], "}") + 1
+	path, rest := path[:end], path[end:]
 	owner := func(method, path string, body any) object {
 		a := b.do(request{who: "owner", method: method, path: "/projects/" + string(b.own.scope.Project()) + path, body: body})
 		if a.status != 201 {
@@ -187,6 +201,8 @@ func (b *bench) fresh(path string) string {
 		n, err := b.projects.CreateNetwork(b.t.Context(), b.own.scope, "Network")
 		must(b.t, err)
 		made = owner("POST", "/gateways", object{"eui64": device, "claim_code": claimCode, "network_id": n.ID})["eui64"]
+	case "{fresh support request}":
+		made = b.askSupport(b.own)
 	case "{fresh device}":
 		body := rows["add-device"].body().(object)
 		body["eui64"] = sconce.EUI64(0x3000 + b.Stats().Requests)
@@ -196,7 +212,7 @@ func (b *bench) fresh(path string) string {
 	default:
 		b.t.Fatalf("path %s", path)
 	}
-	return path[:at] + fmt.Sprint(made)
+	return path[:at] + fmt.Sprint(made) + rest
 }
 
 type operation struct {
@@ -229,6 +245,9 @@ func TestIsolation(t *testing.T) {
 	b := newBench(t)
 	invited := b.do(request{who: "stranger", method: "POST", path: "/projects/" + string(b.other.scope.Project()) + "/invitations", body: object{"email": "guest@example.org", "role": "owner"}})
 	b.invited, _ = decode[object](t, invited)["id"].(string)
+	b.account("operator")
+	must(t, b.Support.AddOperator(t.Context(), id("operator")))
+	b.asked = b.askSupport(b.other)
 	rows := b.rows()
 	for _, o := range b.operations() {
 		if !strings.HasPrefix(o.path, "/projects/{project}") {
@@ -312,7 +331,8 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"register": true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
 	}
 	secured := map[string]any{
-		"accept-invitation": object{"token": "none"}, "get-session": nil, "make-mqtt-token": nil, "list-projects": nil, "make-project": object{"name": "Project"},
+		"accept-invitation": object{"token": "none"}, "get-session": nil, "make-mqtt-token": nil, "list-support": nil,
+		"ask-for-support": supportWish(absent), "approve-support": nil, "give-back-support": nil, "list-projects": nil, "make-project": object{"name": "Project"},
 	}
 	for _, o := range b.operations() {
 		if strings.HasPrefix(o.path, "/projects/{project}") {
@@ -334,6 +354,10 @@ func TestRoutesOutsideProjects(t *testing.T) {
 			wantProblem(t, o.id, b.do(q), 401, "unauthenticated")
 			q.who = "stranger"
 			switch a := b.do(q); {
+			case o.id == "ask-for-support" || o.id == "approve-support":
+				wantProblem(t, o.id, a, 403, "forbidden") // it is for operators: TestSupport
+			case o.id == "give-back-support":
+				wantProblem(t, o.id, a, 404, "not-found") // it is of who has one
 			case o.id == "accept-invitation":
 				wantProblem(t, o.id, a, 404, "not-found") // it takes the token of a letter: TestInvitation
 			case a.status >= 300:

@@ -21,6 +21,7 @@ type Project struct {
 	Actions  []string         `json:"actions" nullable:"false" doc:"What whoever asks may do there, as in lights.control; see docs/roles.md." example:"[\"project.read\"]"`
 	Granted  []sconce.GroupID `json:"granted_groups" nullable:"false" doc:"With lights.control-granted and without lights.control: the groups that may be controlled."`
 	Networks []Network        `json:"networks" nullable:"false"`
+	Support  OrNull[Time]     `json:"support_until" doc:"Until when the person who asks sees the project as support; null for a member."`
 }
 
 // Network is a light network. What is known of it on the air comes from its
@@ -90,8 +91,9 @@ func (a *API) projectRoutes() {
 			return nil, err
 		}
 		networks, err := a.networks(ctx, scope)
+		s, _ := scope.Support()
 		return &struct{ Body Project }{Project{
-			ProjectItem{p.ID, p.Name, scope.Role()}, scope.May().Names(), append([]sconce.GroupID{}, scope.Granted()...), networks,
+			ProjectItem{p.ID, p.Name, scope.Role()}, scope.May().Names(), append([]sconce.GroupID{}, scope.Granted()...), networks, momentOrNull(s.Until),
 		}}, err
 	})
 

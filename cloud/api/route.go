@@ -133,7 +133,9 @@ func (a *API) caller(ctx huma.Context) (caller, error) {
 // behind authenticate.
 func (a *API) enter(ctx huma.Context, next func(huma.Context)) {
 	who, _ := ctx.Context().Value(callerKey).(caller)
-	scope, err := a.Projects.Enter(ctx.Context(), who.asCaller(), sconce.ProjectID(ctx.Param("project")))
+	asker := who.asCaller()
+	asker.Operation = ctx.Operation().OperationID
+	scope, err := a.Projects.Enter(ctx.Context(), asker, sconce.ProjectID(ctx.Param("project")))
 	if err != nil {
 		a.refuse(ctx, err)
 		return

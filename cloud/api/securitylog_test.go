@@ -14,6 +14,7 @@ type securityLog struct {
 		Number              uint64
 		Who, Origin, Action string
 		Target, Result      string
+		Detail              string
 	}
 	Next string `json:"next_cursor"`
 }

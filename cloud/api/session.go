@@ -137,6 +137,9 @@ func (in *ticketRequest) Resolve(ctx huma.Context) []error {
 }
 
 func (a *API) makeTicket(ctx context.Context, who caller, in *ticketRequest) (*struct{ Body Ticket }, error) {
+	if err := a.Projects.UseLive(ctx, who.asCaller()); err != nil {
+		return nil, err
+	}
 	t, err := a.Live.Issue(ctx, who.session)
 	if err != nil {
 		return nil, err

@@ -96,6 +96,12 @@ const (
 	GroupRenamed       Action = "group.renamed"
 	GroupChanged       Action = "group.changed"
 	GroupDeleted       Action = "group.deleted"
+	SupportAsked       Action = "support.asked"
+	SupportGranted     Action = "support.granted"
+	SupportUsed        Action = "support.used" // the target says for which operation
+	SupportEnded       Action = "support.ended"
+	OperatorMade       Action = "operator.made"
+	OperatorRemoved    Action = "operator.removed"
 	IdentitiesAdded    Action = "identities.added"
 	IdentityRevoked    Action = "identity.revoked"
 	AccessRefused      Action = "access.refused" // the target says which operation

@@ -76,6 +76,8 @@ type Store interface {
 	Invited(ctx context.Context, ids []string) (map[string]string, error)
 	ForgetInvited(ctx context.Context, id string) error
 
+	// Queue stores a letter. It is a [sconce.TooMany] when [mail.MaxQueued] wait.
+	Queue(ctx context.Context, letter mail.Item) error
 	// Accounts returns those of the given accounts that are there, in any order.
 	Accounts(ctx context.Context, ids []sconce.AccountID) ([]Account, error)
 

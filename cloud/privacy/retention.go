@@ -19,6 +19,7 @@ var rules = []Rule{
 	{"link", day, "until it was used, or its time is over: at most 24 hours"},
 	{"letter", day, "until it was sent; given up after 24 hours"},
 	{"invitation", 7 * day, "until it was accepted or taken back, and no longer than 7 days"},
+	{"support", 90 * day, "90 days after its end, and then until the project has another one"},
 	{"member", 0, "until the person leaves the project"},
 	{"project", 0, "as long as the project"},
 	{"installation", 0, "as long as the installation"},

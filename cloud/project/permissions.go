@@ -22,6 +22,7 @@ const (
 	ManageNetworks                    // make networks, claim and release gateways
 	ManageMembers                     // decide who belongs to the project, in which role
 	ReadSecurityLog                   // see who did what
+	ManageSupport                     // let operators in for a time, and end it
 )
 
 // The actions of a gateway, within its own network.
@@ -47,6 +48,8 @@ const (
 	expert
 	user
 	viewer
+	supportRead  // an operator with a support grant
+	supportWrite // one that lets them change things as well
 	gateway
 )
 
@@ -55,23 +58,29 @@ const (
 //
 // A [sconce.User] controls the groups that were granted to them and nothing
 // else ([Scope.RequireControl]); somebody to whom no group was granted controls nothing.
+// An operator with a support grant looks after lights, and never decides about people.
 var matrix = [...]row{
-	{ReadProject, "project.read", "see this project", owner | expert | user | viewer},
-	{ReadTelemetry, "readings.read", "see readings", owner | expert | viewer},
-	{ControlGranted, "lights.control-granted", "control granted groups", owner | expert | user},
-	{ControlLights, "lights.control", "control every light", owner | expert},
-	{ConfigureLights, "lights.configure", "change devices and groups", owner | expert},
-	{ManageNetworks, "networks.manage", "change networks and gateways", owner | expert},
+	{ReadProject, "project.read", "see this project", owner | expert | user | viewer | supportRead | supportWrite},
+	{ReadTelemetry, "readings.read", "see readings", owner | expert | viewer | supportRead | supportWrite},
+	{ControlGranted, "lights.control-granted", "control granted groups", owner | expert | user | supportWrite},
+	{ControlLights, "lights.control", "control every light", owner | expert | supportWrite},
+	{ConfigureLights, "lights.configure", "change devices and groups", owner | expert | supportWrite},
+	{ManageNetworks, "networks.manage", "change networks and gateways", owner | expert | supportWrite},
 	{ManageMembers, "members.manage", "change members", owner},
 	{ReadSecurityLog, "security-log.read", "see the security log", owner},
+	{ManageSupport, "support.manage", "let operators in", owner},
 
 	{GatewayReport, "gateway.report", "report for a network", gateway},
 	{GatewayReceive, "gateway.receive", "receive a network's configuration", gateway},
 }
 
-// gatewayRole is the role of a gateway. No person has it: it is outside the values
-// that the store accepts for a member.
-const gatewayRole sconce.Role = 255
+// The roles of gateways, and of operators with a support grant. No member has them: they
+// are outside the values that the store accepts.
+const (
+	gatewayRole      sconce.Role = 255
+	supportReadRole  sconce.Role = 254
+	supportWriteRole sconce.Role = 253
+)
 
 func columnOf(role sconce.Role) holders {
 	switch role {
@@ -83,6 +92,10 @@ func columnOf(role sconce.Role) holders {
 		return user
 	case sconce.Viewer:
 		return viewer
+	case supportReadRole:
+		return supportRead
+	case supportWriteRole:
+		return supportWrite
 	case gatewayRole:
 		return gateway
 	default:
@@ -147,7 +160,7 @@ func ParseActions(names ...string) (Actions, error) {
 
 // RoleActions returns what a person in a role may do: the column of the matrix.
 func RoleActions(role sconce.Role) Actions {
-	if role == gatewayRole {
+	if !slices.Contains(Roles(), role) {
 		return 0
 	}
 	return actionsOf(role)

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"sconce"
+	"sconce/cloud/attempts"
 )
 
 // MaxProjectsPerAccount is the largest number of projects that one account may
@@ -71,6 +72,14 @@ type Store interface {
 	// Member returns an account as a member of a project, the zero value when it is
 	// none. Its groups are needed of a [sconce.User] only.
 	Member(ctx context.Context, who sconce.AccountID, id sconce.ProjectID) (Member, error)
+	// Support returns the furthest support grant of an operator for a project that is in
+	// force, the zero value for none. An account that is no operator any more has none.
+	Support(ctx context.Context, who sconce.AccountID, id sconce.ProjectID, now time.Time) (Support, error)
+	// SupportedProjects returns the projects for which Support would return a grant.
+	SupportedProjects(ctx context.Context, who sconce.AccountID, now time.Time) ([]sconce.ProjectID, error)
+	// UseSupport writes in the security log of a project that it was entered with a
+	// support grant, for an operation.
+	UseSupport(ctx context.Context, s Scope, operation string) error
 	// Assignment returns where a gateway is assigned, the zero value for nowhere.
 	Assignment(ctx context.Context, gateway sconce.EUI64) (Assignment, error)
 	// Memberships returns up to limit projects of an account with identifiers
@@ -102,11 +111,12 @@ type Store interface {
 type Service struct {
 	store Store
 	now   func() time.Time
+	uses  *attempts.Limiter // of support grants
 }
 
 // New returns a Service that keeps its data in store and reads the time from now.
 func New(store Store, now func() time.Time) *Service {
-	return &Service{store: store, now: now}
+	return &Service{store: store, now: now, uses: attempts.New(1, usesWindow, usesKept)}
 }
 
 // Create makes a project with its first owner.
@@ -132,7 +142,8 @@ func (s *Service) List(ctx context.Context, who sconce.AccountID, after sconce.P
 	return s.store.Memberships(ctx, who, after, limit)
 }
 
-// ProjectIDs returns all projects whose data an account may see.
+// ProjectIDs returns all projects whose data an account may see, as a member or by a
+// support grant.
 func (s *Service) ProjectIDs(ctx context.Context, who sconce.AccountID) ([]sconce.ProjectID, error) {
 	all, err := s.store.Memberships(ctx, who, "", MaxProjectsPerAccount)
 	if err != nil {
@@ -144,7 +155,8 @@ func (s *Service) ProjectIDs(ctx context.Context, who sconce.AccountID) ([]sconc
 			ids = append(ids, m.ID)
 		}
 	}
-	return ids, nil
+	supported, err := s.store.SupportedProjects(ctx, who, s.now())
+	return append(ids, supported...), err
 }
 
 // Get returns the project of a scope.

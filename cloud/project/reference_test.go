@@ -40,12 +40,12 @@ decides; ` + "`sconce ctl roles`" + ` prints it. Not to be edited. What is not m
 
 `)
 	head := []string{"action"}
-	for _, role := range Roles() {
-		head = append(head, role.String())
+	for _, c := range columns() {
+		head = append(head, c.name)
 	}
 	line := func(cells []string) { b.WriteString("| " + strings.Join(cells, " | ") + " |\n") }
 	line(append(head, "lets somebody"))
-	b.WriteString("|---|" + strings.Repeat(":-:|", len(Roles())) + "---|\n")
+	b.WriteString("|---|" + strings.Repeat(":-:|", len(columns())) + "---|\n")
 	for _, r := range matrix {
 		if r.who != gateway {
 			cells := r.cells("x", "")
@@ -55,7 +55,8 @@ decides; ` + "`sconce ctl roles`" + ` prints it. Not to be edited. What is not m
 	}
 	b.WriteString(`
 A *user* controls the lights of the groups that an owner granted, and no others. A program acts by a token, which names one project
-and some of these actions; it may do what both its token and the person who made it may do at that moment. A gateway is no person:
+and some of these actions; it may do what both its token and the person who made it may do at that moment. *Support* is an operator of
+the installation whom an owner, or for an incident two operators, let in for at most a day. A gateway is no person:
 it reports for its own network and receives what is meant for it, and nothing else.
 `)
 	return b.Bytes()

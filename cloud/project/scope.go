@@ -9,10 +9,12 @@ import (
 	"sconce/cloud/audit"
 )
 
-// Caller is a person who asks: who it is, and from where, both opaque.
+// Caller is a person who asks: who it is, from where, both opaque, and what they ask for,
+// as the security log names it.
 type Caller struct {
-	Account sconce.AccountID
-	Origin  audit.Origin
+	Account   sconce.AccountID
+	Origin    audit.Origin
+	Operation string
 }
 
 // Scope is the right of one asker to one project's data: nothing reads or
@@ -31,17 +33,21 @@ type Scope struct {
 	gateway sconce.EUI64      // of a gateway
 	network sconce.NetworkID  // the only one that a gateway may touch
 	granted *[]sconce.GroupID // of a person who controls granted groups only
+	support Support           // of an operator who is no member
 	origin  audit.Origin
 	at      time.Time
 }
 
-// Enter returns the scope of a person in a project. When the project is not
-// there, and when the person is not a member, the error is the same
-// [sconce.NotFound].
+// Enter returns the scope of a person in a project: of a member, or of an operator with a
+// support grant, whose use is written in the security log. When the project is not
+// there, and when the person is neither, the error is the same [sconce.NotFound].
 func (s *Service) Enter(ctx context.Context, who Caller, id sconce.ProjectID) (Scope, error) {
 	m, err := s.store.Member(ctx, who.Account, id)
 	if err != nil {
 		return Scope{}, err
+	}
+	if m.Role == 0 {
+		return s.enterAsSupport(ctx, who, id)
 	}
 	if who.Account == "" || id == "" || !May(m.Role, ReadProject) {
 		return Scope{}, errNotFound()
@@ -141,15 +147,21 @@ func (s Scope) Origin() audit.Origin { return s.origin }
 
 // Event returns what the security log says of a change that is made with the scope.
 func (s Scope) Event(action audit.Action, target, detail string) audit.Event {
-	return audit.Event{
+	return s.supportEvent(audit.Event{
 		At: s.at, Who: s.Subject(), Origin: s.origin, Action: action, Target: target, Detail: detail, Result: audit.Done,
-	}
+	})
 }
 
-// Role returns the role of the person who asks, 0 for a gateway.
+// Role returns the role of the person who asks, 0 for a gateway. For an operator with a
+// support grant it is the role of people whose rights come nearest.
 func (s Scope) Role() sconce.Role {
-	if s.role == gatewayRole {
+	switch s.role {
+	case gatewayRole:
 		return 0
+	case supportReadRole:
+		return sconce.Viewer
+	case supportWriteRole:
+		return sconce.Expert
 	}
 	return s.role
 }

@@ -15,6 +15,7 @@ import (
 	"sconce/cloud/privacy"
 	"sconce/cloud/store"
 	"sconce/cloud/store/storetest"
+	"sconce/cloud/support"
 	"sconce/internal/postgres"
 )
 
@@ -122,6 +123,7 @@ func TestRetentionIsWhatThePackagesDo(t *testing.T) {
 		"link":       max(identity.RegistrationLife, identity.ResetLife),
 		"letter":     mail.GiveUpAfter,
 		"invitation": invitation.Life,
+		"support":    support.Kept,
 		"journal":    ingest.Retention,
 	}
 	for _, r := range privacy.Rules() {

@@ -113,6 +113,10 @@ func (s identities) SaveInvited(ctx context.Context, id, email string, letter ma
 	})
 }
 
+func (s identities) Queue(ctx context.Context, letter mail.Item) error {
+	return s.db.update(ctx, func(q *identitydb.Queries) error { return queueLetter(ctx, q, letter) })
+}
+
 func (s identities) Invited(ctx context.Context, ids []string) (map[string]string, error) {
 	rows, err := s.db.reading.Invited(ctx, ids)
 	emails := make(map[string]string, len(rows))

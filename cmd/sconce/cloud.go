@@ -28,6 +28,7 @@ import (
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
+	"sconce/cloud/support"
 	"sconce/cloud/telemetry"
 	"sconce/cloud/vault"
 	"sconce/mqtt"
@@ -130,6 +131,7 @@ func (c *cloud) network() (err error) {
 		Identity: c.identity, Live: c.live, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
 		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
+		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
 		App:         app.Files(), Mailbox: c.mailbox,
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
 	}

@@ -29,6 +29,7 @@ type ctlCommand struct {
 	Account   ctlAccount   `cmd:"" help:"The people who sign in."`
 	Audit     ctlAudit     `cmd:"" help:"The security log: who did what."`
 	Store     ctlStore     `cmd:"" help:"The databases."`
+	Operator  ctlOperator  `cmd:"" help:"The accounts of those who run this cloud; they see a project by a support grant only."`
 	Roles     ctlRoles     `cmd:"" help:"What each role may do."`
 }
 

@@ -28,7 +28,7 @@ const (
 
 // capabilities are the parts of the cloud that hold its rules.
 var capabilities = []string{
-	"sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/telemetry",
+	"sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/support", "sconce/cloud/telemetry",
 	"sconce/cloud/privacy", "sconce/cloud/vault",
 }
 
@@ -58,7 +58,8 @@ var layers = []layer{
 	{"sconce/cloud/identity", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/mail", "sconce/cloud/vault"}},
 	{"sconce/cloud/invitation", false, []string{root, "sconce/cloud/identity", "sconce/cloud/mail", "sconce/cloud/project"}},
 	{"sconce/cloud/mail", false, []string{root, "sconce/cloud/vault"}},
-	{"sconce/cloud/project", false, []string{root, "sconce/cloud/audit"}},
+	{"sconce/cloud/project", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit"}},
+	{"sconce/cloud/support", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/vault"}},
 	{"sconce/cloud/privacy", false, []string{root}},
 	{"sconce/cloud/vault", false, []string{root}},
 	{"sconce/cloud/registry", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/project"}},

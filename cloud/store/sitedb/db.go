@@ -36,6 +36,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addMemberStmt, err = db.PrepareContext(ctx, addMember); err != nil {
 		return nil, fmt.Errorf("error preparing query AddMember: %w", err)
 	}
+	if q.addOperatorStmt, err = db.PrepareContext(ctx, addOperator); err != nil {
+		return nil, fmt.Errorf("error preparing query AddOperator: %w", err)
+	}
 	if q.addOutcomeStmt, err = db.PrepareContext(ctx, addOutcome); err != nil {
 		return nil, fmt.Errorf("error preparing query AddOutcome: %w", err)
 	}
@@ -108,6 +111,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countNetworksStmt, err = db.PrepareContext(ctx, countNetworks); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNetworks: %w", err)
 	}
+	if q.countOpenSupportGrantsStmt, err = db.PrepareContext(ctx, countOpenSupportGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOpenSupportGrants: %w", err)
+	}
 	if q.countOwnersStmt, err = db.PrepareContext(ctx, countOwners); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOwners: %w", err)
 	}
@@ -128,6 +134,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.createSealedKeysetStmt, err = db.PrepareContext(ctx, createSealedKeyset); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSealedKeyset: %w", err)
+	}
+	if q.createSupportGrantStmt, err = db.PrepareContext(ctx, createSupportGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateSupportGrant: %w", err)
 	}
 	if q.deleteExpiredInvitationsStmt, err = db.PrepareContext(ctx, deleteExpiredInvitations); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredInvitations: %w", err)
@@ -153,6 +162,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endCommandStmt, err = db.PrepareContext(ctx, endCommand); err != nil {
 		return nil, fmt.Errorf("error preparing query EndCommand: %w", err)
 	}
+	if q.endSupportGrantStmt, err = db.PrepareContext(ctx, endSupportGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query EndSupportGrant: %w", err)
+	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
 	}
@@ -165,6 +177,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.forgetOutcomesStmt, err = db.PrepareContext(ctx, forgetOutcomes); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetOutcomes: %w", err)
 	}
+	if q.forgetSupportGrantsStmt, err = db.PrepareContext(ctx, forgetSupportGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetSupportGrants: %w", err)
+	}
 	if q.gatewayHelloStmt, err = db.PrepareContext(ctx, gatewayHello); err != nil {
 		return nil, fmt.Errorf("error preparing query GatewayHello: %w", err)
 	}
@@ -173,6 +188,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.grantStmt, err = db.PrepareContext(ctx, grant); err != nil {
 		return nil, fmt.Errorf("error preparing query Grant: %w", err)
+	}
+	if q.grantSupportStmt, err = db.PrepareContext(ctx, grantSupport); err != nil {
+		return nil, fmt.Errorf("error preparing query GrantSupport: %w", err)
 	}
 	if q.grantsStmt, err = db.PrepareContext(ctx, grants); err != nil {
 		return nil, fmt.Errorf("error preparing query Grants: %w", err)
@@ -210,6 +228,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.invitationsStmt, err = db.PrepareContext(ctx, invitations); err != nil {
 		return nil, fmt.Errorf("error preparing query Invitations: %w", err)
 	}
+	if q.isOperatorStmt, err = db.PrepareContext(ctx, isOperator); err != nil {
+		return nil, fmt.Errorf("error preparing query IsOperator: %w", err)
+	}
 	if q.issuedIdentitiesStmt, err = db.PrepareContext(ctx, issuedIdentities); err != nil {
 		return nil, fmt.Errorf("error preparing query IssuedIdentities: %w", err)
 	}
@@ -246,8 +267,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.openChunkStmt, err = db.PrepareContext(ctx, openChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenChunk: %w", err)
 	}
+	if q.openSupportGrantsStmt, err = db.PrepareContext(ctx, openSupportGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenSupportGrants: %w", err)
+	}
+	if q.operatorsStmt, err = db.PrepareContext(ctx, operators); err != nil {
+		return nil, fmt.Errorf("error preparing query Operators: %w", err)
+	}
 	if q.outcomesStmt, err = db.PrepareContext(ctx, outcomes); err != nil {
 		return nil, fmt.Errorf("error preparing query Outcomes: %w", err)
+	}
+	if q.ownersStmt, err = db.PrepareContext(ctx, owners); err != nil {
+		return nil, fmt.Errorf("error preparing query Owners: %w", err)
 	}
 	if q.pendingCommandsStmt, err = db.PrepareContext(ctx, pendingCommands); err != nil {
 		return nil, fmt.Errorf("error preparing query PendingCommands: %w", err)
@@ -278,6 +308,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.removeMemberStmt, err = db.PrepareContext(ctx, removeMember); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveMember: %w", err)
+	}
+	if q.removeOperatorStmt, err = db.PrepareContext(ctx, removeOperator); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveOperator: %w", err)
 	}
 	if q.removePositionStmt, err = db.PrepareContext(ctx, removePosition); err != nil {
 		return nil, fmt.Errorf("error preparing query RemovePosition: %w", err)
@@ -348,6 +381,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.statesStmt, err = db.PrepareContext(ctx, states); err != nil {
 		return nil, fmt.Errorf("error preparing query States: %w", err)
 	}
+	if q.supportStmt, err = db.PrepareContext(ctx, support); err != nil {
+		return nil, fmt.Errorf("error preparing query Support: %w", err)
+	}
+	if q.supportGrantByIDStmt, err = db.PrepareContext(ctx, supportGrantByID); err != nil {
+		return nil, fmt.Errorf("error preparing query SupportGrantByID: %w", err)
+	}
+	if q.supportGrantsStmt, err = db.PrepareContext(ctx, supportGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query SupportGrants: %w", err)
+	}
+	if q.supportedProjectsStmt, err = db.PrepareContext(ctx, supportedProjects); err != nil {
+		return nil, fmt.Errorf("error preparing query SupportedProjects: %w", err)
+	}
 	return &q, nil
 }
 
@@ -371,6 +416,11 @@ func (q *Queries) Close() error {
 	if q.addMemberStmt != nil {
 		if cerr := q.addMemberStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addMemberStmt: %w", cerr)
+		}
+	}
+	if q.addOperatorStmt != nil {
+		if cerr := q.addOperatorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addOperatorStmt: %w", cerr)
 		}
 	}
 	if q.addOutcomeStmt != nil {
@@ -493,6 +543,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countNetworksStmt: %w", cerr)
 		}
 	}
+	if q.countOpenSupportGrantsStmt != nil {
+		if cerr := q.countOpenSupportGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOpenSupportGrantsStmt: %w", cerr)
+		}
+	}
 	if q.countOwnersStmt != nil {
 		if cerr := q.countOwnersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOwnersStmt: %w", cerr)
@@ -526,6 +581,11 @@ func (q *Queries) Close() error {
 	if q.createSealedKeysetStmt != nil {
 		if cerr := q.createSealedKeysetStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createSealedKeysetStmt: %w", cerr)
+		}
+	}
+	if q.createSupportGrantStmt != nil {
+		if cerr := q.createSupportGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createSupportGrantStmt: %w", cerr)
 		}
 	}
 	if q.deleteExpiredInvitationsStmt != nil {
@@ -568,6 +628,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endCommandStmt: %w", cerr)
 		}
 	}
+	if q.endSupportGrantStmt != nil {
+		if cerr := q.endSupportGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endSupportGrantStmt: %w", cerr)
+		}
+	}
 	if q.eventsStmt != nil {
 		if cerr := q.eventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
@@ -588,6 +653,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing forgetOutcomesStmt: %w", cerr)
 		}
 	}
+	if q.forgetSupportGrantsStmt != nil {
+		if cerr := q.forgetSupportGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetSupportGrantsStmt: %w", cerr)
+		}
+	}
 	if q.gatewayHelloStmt != nil {
 		if cerr := q.gatewayHelloStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing gatewayHelloStmt: %w", cerr)
@@ -601,6 +671,11 @@ func (q *Queries) Close() error {
 	if q.grantStmt != nil {
 		if cerr := q.grantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing grantStmt: %w", cerr)
+		}
+	}
+	if q.grantSupportStmt != nil {
+		if cerr := q.grantSupportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing grantSupportStmt: %w", cerr)
 		}
 	}
 	if q.grantsStmt != nil {
@@ -663,6 +738,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing invitationsStmt: %w", cerr)
 		}
 	}
+	if q.isOperatorStmt != nil {
+		if cerr := q.isOperatorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing isOperatorStmt: %w", cerr)
+		}
+	}
 	if q.issuedIdentitiesStmt != nil {
 		if cerr := q.issuedIdentitiesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing issuedIdentitiesStmt: %w", cerr)
@@ -723,9 +803,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing openChunkStmt: %w", cerr)
 		}
 	}
+	if q.openSupportGrantsStmt != nil {
+		if cerr := q.openSupportGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openSupportGrantsStmt: %w", cerr)
+		}
+	}
+	if q.operatorsStmt != nil {
+		if cerr := q.operatorsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing operatorsStmt: %w", cerr)
+		}
+	}
 	if q.outcomesStmt != nil {
 		if cerr := q.outcomesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing outcomesStmt: %w", cerr)
+		}
+	}
+	if q.ownersStmt != nil {
+		if cerr := q.ownersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ownersStmt: %w", cerr)
 		}
 	}
 	if q.pendingCommandsStmt != nil {
@@ -776,6 +871,11 @@ func (q *Queries) Close() error {
 	if q.removeMemberStmt != nil {
 		if cerr := q.removeMemberStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeMemberStmt: %w", cerr)
+		}
+	}
+	if q.removeOperatorStmt != nil {
+		if cerr := q.removeOperatorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeOperatorStmt: %w", cerr)
 		}
 	}
 	if q.removePositionStmt != nil {
@@ -893,6 +993,26 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing statesStmt: %w", cerr)
 		}
 	}
+	if q.supportStmt != nil {
+		if cerr := q.supportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing supportStmt: %w", cerr)
+		}
+	}
+	if q.supportGrantByIDStmt != nil {
+		if cerr := q.supportGrantByIDStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing supportGrantByIDStmt: %w", cerr)
+		}
+	}
+	if q.supportGrantsStmt != nil {
+		if cerr := q.supportGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing supportGrantsStmt: %w", cerr)
+		}
+	}
+	if q.supportedProjectsStmt != nil {
+		if cerr := q.supportedProjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing supportedProjectsStmt: %w", cerr)
+		}
+	}
 	return err
 }
 
@@ -936,6 +1056,7 @@ type Queries struct {
 	addChunkStmt                 *sql.Stmt
 	addEventStmt                 *sql.Stmt
 	addMemberStmt                *sql.Stmt
+	addOperatorStmt              *sql.Stmt
 	addOutcomeStmt               *sql.Stmt
 	addPoisonStmt                *sql.Stmt
 	addPositionStmt              *sql.Stmt
@@ -960,6 +1081,7 @@ type Queries struct {
 	countMembersStmt             *sql.Stmt
 	countMembershipsStmt         *sql.Stmt
 	countNetworksStmt            *sql.Stmt
+	countOpenSupportGrantsStmt   *sql.Stmt
 	countOwnersStmt              *sql.Stmt
 	createCommandStmt            *sql.Stmt
 	createGroupStmt              *sql.Stmt
@@ -967,6 +1089,7 @@ type Queries struct {
 	createNetworkStmt            *sql.Stmt
 	createProjectStmt            *sql.Stmt
 	createSealedKeysetStmt       *sql.Stmt
+	createSupportGrantStmt       *sql.Stmt
 	deleteExpiredInvitationsStmt *sql.Stmt
 	deleteGroupStmt              *sql.Stmt
 	desiredVersionStmt           *sql.Stmt
@@ -975,13 +1098,16 @@ type Queries struct {
 	devicesStmt                  *sql.Stmt
 	emptyGroupStmt               *sql.Stmt
 	endCommandStmt               *sql.Stmt
+	endSupportGrantStmt          *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	expireCommandsStmt           *sql.Stmt
 	failCommandStmt              *sql.Stmt
 	forgetOutcomesStmt           *sql.Stmt
+	forgetSupportGrantsStmt      *sql.Stmt
 	gatewayHelloStmt             *sql.Stmt
 	gatewayOfNetworkStmt         *sql.Stmt
 	grantStmt                    *sql.Stmt
+	grantSupportStmt             *sql.Stmt
 	grantsStmt                   *sql.Stmt
 	groupStmt                    *sql.Stmt
 	groupMembersStmt             *sql.Stmt
@@ -994,6 +1120,7 @@ type Queries struct {
 	importIdentityStmt           *sql.Stmt
 	invitationByTokenStmt        *sql.Stmt
 	invitationsStmt              *sql.Stmt
+	isOperatorStmt               *sql.Stmt
 	issuedIdentitiesStmt         *sql.Stmt
 	issuedIdentityStmt           *sql.Stmt
 	memberGrantsStmt             *sql.Stmt
@@ -1006,7 +1133,10 @@ type Queries struct {
 	offerGroupStmt               *sql.Stmt
 	offeredGroupsStmt            *sql.Stmt
 	openChunkStmt                *sql.Stmt
+	openSupportGrantsStmt        *sql.Stmt
+	operatorsStmt                *sql.Stmt
 	outcomesStmt                 *sql.Stmt
+	ownersStmt                   *sql.Stmt
 	pendingCommandsStmt          *sql.Stmt
 	poisonsStmt                  *sql.Stmt
 	positionStmt                 *sql.Stmt
@@ -1017,6 +1147,7 @@ type Queries struct {
 	releaseGatewayStmt           *sql.Stmt
 	removeInvitationStmt         *sql.Stmt
 	removeMemberStmt             *sql.Stmt
+	removeOperatorStmt           *sql.Stmt
 	removePositionStmt           *sql.Stmt
 	renameGroupStmt              *sql.Stmt
 	revokeGrantsStmt             *sql.Stmt
@@ -1040,6 +1171,10 @@ type Queries struct {
 	stagesStmt                   *sql.Stmt
 	stateStmt                    *sql.Stmt
 	statesStmt                   *sql.Stmt
+	supportStmt                  *sql.Stmt
+	supportGrantByIDStmt         *sql.Stmt
+	supportGrantsStmt            *sql.Stmt
+	supportedProjectsStmt        *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -1050,6 +1185,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addChunkStmt:                 q.addChunkStmt,
 		addEventStmt:                 q.addEventStmt,
 		addMemberStmt:                q.addMemberStmt,
+		addOperatorStmt:              q.addOperatorStmt,
 		addOutcomeStmt:               q.addOutcomeStmt,
 		addPoisonStmt:                q.addPoisonStmt,
 		addPositionStmt:              q.addPositionStmt,
@@ -1074,6 +1210,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countMembersStmt:             q.countMembersStmt,
 		countMembershipsStmt:         q.countMembershipsStmt,
 		countNetworksStmt:            q.countNetworksStmt,
+		countOpenSupportGrantsStmt:   q.countOpenSupportGrantsStmt,
 		countOwnersStmt:              q.countOwnersStmt,
 		createCommandStmt:            q.createCommandStmt,
 		createGroupStmt:              q.createGroupStmt,
@@ -1081,6 +1218,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createNetworkStmt:            q.createNetworkStmt,
 		createProjectStmt:            q.createProjectStmt,
 		createSealedKeysetStmt:       q.createSealedKeysetStmt,
+		createSupportGrantStmt:       q.createSupportGrantStmt,
 		deleteExpiredInvitationsStmt: q.deleteExpiredInvitationsStmt,
 		deleteGroupStmt:              q.deleteGroupStmt,
 		desiredVersionStmt:           q.desiredVersionStmt,
@@ -1089,13 +1227,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		devicesStmt:                  q.devicesStmt,
 		emptyGroupStmt:               q.emptyGroupStmt,
 		endCommandStmt:               q.endCommandStmt,
+		endSupportGrantStmt:          q.endSupportGrantStmt,
 		eventsStmt:                   q.eventsStmt,
 		expireCommandsStmt:           q.expireCommandsStmt,
 		failCommandStmt:              q.failCommandStmt,
 		forgetOutcomesStmt:           q.forgetOutcomesStmt,
+		forgetSupportGrantsStmt:      q.forgetSupportGrantsStmt,
 		gatewayHelloStmt:             q.gatewayHelloStmt,
 		gatewayOfNetworkStmt:         q.gatewayOfNetworkStmt,
 		grantStmt:                    q.grantStmt,
+		grantSupportStmt:             q.grantSupportStmt,
 		grantsStmt:                   q.grantsStmt,
 		groupStmt:                    q.groupStmt,
 		groupMembersStmt:             q.groupMembersStmt,
@@ -1108,6 +1249,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		importIdentityStmt:           q.importIdentityStmt,
 		invitationByTokenStmt:        q.invitationByTokenStmt,
 		invitationsStmt:              q.invitationsStmt,
+		isOperatorStmt:               q.isOperatorStmt,
 		issuedIdentitiesStmt:         q.issuedIdentitiesStmt,
 		issuedIdentityStmt:           q.issuedIdentityStmt,
 		memberGrantsStmt:             q.memberGrantsStmt,
@@ -1120,7 +1262,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		offerGroupStmt:               q.offerGroupStmt,
 		offeredGroupsStmt:            q.offeredGroupsStmt,
 		openChunkStmt:                q.openChunkStmt,
+		openSupportGrantsStmt:        q.openSupportGrantsStmt,
+		operatorsStmt:                q.operatorsStmt,
 		outcomesStmt:                 q.outcomesStmt,
+		ownersStmt:                   q.ownersStmt,
 		pendingCommandsStmt:          q.pendingCommandsStmt,
 		poisonsStmt:                  q.poisonsStmt,
 		positionStmt:                 q.positionStmt,
@@ -1131,6 +1276,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		releaseGatewayStmt:           q.releaseGatewayStmt,
 		removeInvitationStmt:         q.removeInvitationStmt,
 		removeMemberStmt:             q.removeMemberStmt,
+		removeOperatorStmt:           q.removeOperatorStmt,
 		removePositionStmt:           q.removePositionStmt,
 		renameGroupStmt:              q.renameGroupStmt,
 		revokeGrantsStmt:             q.revokeGrantsStmt,
@@ -1154,5 +1300,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		stagesStmt:                   q.stagesStmt,
 		stateStmt:                    q.stateStmt,
 		statesStmt:                   q.statesStmt,
+		supportStmt:                  q.supportStmt,
+		supportGrantByIDStmt:         q.supportGrantByIDStmt,
+		supportGrantsStmt:            q.supportGrantsStmt,
+		supportedProjectsStmt:        q.supportedProjectsStmt,
 	}
 }

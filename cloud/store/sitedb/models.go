@@ -173,6 +173,11 @@ type Network struct {
 	MadeMs    int64
 }
 
+type Operator struct {
+	AccountID string
+	MadeMs    int64
+}
+
 type Poison struct {
 	JournalID  int64
 	N          int64
@@ -244,6 +249,21 @@ type SecurityLog struct {
 	Result    string
 	Previous  []byte
 	Digest    []byte
+}
+
+type SupportGrant struct {
+	ProjectID  string
+	ID         string
+	OperatorID string
+	Access     int64
+	Reason     []byte
+	LengthMs   int64
+	AskedBy    string
+	AskedMs    int64
+	GrantedBy  string
+	GrantedMs  int64
+	ExpiresMs  int64
+	EndedMs    int64
 }
 
 type Vault struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"sconce"
 	"sconce/cloud/audit"
@@ -13,6 +14,7 @@ import (
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
 	"sconce/cloud/store"
+	"sconce/cloud/support"
 	"sconce/cloud/telemetry"
 )
 
@@ -27,6 +29,10 @@ func Populate(t testing.TB, s *store.Store) [2]Site {
 	ada := identity.Account{ID: "ada", Email: "ada@example.org", Name: "Ada Łukasiewicz-大", Made: moment(1)}
 	check(t, s.Identity().CreateAccount(ctx, identity.Credentials{Account: ada, PasswordHash: "x"}, audit.Operator, audit.Console))
 	check(t, s.Identity().CreateSession(ctx, identity.Session{ID: identity.SessionID{0xff}, Account: "ada", Made: moment(2), Used: moment(3)}, 10))
+	check(t, s.Support().AddOperator(ctx, "ada", audit.Event{At: moment(3), Who: audit.Operator, Action: audit.OperatorMade, Result: audit.Done}))
+	check(t, s.Support().CreateGrant(ctx, support.Grant{
+		ID: "g", Project: sites[0].Project, Operator: "ada", Access: project.ReadAccess, Sealed: []byte{0xff, 0}, Length: time.Hour, AskedBy: "ada", Asked: moment(4), Expires: moment(5),
+	}, audit.Event{At: moment(4), Who: "account:ada", Action: audit.SupportAsked, Result: audit.Done}, moment(0), 1))
 	check(t, s.Keysets().CreateSealedKeyset(ctx, []byte{0, 1, 2}))
 	for i := int64(1); i <= 600; i++ { // more than are copied with one statement
 		check(t, s.Journal().Append(ctx, ingest.Batch{ID: i, Received: moment(i * 1000), Count: 1, Messages: s.Journal().Pack(nil, bytes.Repeat([]byte{byte(i)}, 100))}))
