@@ -208,7 +208,7 @@ func (b *bench) fresh(path string) string {
 		body["eui64"] = sconce.EUI64(0x3000 + b.Stats().Requests)
 		made = owner("POST", "/devices", body)["eui64"]
 	case "{fresh group}":
-		made = owner("POST", "/groups", rows["make-group"].body())["id"]
+		made = owner("POST", "/groups", object{"name": "Room", "network_id": b.own.network})["id"]
 	default:
 		b.t.Fatalf("path %s", path)
 	}
@@ -248,7 +248,7 @@ func TestIsolation(t *testing.T) {
 	b.account("operator")
 	must(t, b.Support.AddOperator(t.Context(), id("operator")))
 	b.asked = b.askSupport(b.other)
-	rows := b.rows()
+	rows, before := b.rows(), b.everythingOfTheOther()
 	for _, o := range b.operations() {
 		if !strings.HasPrefix(o.path, "/projects/{project}") {
 			continue
@@ -267,6 +267,26 @@ func TestIsolation(t *testing.T) {
 	for id := range rows {
 		t.Errorf("the row %s is of no route", id)
 	}
+	b.t = t
+	for path, was := range before {
+		if now := b.everythingOfTheOther()[path]; now != was {
+			t.Errorf("%s of the other project was changed:\n%s\n%s", path, was, now)
+		}
+	}
+}
+
+// everythingOfTheOther returns what the owner of the other project sees of it, by path.
+func (b *bench) everythingOfTheOther() map[string]string {
+	b.t.Helper()
+	seen := map[string]string{}
+	for _, path := range []string{"", "/devices", "/groups", "/members", "/invitations", "/security-log", "/commands/" + string(b.other.command)} {
+		a := b.do(request{who: "stranger", method: "GET", path: "/projects/" + string(b.other.scope.Project()) + path})
+		if a.status != 200 {
+			b.t.Errorf("%s of the other project: %d %s", path, a.status, a.text)
+		}
+		seen[path] = a.text
+	}
+	return seen
 }
 
 func (b *bench) isolate(t *testing.T, o operation, r row) {
@@ -282,24 +302,26 @@ func (b *bench) isolate(t *testing.T, o operation, r row) {
 	own, other := string(b.own.scope.Project()), string(b.other.scope.Project())
 	for _, who := range roles {
 		want, member := r.want[who]
-		a := call(who, own, r)
-		switch {
-		case who == "nobody":
-			wantProblem(t, "nobody", a, 401, "unauthenticated")
-			wantProblem(t, "nobody, a project that is absent", call(who, absent, r), 401, "unauthenticated")
-			continue
-		case !member:
-			wantProblem(t, who, a, 404, "not-found")
-			continue
-		case want == 403:
-			wantProblem(t, who, a, 403, "forbidden")
-		case a.status != want:
-			t.Errorf("%s: %d %s; want %d", who, a.status, a.text, want)
-		}
-		inOther, inAbsent := call(who, other, r), call(who, absent, r)
-		wantProblem(t, who+" in another project", inOther, 404, "not-found")
-		if withoutRequest(t, inOther) != withoutRequest(t, inAbsent) || inOther.status != inAbsent.status {
-			t.Errorf("%s can tell another project from an absent one: %s, %s", who, inOther.text, inAbsent.text)
+		for _, project := range []string{own, other, absent} {
+			if who == "stranger" && project == other {
+				continue // which is the stranger's own: what is asked of it with things of another is below
+			}
+			a, cell := call(who, project, r), who+" in "+project
+			switch {
+			case who == "nobody":
+				wantProblem(t, cell, a, 401, "unauthenticated")
+			case !member || project != own:
+				wantProblem(t, cell, a, 404, "not-found")
+			case want == 403:
+				wantProblem(t, cell, a, 403, "forbidden")
+			case a.status != want:
+				t.Errorf("%s: %d %s; want %d", cell, a.status, a.text, want)
+			}
+			if project == other {
+				if inAbsent := call(who, absent, r); withoutRequest(t, a) != withoutRequest(t, inAbsent) {
+					t.Errorf("%s can tell another project from an absent one: %s, %s", who, a.text, inAbsent.text)
+				}
+			}
 		}
 	}
 	if r.foreign == nil {
@@ -350,18 +372,20 @@ func TestRoutesOutsideProjects(t *testing.T) {
 			t.Errorf("%s: secured %v", o.id, o.secured)
 		}
 		if known {
-			q := request{method: o.method, path: o.path, body: body}
-			wantProblem(t, o.id, b.do(q), 401, "unauthenticated")
-			q.who = "stranger"
-			switch a := b.do(q); {
-			case o.id == "ask-for-support" || o.id == "approve-support":
-				wantProblem(t, o.id, a, 403, "forbidden") // it is for operators: TestSupport
-			case o.id == "give-back-support":
-				wantProblem(t, o.id, a, 404, "not-found") // it is of who has one
-			case o.id == "accept-invitation":
-				wantProblem(t, o.id, a, 404, "not-found") // it takes the token of a letter: TestInvitation
-			case a.status >= 300:
-				t.Errorf("%s, signed in: %s", o.id, a.text)
+			for _, who := range roles {
+				a := b.do(request{who: who, method: o.method, path: o.path, body: body})
+				switch {
+				case who == "nobody":
+					wantProblem(t, o.id, a, 401, "unauthenticated")
+				case o.id == "ask-for-support" || o.id == "approve-support":
+					wantProblem(t, o.id, a, 403, "forbidden") // it is for operators: TestSupport
+				case o.id == "give-back-support":
+					wantProblem(t, o.id, a, 404, "not-found") // it is of who has one
+				case o.id == "accept-invitation":
+					wantProblem(t, o.id, a, 404, "not-found") // it takes the token of a letter: TestInvitation
+				case a.status >= 300:
+					t.Errorf("%s, signed in as %s: %s", o.id, who, a.text)
+				}
 			}
 		}
 	}

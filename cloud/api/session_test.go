@@ -144,7 +144,7 @@ func TestMQTTToken(t *testing.T) {
 			t.Errorf("plain %v: %d %s, %v", plain, a.status, a.text, err)
 		}
 		v, err := b.Live.Authenticate(t.Context(), got["username"], got["password"])
-		if err != nil || v.Account != id("viewer") || len(v.Prefixes()) != 1 || v.Prefixes()[0] != "p/"+string(b.own.scope.Project())+"/" {
+		if err != nil || v.Account != id("viewer") || len(v.Projects) != 1 || v.Projects[0] != b.own.scope.Project() {
 			t.Errorf("connects as %+v, %v", v, err)
 		}
 	}

@@ -45,18 +45,6 @@ type Viewer struct {
 	Projects []sconce.ProjectID
 }
 
-// Prefixes returns the beginnings of the topics that the viewer may subscribe to.
-func (v Viewer) Prefixes() []string {
-	p := make([]string, len(v.Projects))
-	for i, id := range v.Projects {
-		p[i] = TopicPrefix(id)
-	}
-	return p
-}
-
-// TopicPrefix returns the beginning of the topics with the live data of a project.
-func TopicPrefix(id sconce.ProjectID) string { return "p/" + string(id) + "/" }
-
 // Live makes tickets for live data and honours them. Tickets are kept in memory:
 // after a restart of the cloud an app asks for another.
 type Live struct {

@@ -53,8 +53,8 @@ func TestTicket(t *testing.T) {
 	if err != nil || v.Account != c.ada.ID || v.Session != c.session.ID {
 		t.Fatalf("Authenticate = %v, %v", v, err)
 	}
-	if got := v.Prefixes(); !slices.Equal(got, []string{"p/one/", "p/two/"}) {
-		t.Errorf("prefixes %q", got)
+	if !slices.Equal(v.Projects, []sconce.ProjectID{"one", "two"}) {
+		t.Errorf("projects %q", v.Projects)
 	}
 	c.clock.advance(identity.TicketLife - time.Second)
 	if _, err := c.connect(t); err != nil {

@@ -274,7 +274,7 @@ func (s *Service) CommandEnded(c Command) {
 
 func (s *Service) publish(c Command) {
 	if payload, err := json.Marshal(c); err == nil { // a command always has a form
-		s.Live.Publish("p/"+string(c.Project)+"/command/"+string(c.ID), payload)
+		s.Live.Publish(project.Topic(c.Project, project.CommandTopic, string(c.ID)), payload)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/project"
 )
 
 // Publisher sends a message to those who follow a topic now. It neither blocks
@@ -65,7 +66,7 @@ func (p Presence) MarshalJSON() ([]byte, error) {
 // PublishState tells those who follow a device its new state. Of most devices
 // nobody does at most times.
 func PublishState(to Publisher, id sconce.ProjectID, s DeviceState) {
-	topic := "p/" + string(id) + "/device/" + s.Device.String()
+	topic := project.Topic(id, project.DeviceTopic, s.Device.String())
 	if !to.Followed(topic) {
 		return
 	}
@@ -76,6 +77,6 @@ func PublishState(to Publisher, id sconce.ProjectID, s DeviceState) {
 
 func publishPresence(to Publisher, id sconce.ProjectID, p Presence) {
 	if payload, err := json.Marshal(p); err == nil {
-		to.Publish("p/"+string(id)+"/gateway/"+p.Gateway.String(), payload)
+		to.Publish(project.Topic(id, project.GatewayTopic, p.Gateway.String()), payload)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/lighting"
+	"sconce/cloud/project"
 	"sconce/cloud/telemetry"
 	"sconce/wire"
 )
@@ -63,7 +64,16 @@ func (v viewers) Authenticate(ctx context.Context, username, password string) (e
 	if err != nil {
 		return edge.Principal{}, err
 	}
-	return edge.Principal{ID: string(viewer.Account), Rights: edge.SubscribeWithin(viewer.Prefixes()), Subject: viewer}, nil
+	return edge.Principal{ID: string(viewer.Account), Rights: receives(viewer.Projects...), Subject: viewer}, nil
+}
+
+// receives returns the rights to the live topics of projects.
+func receives(projects ...sconce.ProjectID) edge.Rights {
+	prefixes := make([]string, len(projects))
+	for i, id := range projects {
+		prefixes[i] = project.TopicPrefix(id)
+	}
+	return edge.SubscribeWithin(prefixes)
 }
 
 // Ended implements [edge.Accounts].

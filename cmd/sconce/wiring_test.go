@@ -1,0 +1,170 @@
+package main
+
+import (
+	"crypto/sha256"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sconce"
+	"sconce/cloud/audit"
+	"sconce/cloud/edge"
+	"sconce/cloud/identity"
+	"sconce/cloud/project"
+	"sconce/cloud/store/storetest"
+)
+
+// topicKinds says of every kind of topic who receives it, of their own project. Nobody who
+// connects over WebSocket publishes anything. A kind without a row fails the test.
+var topicKinds = map[string][]string{
+	"p/{project}/device/x":  {"owner", "expert", "user", "viewer"},
+	"p/{project}/gateway/x": {"owner", "expert", "user", "viewer"},
+	"p/{project}/command/x": {"owner", "expert", "user", "viewer"},
+
+	// Between a gateway and the cloud, up and down.
+	"g/{gateway}/{way}/hello": {}, "g/{gateway}/{way}/readings": {}, "g/{gateway}/{way}/events": {}, "g/{gateway}/{way}/state": {},
+	"g/{gateway}/{way}/result": {}, "g/{gateway}/{way}/report": {}, "g/{gateway}/{way}/log": {},
+	"g/{gateway}/{way}/adopt": {}, "g/{gateway}/{way}/desired": {}, "g/{gateway}/{way}/command": {},
+}
+
+// TestTopicIsolation crosses every kind of topic with every role, and with the own, another
+// and an absent project.
+func TestTopicIsolation(t *testing.T) {
+	p := newPeople(t)
+	rows := map[string]bool{}
+	for _, kind := range constants(t, "../../cloud/project/topics.go", "TopicKind") {
+		rows["p/{project}/"+kind+"/x"] = true
+	}
+	for _, kind := range constants(t, "../../wire/wire.go", "Kind") {
+		rows["g/{gateway}/{way}/"+kind] = true
+	}
+	for topic := range rows {
+		if _, ok := topicKinds[topic]; !ok {
+			t.Errorf("%s has no row in the table of this test", topic)
+		}
+	}
+	for topic := range topicKinds {
+		if !rows[topic] {
+			t.Errorf("the row %s is of no kind of topic", topic)
+		}
+	}
+	for _, who := range []string{"owner", "expert", "user", "viewer", "stranger"} {
+		p.isolate(t, who, p.connect(t, who))
+	}
+	for _, password := range []string{"", "x", identity.NewToken().Reveal()} {
+		if principal, err := p.Authenticate(t.Context(), "nobody", password); sconce.KindOf(err) != sconce.Unauthenticated || principal.Rights != nil {
+			t.Errorf("nobody connects: %+v, %v", principal, err)
+		}
+	}
+}
+
+// isolate crosses the topics with the projects, for somebody.
+func (p people) isolate(t *testing.T, who string, rights edge.Rights) {
+	t.Helper()
+	for topic, receivers := range topicKinds {
+		for _, whose := range []string{"own", "other", "absent", "+", "#"} {
+			// The stranger owns the other project.
+			want := whose == "own" && slices.Contains(receivers, who) || whose == "other" && who == "stranger" && len(receivers) > 0
+			for _, way := range []string{"up", "down"} {
+				name := strings.Replace(p.fill(topic, whose), "{way}", way, 1)
+				if got := rights.MaySubscribe(name); got != want {
+					t.Errorf("%s subscribes to %s of the %s project: %v", who, topic, whose, got)
+				}
+				if rights.MayPublish(name) {
+					t.Errorf("%s publishes to %s of the %s project", who, topic, whose)
+				}
+			}
+		}
+	}
+}
+
+// people are members of two projects in every role, and how they connect.
+type people struct {
+	viewers
+	sessions map[string]identity.Session
+	projects map[string]sconce.ProjectID
+}
+
+func newPeople(t *testing.T) people {
+	t.Helper()
+	s, ctx, now := storetest.Open(t), t.Context(), time.Now()
+	projects := project.New(s.Projects(), time.Now)
+	p := people{
+		viewers: viewers{identity.NewLive(s.Identity(), projects, time.Now)}, sessions: map[string]identity.Session{},
+		projects: map[string]sconce.ProjectID{"absent": "0190a6e2-8f0e-7cc3-98c4-dc0c0c07398f", "+": "+", "#": "#"},
+	}
+	for _, who := range []string{"owner", "expert", "user", "viewer", "stranger"} {
+		account := identity.Account{ID: sconce.AccountID(who), Email: who + "@example.org", Name: who, Made: now}
+		must(t, s.Identity().CreateAccount(ctx, identity.Credentials{Account: account, PasswordHash: "none"}, audit.Operator, audit.Console))
+		session := identity.Session{ID: sha256.Sum256([]byte(who)), Account: account.ID, Made: now, Used: now}
+		must(t, s.Identity().CreateSession(ctx, session, 10))
+		p.sessions[who] = session
+	}
+	for which, who := range map[string]sconce.AccountID{"own": "owner", "other": "stranger"} {
+		m, err := projects.Create(ctx, project.Caller{Account: who}, "Building")
+		must(t, err)
+		p.projects[which] = m.ID
+	}
+	scope, err := projects.Enter(ctx, project.Caller{Account: "owner"}, p.projects["own"])
+	must(t, err)
+	for who, role := range map[sconce.AccountID]sconce.Role{"expert": sconce.Expert, "user": sconce.User, "viewer": sconce.Viewer} {
+		must(t, projects.SetMember(ctx, scope, project.Member{Account: who, Role: role}))
+	}
+	return p
+}
+
+// connect returns the rights of somebody who connects with a ticket.
+func (p people) connect(t *testing.T, who string) edge.Rights {
+	t.Helper()
+	ticket, err := p.live.Issue(t.Context(), p.sessions[who])
+	must(t, err)
+	principal, err := p.Authenticate(t.Context(), ticket.Username, ticket.Password.Reveal())
+	must(t, err)
+	return principal.Rights
+}
+
+// fill names one of the projects in a topic, or a gateway, or a wildcard in their place.
+func (p people) fill(topic, whose string) string {
+	gateway := map[string]string{"own": "0000000000000010", "other": "0000000000000020", "absent": "0000000000000030", "+": "+", "#": "#"}
+	name := strings.NewReplacer("{project}", string(p.projects[whose]), "{gateway}", gateway[whose]).Replace(topic)
+	if before, _, ok := strings.Cut(name, "#"); ok {
+		return before + "#"
+	}
+	return name
+}
+
+// constants returns the values of the constants of a type of text in a file.
+func constants(t *testing.T, file, of string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	must(t, err)
+	var values []string
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if name, ok := spec.Type.(*ast.Ident); ok && name.Name == of {
+			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			must(t, err)
+			values = append(values, value)
+		}
+		return true
+	})
+	if len(values) == 0 {
+		t.Fatalf("%s has no constants of type %s", file, of)
+	}
+	return values
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
