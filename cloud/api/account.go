@@ -3,10 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/netip"
-
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"sconce/cloud/identity"
 )
@@ -29,30 +25,6 @@ type NewPassword struct {
 	Password identity.Password `json:"password" maxLength:"1024"`
 }
 
-// place is where a request comes from.
-type place struct{ from netip.Addr }
-
-// Resolve implements [huma.Resolver].
-func (p *place) Resolve(ctx huma.Context) []error {
-	r, _ := humago.Unwrap(ctx)
-	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		p.from = a.Addr()
-	}
-	return nil
-}
-
-type newPasswordRequest struct {
-	cookie func(identity.Token) string
-	Body   NewPassword
-}
-
-// Resolve implements [huma.Resolver].
-func (in *newPasswordRequest) Resolve(ctx huma.Context) []error {
-	r, _ := humago.Unwrap(ctx)
-	in.cookie = func(t identity.Token) string { return sessionCookie(r, t.Reveal(), identity.SessionLife) }
-	return nil
-}
-
 // linkToken reads the token of a link: one that is none opens nothing.
 func linkToken(s secretText) (identity.Token, error) {
 	t, err := identity.ParseToken(string(s))
@@ -67,7 +39,7 @@ func (a *API) accountRoutes() {
 		id: "register", method: http.MethodPost, path: "/registrations", status: http.StatusAccepted,
 		summary: "Ask for an account: a letter with a link is sent to the address", tag: "accounts",
 	}, func(ctx context.Context, in *struct {
-		place
+		client
 		Body Registration
 	},
 	) (*none, error) {
@@ -77,23 +49,24 @@ func (a *API) accountRoutes() {
 	open(a, route{
 		id: "confirm-registration", method: http.MethodPost, path: "/registrations/confirm", status: http.StatusCreated,
 		summary: "Make the account behind the link of a letter, and sign in", tag: "accounts",
-	}, func(ctx context.Context, in *newPasswordRequest) (*sessionAnswer, error) {
+	}, func(ctx context.Context, in *struct {
+		client
+		Body NewPassword
+	},
+	) (*sessionAnswer, error) {
 		t, err := linkToken(in.Body.Token)
 		if err != nil {
 			return nil, err
 		}
-		account, token, err := a.Identity.ConfirmRegistration(ctx, t, in.Body.Password)
-		if err != nil {
-			return nil, err
-		}
-		return &sessionAnswer{Cookie: in.cookie(token), Body: Session{accountOf(account)}}, nil
+		admitted, err := a.Identity.ConfirmRegistration(ctx, t, in.Body.Password, in.from)
+		return in.answer(admitted, err)
 	})
 
 	open(a, route{
 		id: "forgot-password", method: http.MethodPost, path: "/password-resets", status: http.StatusAccepted,
 		summary: "Ask for a letter with a link to a new password", tag: "accounts",
 	}, func(ctx context.Context, in *struct {
-		place
+		client
 		Body Address
 	},
 	) (*none, error) {
@@ -103,7 +76,11 @@ func (a *API) accountRoutes() {
 	open(a, route{
 		id: "reset-password", method: http.MethodPost, path: "/password-resets/confirm", status: http.StatusNoContent,
 		summary: "Set a new password behind the link of a letter; every session ends", tag: "accounts",
-	}, func(ctx context.Context, in *newPasswordRequest) (*none, error) {
+	}, func(ctx context.Context, in *struct {
+		client
+		Body NewPassword
+	},
+	) (*none, error) {
 		t, err := linkToken(in.Body.Token)
 		if err != nil {
 			return nil, err

@@ -135,6 +135,7 @@ func (a *API) routes() {
 	a.commandRoutes()
 	a.readingRoutes()
 	a.accountRoutes()
+	a.secondStepRoutes()
 	a.memberRoutes()
 	a.invitationRoutes()
 	a.securityLogRoutes()

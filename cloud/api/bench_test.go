@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -96,7 +97,8 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	must(t, err)
 	b.people = identity.New(identity.Parts{
 		Store: b.store.Identity(), Refusals: securityLog, Now: time.Now, Log: log,
-		Post: identity.Post{Vault: sealer, Page: func(p string) string { return "https://sconce.example.org/" + p }, Came: func() {}},
+		Vault: sealer, Base: &url.URL{Scheme: "https", Host: "sconce.example.org"},
+		Post: identity.Post{Page: func(p string) string { return "https://sconce.example.org/" + p }, Came: func() {}},
 	})
 	b.vault = sealer
 	b.registry, err = registry.New(ctx, b.store.Registry(), time.Now, log, func(sconce.EUI64) {})
@@ -152,18 +154,18 @@ func (b *bench) Publish(string, []byte) {}
 // Followed implements [telemetry.Publisher].
 func (b *bench) Followed(string) bool { return false }
 
-// account stores a person without a usable password, and a session of theirs.
+// account stores a person without a password, and a session of theirs.
 func (b *bench) account(who string) {
 	b.t.Helper()
 	now := time.Now()
 	must(b.t, b.store.Identity().CreateAccount(b.t.Context(), identity.Credentials{
-		Account: identity.Account{ID: id(who), Email: who + "@example.org", Name: who, Made: now}, PasswordHash: "none",
+		Account: identity.Account{ID: id(who), Email: who + "@example.org", Name: who, Made: now},
 	}, audit.Operator, audit.Console))
 	var token [32]byte
 	rand.Read(token[:])
 	must(b.t, b.store.Identity().CreateSession(b.t.Context(), identity.Session{
 		ID: sha256.Sum256(token[:]), Account: id(who), Made: now, Used: now,
-	}, 10))
+	}, nil, 10))
 	b.tokens[who] = base64.RawURLEncoding.EncodeToString(token[:])
 }
 

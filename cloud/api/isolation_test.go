@@ -350,11 +350,21 @@ func TestRoutesOutsideProjects(t *testing.T) {
 	b := newBench(t)
 	open := map[string]bool{
 		"sign-in": true, "sign-out": true,
-		"register": true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
+		"finish-sign-in": true,
+		"register":       true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
 	}
 	secured := map[string]any{
 		"accept-invitation": object{"token": "none"}, "get-session": nil, "make-mqtt-token": nil, "list-support": nil,
 		"ask-for-support": supportWish(absent), "approve-support": nil, "give-back-support": nil, "list-projects": nil, "make-project": object{"name": "Project"},
+		"offer-second-step": object{"password": ""}, "confirm-second-step": object{"token": "none", "code": "000000"},
+		"remove-second-step": object{"password": ""}, "renew-recovery-codes": object{"password": ""},
+	}
+	refused := map[string]int{
+		"ask-for-support": 403, "approve-support": 403, // for operators: TestSupport
+		"give-back-support": 404, // of who has one
+		"accept-invitation": 404, // takes the token of a letter: TestInvitation
+		// Take a key or codes that were made for one person: TestSecondStepOverTheAPI.
+		"confirm-second-step": 404, "renew-recovery-codes": 404,
 	}
 	for _, o := range b.operations() {
 		if strings.HasPrefix(o.path, "/projects/{project}") {
@@ -377,12 +387,8 @@ func TestRoutesOutsideProjects(t *testing.T) {
 				switch {
 				case who == "nobody":
 					wantProblem(t, o.id, a, 401, "unauthenticated")
-				case o.id == "ask-for-support" || o.id == "approve-support":
-					wantProblem(t, o.id, a, 403, "forbidden") // it is for operators: TestSupport
-				case o.id == "give-back-support":
-					wantProblem(t, o.id, a, 404, "not-found") // it is of who has one
-				case o.id == "accept-invitation":
-					wantProblem(t, o.id, a, 404, "not-found") // it takes the token of a letter: TestInvitation
+				case refused[o.id] != 0:
+					wantProblem(t, o.id, a, refused[o.id], map[int]string{403: "forbidden", 404: "not-found"}[refused[o.id]])
 				case a.status >= 300:
 					t.Errorf("%s, signed in as %s: %s", o.id, who, a.text)
 				}

@@ -34,32 +34,66 @@ type Session struct {
 	Account Account `json:"account"`
 }
 
+// Admitted says how far somebody came who signs in: they are signed in, or a second step is
+// asked for.
+type Admitted struct {
+	Account    *Account    `json:"account,omitempty"`
+	SecondStep *SecondStep `json:"second_step,omitempty" doc:"In place of the account: what is asked for yet."`
+}
+
+// SecondStep is asked for when the password was right.
+type SecondStep struct {
+	Token   string `json:"token" doc:"For POST /sessions/second-step, and nothing else."`
+	Expires Time   `json:"expires_at"`
+}
+
 // SignIn is what a person signs in with.
 type SignIn struct {
 	Email    string            `json:"email" maxLength:"254" doc:"The email address of the account."`
 	Password identity.Password `json:"password" maxLength:"1024"`
 }
 
-type signInRequest struct {
-	from   netip.Addr
+// SecondProof is what a person finishes signing in with.
+type SecondProof struct {
+	Token secretText    `json:"token" maxLength:"64"`
+	Code  identity.Code `json:"code" maxLength:"64" doc:"That of the authenticator app, or a recovery code."`
+}
+
+// client is where a request comes from, and how it is given a session.
+type client struct {
+	from   identity.Client
 	cookie func(identity.Token) string
-	Body   SignIn
 }
 
 // Resolve implements [huma.Resolver]: it takes along what the request's
 // connection says.
-func (in *signInRequest) Resolve(ctx huma.Context) []error {
+func (in *client) Resolve(ctx huma.Context) []error {
 	r, _ := humago.Unwrap(ctx)
 	if p, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		in.from = p.Addr()
+		in.from.From = p.Addr()
 	}
+	in.from.Agent = r.UserAgent()
 	in.cookie = func(t identity.Token) string { return sessionCookie(r, t.Reveal(), identity.SessionLife) }
 	return nil
 }
 
 type sessionAnswer struct {
+	Status int
 	Cookie string `header:"Set-Cookie"`
-	Body   Session
+	Body   Admitted
+}
+
+// answer tells somebody how far they came, and gives them their session.
+func (in *client) answer(a identity.Admission, err error) (*sessionAnswer, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Half:
+		return &sessionAnswer{Status: http.StatusAccepted, Body: Admitted{SecondStep: &SecondStep{a.Token.Reveal(), Time(a.Until)}}}, nil
+	default:
+		account := accountOf(a.Account)
+		return &sessionAnswer{Status: http.StatusCreated, Cookie: in.cookie(a.Token), Body: Admitted{Account: &account}}, nil
+	}
 }
 
 type signOutRequest struct {
@@ -85,12 +119,27 @@ func (a *API) sessionRoutes() {
 	open(a, route{
 		id: "sign-in", method: http.MethodPost, path: "/sessions", status: http.StatusCreated,
 		summary: "Sign in", tag: "sessions",
-	}, func(ctx context.Context, in *signInRequest) (*sessionAnswer, error) {
-		account, token, err := a.Identity.SignIn(ctx, in.Body.Email, in.Body.Password, in.from)
+	}, func(ctx context.Context, in *struct {
+		client
+		Body SignIn
+	},
+	) (*sessionAnswer, error) {
+		return in.answer(a.Identity.SignIn(ctx, in.Body.Email, in.Body.Password, in.from))
+	})
+
+	open(a, route{
+		id: "finish-sign-in", method: http.MethodPost, path: "/sessions/second-step", status: http.StatusCreated,
+		summary: "Do the second step of signing in", tag: "sessions",
+	}, func(ctx context.Context, in *struct {
+		client
+		Body SecondProof
+	},
+	) (*sessionAnswer, error) {
+		half, err := identity.ParseToken(string(in.Body.Token))
 		if err != nil {
 			return nil, err
 		}
-		return &sessionAnswer{Cookie: in.cookie(token), Body: Session{accountOf(account)}}, nil
+		return in.answer(a.Identity.FinishSignIn(ctx, half, in.Body.Code, in.from))
 	})
 
 	signedIn(a, route{

@@ -112,6 +112,10 @@ const (
 	SessionEnded       Action = "session.ended"
 	PasswordChanged    Action = "account.password-changed"
 	AllSessionsEnded   Action = "session.all-ended"
+	SecondStepSet      Action = "account.second-step-set"
+	SecondStepRemoved  Action = "account.second-step-removed"
+	RecoveryCodesMade  Action = "account.recovery-codes-made"
+	RecoveryCodeUsed   Action = "account.recovery-code-used"
 )
 
 // Event is what an entry speaks of.

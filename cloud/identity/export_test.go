@@ -1,5 +1,23 @@
 package identity
 
+import (
+	"encoding/base32"
+	"time"
+)
+
+// AppCode returns what an authenticator app with a key shows at a moment.
+func AppCode(key string, at time.Time) Code {
+	b, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(key)
+	if err != nil {
+		panic(err)
+	}
+	k, err := otpKeyOf(b)
+	if err != nil {
+		panic(err)
+	}
+	return Code{text: k.code(otpStep(at))}
+}
+
 // NewCheap returns a Service whose password hashes cost next to nothing, and a
 // count of how often one was derived and with which iterations.
 func NewCheap(p Parts) (*Service, *[]int) {

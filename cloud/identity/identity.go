@@ -15,7 +15,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	netmail "net/mail"
-	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +27,7 @@ import (
 	"sconce/cloud/attempts"
 	"sconce/cloud/audit"
 	"sconce/cloud/mail"
+	"sconce/cloud/vault"
 )
 
 // Account is one person.
@@ -81,9 +82,9 @@ type Store interface {
 	// Accounts returns those of the given accounts that are there, in any order.
 	Accounts(ctx context.Context, ids []sconce.AccountID) ([]Account, error)
 
-	// CreateSession stores a session. It removes sessions that are no longer
+	// CreateSession stores a session, with where it was opened, sealed. It removes sessions that are no longer
 	// [Session.Valid] and, when the account already has max, its oldest.
-	CreateSession(ctx context.Context, s Session, max int) error
+	CreateSession(ctx context.Context, s Session, where []byte, max int) error
 	// Session returns a session with its account, and the zero value when there is
 	// none of that identifier.
 	Session(ctx context.Context, id SessionID) (Session, Account, error)
@@ -91,6 +92,25 @@ type Store interface {
 	TouchSession(ctx context.Context, id SessionID, used time.Time) error
 	// Sessions returns those of the given sessions that are there, in any order.
 	Sessions(ctx context.Context, ids []SessionID) ([]Session, error)
+	// SecondStep returns what an account has for the second step of signing in, and the
+	// zero value when it has none.
+	SecondStep(ctx context.Context, account sconce.AccountID) (SecondStep, error)
+	// CreateSecondStep stores a second step for the account of a session, with the digests of its
+	// recovery codes, ends the account's other sessions, and queues a letter, if there is
+	// one. It is a [sconce.Conflict] when the account has one already.
+	CreateSecondStep(ctx context.Context, in Session, n SecondStep, codes [][sha256.Size]byte, letter *mail.Item) error
+	// RenewRecoveryCodes replaces the recovery codes of the account of a session. It is a
+	// [sconce.NotFound] when the account has no second step.
+	RenewRecoveryCodes(ctx context.Context, in Session, codes [][sha256.Size]byte, letter *mail.Item, at time.Time) error
+	// RemoveSecondStep removes it with its recovery codes. It is no error when there is none.
+	RemoveSecondStep(ctx context.Context, account sconce.AccountID, by audit.Subject, from audit.Origin, letter *mail.Item, at time.Time) error
+	// UseCode notes that the code of a time step was used. It returns false when that of this
+	// or a later step was used before.
+	UseCode(ctx context.Context, account sconce.AccountID, step int64) (bool, error)
+	// UseRecoveryCode uses a recovery code up. It returns false when there is none of that
+	// digest.
+	UseRecoveryCode(ctx context.Context, account sconce.AccountID, digest [sha256.Size]byte, letter *mail.Item, at time.Time) (bool, error)
+
 	// EndSession and EndSessions end what is there of a session, and of those of an
 	// account.
 	EndSession(ctx context.Context, id SessionID, at time.Time) error
@@ -113,7 +133,12 @@ type Service struct {
 	hasher    *hasher
 	byAccount *attempts.Limiter
 	byPlace   *attempts.Limiter
+	codes     *attempts.Limiter // wrong ones of the second step, by account
+	halfways  *shelf[halfway]
+	offers    *shelf[offer]
 	refusals  Refusals
+	vault     *vault.Vault
+	base      *url.URL
 	post      Post
 	log       *slog.Logger
 
@@ -130,10 +155,13 @@ type Refusals interface {
 	Refuse(ctx context.Context, chain audit.Chain, who audit.Subject, from audit.Origin, operation, detail string) error
 }
 
-// Parts is what a Service is made of. Post and Log are needed for letters only.
+// Parts is what a Service is made of. To make accounts, Store and Now are enough; Post and
+// Log are needed for letters only.
 type Parts struct {
 	Store    Store
 	Refusals Refusals
+	Vault    *vault.Vault
+	Base     *url.URL // where the application is, for what names the site
 	Post     Post
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -146,12 +174,17 @@ func newService(p Parts, derive deriveFunc) *Service {
 	s := &Service{
 		store:     p.Store,
 		refusals:  p.Refusals,
+		vault:     p.Vault,
+		base:      p.Base,
 		post:      p.Post,
 		log:       p.Log,
 		now:       p.Now,
 		hasher:    newHasher(derive),
 		byAccount: attempts.New(attemptsPerAccount, attemptsWindow, attemptsKept),
 		byPlace:   attempts.New(attemptsPerPlace, attemptsWindow, attemptsKept),
+		codes:     attempts.New(codesPerAccount, codesWindow, attemptsKept),
+		halfways:  newShelf[halfway](StepLife, shelfSize),
+		offers:    newShelf[offer](OfferLife, shelfSize),
 
 		lettersTo:      attempts.New(lettersPerAddress, lettersWindow, attemptsKept),
 		lettersByPlace: attempts.New(lettersPerPlace, lettersWindow, attemptsKept),
@@ -204,53 +237,70 @@ func (s *Service) Accounts(ctx context.Context, ids []sconce.AccountID) (map[sco
 	return found, nil
 }
 
-// SignIn opens a session for the account of an email address when the password
-// is right. from is where the request came from, for the limit on attempts. The
-// answer, and the work done for it, are the same for a wrong password and for an
-// address without an account: a [sconce.Unauthenticated]; too many attempts are
-// a [sconce.TooMany].
-func (s *Service) SignIn(ctx context.Context, email string, p Password, from netip.Addr) (Account, Token, error) {
+// SignIn admits who knows the password of the account of an email address: to a
+// session, or half the way when the account asks for a second step. from is where the
+// request came from, for the limit on attempts. The answer, and the work done for it, are
+// the same for a wrong password and for an address without an account: a
+// [sconce.Unauthenticated]; too many attempts are a [sconce.TooMany].
+func (s *Service) SignIn(ctx context.Context, email string, p Password, from Client) (Admission, error) {
 	wrong := sconce.Errorf(sconce.Unauthenticated, "the email address or the password is wrong")
 	address, err := NormaliseEmail(email)
 	if err != nil {
-		return Account{}, Token{}, wrong // a matter of form, known without any account
+		return Admission{}, wrong // a matter of form, known without any account
 	}
-	place := placeOf(from)
+	c, err := s.tryPassword(ctx, address, p, from)
+	if err != nil {
+		return Admission{}, err
+	}
+	if c.ID == "" {
+		return Admission{}, wrong
+	}
+	return s.admit(ctx, c, from)
+}
+
+// tryPassword returns the account of a normalised address when the password is its own, and
+// the zero value when it is not.
+func (s *Service) tryPassword(ctx context.Context, address string, p Password, from Client) (Credentials, error) {
+	place := from.place()
 	key := place + " " + address
 	if now := s.now(); !s.byPlace.Take(now, place) || !s.byAccount.Take(now, key) {
-		return Account{}, Token{}, sconce.Errorf(sconce.TooMany,
-			"too many attempts to sign in: try again in %d minutes", int(attemptsWindow.Minutes()))
+		return Credentials{}, errTooManySignIns()
 	}
 	c, err := s.store.Credentials(ctx, address)
 	if err != nil {
-		return Account{}, Token{}, err
+		return Credentials{}, err
 	}
 	ok, err := s.hasher.verify(ctx, p, c.PasswordHash)
 	if err != nil {
-		return Account{}, Token{}, err
+		return Credentials{}, err
 	}
 	if !ok {
-		if err := s.refusals.Refuse(ctx, audit.People, audit.Nobody, "", "sign-in", string(audit.Account(c.ID))); err != nil {
-			return Account{}, Token{}, err
-		}
-		return Account{}, Token{}, wrong
+		return Credentials{}, s.refuse(ctx, c.ID, from, nil)
 	}
 	s.byAccount.Forget(key)
 	s.byPlace.Undo(place)
-	token, err := s.open(ctx, c.ID)
-	return c.Account, token, err
+	return c, nil
 }
 
-// placeOf names where a request came from for counting: an IPv4 address, or the
-// /64 of an IPv6 address, which one household has as a whole.
-func placeOf(from netip.Addr) string {
-	from = from.Unmap().WithZone("")
-	if from.Is6() {
-		if p, err := from.Prefix(64); err == nil {
-			return p.String()
-		}
+// refuse writes down that an attempt to sign in to an account, "" for none, was refused, and
+// returns the answer to it.
+func (s *Service) refuse(ctx context.Context, account sconce.AccountID, _ Client, answer error) error {
+	if err := s.refusals.Refuse(ctx, audit.People, audit.Nobody, "", "sign-in", string(audit.Account(account))); err != nil {
+		return err
 	}
-	return from.String()
+	return answer
+}
+
+func errTooManySignIns() error {
+	return sconce.Errorf(sconce.TooMany, "too many attempts to sign in: try again in %d minutes", int(attemptsWindow.Minutes()))
+}
+
+// host returns the name by which people know the site.
+func (s *Service) host() string {
+	if s.base == nil {
+		return "sconce"
+	}
+	return s.base.Hostname()
 }
 
 // maxEmailLength is that of RFC 5321, 4.5.3.1.3, without the angle brackets.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,10 @@ const (
 	password = "correct horse battery"
 )
 
-var home = netip.MustParseAddr("192.0.2.7")
+// at is a client at an address.
+func at(address string) identity.Client { return identity.Client{From: netip.MustParseAddr(address)} }
+
+var home = identity.Client{From: netip.MustParseAddr("192.0.2.7"), Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 
 type people struct {
 	*identity.Service
@@ -54,8 +58,8 @@ func newPeople(t *testing.T) people {
 	p.log = s.SecurityLog()
 	p.letters, p.vault = s.Letters(), openVault(t, s)
 	p.Service, p.costs = identity.NewCheap(identity.Parts{
-		Store: p.store, Refusals: audit.NewLog(p.log, p.clock.now), Now: p.clock.now, Log: slog.New(slog.DiscardHandler),
-		Post: identity.Post{Vault: p.vault, Page: func(path string) string { return site + path }, Came: func() {}},
+		Store: p.store, Refusals: audit.NewLog(p.log, p.clock.now), Now: p.clock.now, Log: slog.New(slog.DiscardHandler), Vault: p.vault, Base: &url.URL{Scheme: "https", Host: "sconce.example.org"},
+		Post: identity.Post{Page: func(path string) string { return site + path }, Came: func() {}},
 	})
 	ada, err := p.CreateAccount(t.Context(), " Ada@Example.org ", " Ada ", identity.NewPassword(password))
 	if err != nil {
@@ -67,11 +71,11 @@ func newPeople(t *testing.T) people {
 
 func (p people) signIn(t *testing.T) identity.Token {
 	t.Helper()
-	_, token, err := p.SignIn(t.Context(), email, identity.NewPassword(password), home)
-	if err != nil {
-		t.Fatal(err)
+	in, err := p.SignIn(t.Context(), email, identity.NewPassword(password), home)
+	if err != nil || in.Half {
+		t.Fatal(in, err)
 	}
-	return token
+	return in.Token
 }
 
 func wantKind(t *testing.T, what string, err error, kind sconce.ErrorKind) {
@@ -103,11 +107,11 @@ func TestSignIn(t *testing.T) {
 	if p.ada.Email != email || p.ada.Name != "Ada" {
 		t.Errorf("account %q, %q; want it normalised", p.ada.Email, p.ada.Name)
 	}
-	account, token, err := p.SignIn(t.Context(), "ADA@example.org", identity.NewPassword(password), home)
-	if err != nil || account != p.ada {
-		t.Fatalf("SignIn = %v, %v", account, err)
+	in, err := p.SignIn(t.Context(), "ADA@example.org", identity.NewPassword(password), home)
+	if err != nil || in.Account != p.ada || in.Half {
+		t.Fatalf("SignIn = %v, %v", in, err)
 	}
-	session, who, err := p.Session(t.Context(), token)
+	session, who, err := p.Session(t.Context(), in.Token)
 	if err != nil || who.ID != p.ada.ID || session.Account != p.ada.ID {
 		t.Fatalf("Session = %v, %v, %v", session, who, err)
 	}
@@ -115,14 +119,14 @@ func TestSignIn(t *testing.T) {
 
 func TestStoredPasswordAtFullCost(t *testing.T) {
 	s, now := storetest.Open(t), newClock().now
-	p := identity.New(identity.Parts{Store: s.Identity(), Refusals: audit.NewLog(s.SecurityLog(), now), Now: now})
+	p := identity.New(identity.Parts{Store: s.Identity(), Vault: openVault(t, s), Refusals: audit.NewLog(s.SecurityLog(), now), Now: now})
 	if _, err := p.CreateAccount(t.Context(), email, "Ada", identity.NewPassword(password)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.SignIn(t.Context(), email, identity.NewPassword(password), home); err != nil {
+	if _, err := p.SignIn(t.Context(), email, identity.NewPassword(password), home); err != nil {
 		t.Error(err)
 	}
-	_, _, err := p.SignIn(t.Context(), email, identity.NewPassword(password+"x"), home)
+	_, err := p.SignIn(t.Context(), email, identity.NewPassword(password+"x"), home)
 	wantKind(t, "wrong password", err, sconce.Unauthenticated)
 }
 
@@ -141,7 +145,7 @@ func TestSignInCostsTheSame(t *testing.T) {
 		{"endless password, no account", "bob@example.org", long},
 	} {
 		*p.costs = nil
-		_, _, err := p.SignIn(t.Context(), try.email, identity.NewPassword(try.password), home)
+		_, err := p.SignIn(t.Context(), try.email, identity.NewPassword(try.password), home)
 		wantKind(t, try.name, err, sconce.Unauthenticated)
 		if len(*p.costs) != 1 || (*p.costs)[0] != identity.Iterations {
 			t.Errorf("%s: derived with %v, want once with %d iterations", try.name, *p.costs, identity.Iterations)
@@ -166,11 +170,11 @@ func TestEndlessPasswordIsNotAnEmptyOne(t *testing.T) {
 	if err := p.store.CreateAccount(t.Context(), bob, audit.Operator, audit.Console); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.SignIn(t.Context(), bob.Email, identity.NewPassword(""), home); err != nil {
+	if _, err := p.SignIn(t.Context(), bob.Email, identity.NewPassword(""), home); err != nil {
 		t.Fatalf("the premise of this test: %v", err)
 	}
 	long := strings.Repeat("x", identity.MaxPasswordLength+1)
-	_, _, err := p.SignIn(t.Context(), bob.Email, identity.NewPassword(long), home)
+	_, err := p.SignIn(t.Context(), bob.Email, identity.NewPassword(long), home)
 	wantKind(t, "an endless password", err, sconce.Unauthenticated)
 }
 
@@ -182,15 +186,15 @@ func TestIterationsAreThoseOfToday(t *testing.T) {
 
 func TestAttemptsAreLimited(t *testing.T) {
 	p := newPeople(t)
-	wrong := func(email string, from netip.Addr) error {
-		_, _, err := p.SignIn(t.Context(), email, identity.NewPassword("wrong wrong wrong"), from)
+	wrong := func(email string, from identity.Client) error {
+		_, err := p.SignIn(t.Context(), email, identity.NewPassword("wrong wrong wrong"), from)
 		return err
 	}
 	for range 10 {
 		wantKind(t, "an early attempt", wrong(email, home), sconce.Unauthenticated)
 	}
 	*p.costs = nil
-	_, _, err := p.SignIn(t.Context(), email, identity.NewPassword(password), home)
+	_, err := p.SignIn(t.Context(), email, identity.NewPassword(password), home)
 	wantKind(t, "the right password after too many wrong ones", err, sconce.TooMany)
 	wantKind(t, "an address without account, tried as often", func() (err error) {
 		for range 11 {
@@ -199,8 +203,8 @@ func TestAttemptsAreLimited(t *testing.T) {
 		return err
 	}(), sconce.TooMany)
 
-	elsewhere := netip.MustParseAddr("198.51.100.9")
-	if _, _, err := p.SignIn(t.Context(), email, identity.NewPassword(password), elsewhere); err != nil {
+	elsewhere := at("198.51.100.9")
+	if _, err := p.SignIn(t.Context(), email, identity.NewPassword(password), elsewhere); err != nil {
 		t.Errorf("the owner, from another place, is locked out: %v", err)
 	}
 	p.clock.advance(15 * time.Minute)
@@ -213,7 +217,7 @@ func TestOnePlaceCannotTryManyAccounts(t *testing.T) {
 	for i := range 150 {
 		// Addresses of one /64 are one place.
 		from := netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(i)})
-		_, _, err := p.SignIn(t.Context(), fmt.Sprintf("person%d@example.org", i), identity.NewPassword("wrong wrong wrong"), from)
+		_, err := p.SignIn(t.Context(), fmt.Sprintf("person%d@example.org", i), identity.NewPassword("wrong wrong wrong"), identity.Client{From: from})
 		if sconce.KindOf(err) == sconce.TooMany {
 			refused++
 		}
@@ -368,7 +372,7 @@ func TestSignInEndsWithItsRequest(t *testing.T) {
 	p := newPeople(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := p.SignIn(ctx, email, identity.NewPassword(password), home); err == nil {
+	if _, err := p.SignIn(ctx, email, identity.NewPassword(password), home); err == nil {
 		t.Error("signed in although nobody waits for the answer")
 	}
 }
@@ -378,7 +382,7 @@ func TestSignInEndsWithItsRequest(t *testing.T) {
 func TestSignInsAreLogged(t *testing.T) {
 	p := newPeople(t)
 	for _, wrong := range []string{email, "bob@example.org"} {
-		_, _, err := p.SignIn(t.Context(), wrong, identity.NewPassword("wrong wrong wrong"), home)
+		_, err := p.SignIn(t.Context(), wrong, identity.NewPassword("wrong wrong wrong"), home)
 		wantKind(t, wrong, err, sconce.Unauthenticated)
 	}
 	token := p.signIn(t)
@@ -394,7 +398,7 @@ func TestSignInsAreLogged(t *testing.T) {
 		{Who: audit.Operator, Origin: audit.Console, Action: audit.AccountMade, Target: string(ada), Result: audit.Done},
 		{Who: audit.Nobody, Action: audit.AccessRefused, Target: "sign-in", Detail: string(ada), Result: audit.Refused},
 		{Who: audit.Nobody, Action: audit.AccessRefused, Target: "sign-in", Detail: string(audit.Nobody), Result: audit.Refused},
-		{Who: ada, Origin: session.Origin(), Action: audit.SignedIn, Result: audit.Done},
+		{Who: ada, Origin: session.Origin(), Action: audit.SignedIn, Detail: "by=password", Result: audit.Done},
 		{Who: ada, Origin: session.Origin(), Action: audit.SessionEnded, Result: audit.Done},
 	}
 	i := 0

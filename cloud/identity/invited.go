@@ -18,7 +18,7 @@ func (s *Service) Invite(ctx context.Context, id, email string, t Token, v mail.
 		return sconce.Errorf(sconce.TooMany, "this address had several letters in the last hour: try again later")
 	}
 	v.Link = s.post.Page("invitation#" + t.Reveal())
-	letter, err := mail.Seal(s.post.Vault, now, mail.Invitation, email, v)
+	letter, err := mail.Seal(s.vault, now, mail.Invitation, email, v)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"time"
 	"unicode"
@@ -62,10 +61,8 @@ func (l Link) place() vault.Field {
 	return vault.Field{Table: "links", Column: "sealed", Row: fmt.Sprintf("%x", l.ID)}
 }
 
-// Post is what letters need, zero where none are sent: where the pages that links lead to are, and how they are
-// sealed for the queue.
+// Post is what letters need, zero where none are sent.
 type Post struct {
-	Vault *vault.Vault
 	// Page returns the absolute address of a page of the application. What is secret in
 	// a link is behind its #, so that it reaches no server and no log.
 	Page func(path string) string
@@ -77,7 +74,7 @@ type Post struct {
 // to somebody who has one, with a link to a new password. The answer does not tell which:
 // the work is done after it. Whoever asked for somebody else's address has gained
 // nothing, for the account is made, and its password chosen, behind the link.
-func (s *Service) Register(ctx context.Context, email, name, country string, from netip.Addr) error {
+func (s *Service) Register(ctx context.Context, email, name, country string, from Client) error {
 	email, err := NormaliseEmail(email)
 	if err != nil {
 		return err
@@ -102,7 +99,7 @@ func (s *Service) Register(ctx context.Context, email, name, country string, fro
 		if err != nil {
 			return err
 		}
-		if l.Sealed, err = s.post.Vault.Seal(plain, l.place()); err != nil {
+		if l.Sealed, err = s.vault.Seal(plain, l.place()); err != nil {
 			return err
 		}
 		return s.send(ctx, l, mail.VerifyAddress, email, mail.Values{Name: name, Link: s.post.Page("register#" + token.Reveal()), Until: l.Expires})
@@ -111,7 +108,7 @@ func (s *Service) Register(ctx context.Context, email, name, country string, fro
 
 // ForgotPassword sends a letter with a link to a new password to the address of an
 // account. The answer does not tell whether there is one.
-func (s *Service) ForgotPassword(ctx context.Context, email string, from netip.Addr) error {
+func (s *Service) ForgotPassword(ctx context.Context, email string, from Client) error {
 	email, err := NormaliseEmail(email)
 	if err != nil {
 		return err
@@ -132,7 +129,7 @@ func (s *Service) sendReset(ctx context.Context, a Account, kind mail.Kind) erro
 }
 
 func (s *Service) send(ctx context.Context, l Link, kind mail.Kind, to string, v mail.Values) error {
-	letter, err := mail.Seal(s.post.Vault, s.now(), kind, to, v)
+	letter, err := mail.Seal(s.vault, s.now(), kind, to, v)
 	if err != nil {
 		return err
 	}
@@ -145,12 +142,12 @@ func (s *Service) send(ctx context.Context, l Link, kind mail.Kind, to string, v
 
 // write does what is behind a request for a letter, within the limits, after the request
 // was answered: so the answer takes the same time whatever there is to do.
-func (s *Service) write(ctx context.Context, email string, from netip.Addr, do func(context.Context) error) error {
+func (s *Service) write(ctx context.Context, email string, from Client, do func(context.Context) error) error {
 	if s.post.Page == nil {
 		return sconce.Errorf(sconce.Unavailable, "this installation sends no letters: ask its operator for an account or a new password")
 	}
 	now := s.now()
-	if !s.lettersByPlace.Take(now, placeOf(from)) {
+	if !s.lettersByPlace.Take(now, from.place()) {
 		return sconce.Errorf(sconce.TooMany, "too many letters were asked for from here: try again in an hour")
 	}
 	if !s.lettersTo.Take(now, email) {
@@ -169,29 +166,28 @@ func (s *Service) write(ctx context.Context, email string, from netip.Addr, do f
 
 // ConfirmRegistration makes the account that a link was sent for, with its password, and
 // signs in. A link that is wrong, was used or is too old is a [sconce.NotFound].
-func (s *Service) ConfirmRegistration(ctx context.Context, t Token, p Password) (Account, Token, error) {
+func (s *Service) ConfirmRegistration(ctx context.Context, t Token, p Password, from Client) (Admission, error) {
 	l, err := s.link(ctx, t, RegistrationLink)
 	if err != nil {
-		return Account{}, Token{}, err
+		return Admission{}, err
 	}
-	plain, err := s.post.Vault.Open(l.Sealed, l.place())
+	plain, err := s.vault.Open(l.Sealed, l.place())
 	if err != nil {
-		return Account{}, Token{}, err
+		return Admission{}, err
 	}
 	var r registration
 	if err := json.Unmarshal(plain, &r); err != nil {
-		return Account{}, Token{}, fmt.Errorf("reading a registration: %w", err)
+		return Admission{}, fmt.Errorf("reading a registration: %w", err)
 	}
 	hash, err := s.hashNew(ctx, p)
 	if err != nil {
-		return Account{}, Token{}, err
+		return Admission{}, err
 	}
 	a := Account{ID: s.newID(), Email: r.Email, Name: r.Name, Country: r.Country, Made: s.now()}
 	if err := s.store.UseRegistration(ctx, l.ID, Credentials{a, hash}, audit.Account(a.ID)); err != nil {
-		return Account{}, Token{}, err
+		return Admission{}, err
 	}
-	token, err := s.open(ctx, a.ID)
-	return a, token, err
+	return s.open(ctx, a, ByPassword, from)
 }
 
 // ResetPassword gives the account that a link was sent for a new password, and ends all
@@ -210,7 +206,7 @@ func (s *Service) ResetPassword(ctx context.Context, t Token, p Password) error 
 		return err
 	}
 	a := accounts[l.Account]
-	letter, err := mail.Seal(s.post.Vault, s.now(), mail.PasswordChanged, a.Email, mail.Values{Name: a.Name, Link: s.post.Page("forgot")})
+	letter, err := mail.Seal(s.vault, s.now(), mail.PasswordChanged, a.Email, mail.Values{Name: a.Name, Link: s.post.Page("forgot")})
 	if err != nil {
 		return err
 	}

@@ -92,18 +92,19 @@ func TestRegister(t *testing.T) {
 	if c, err := p.store.Credentials(ctx, "grace@example.org"); err != nil || c.ID != "" {
 		t.Errorf("before the link is used there is %v, %v", c.Account, err)
 	}
-	_, _, err := p.ConfirmRegistration(ctx, token, identity.NewPassword("short"))
+	_, err := p.ConfirmRegistration(ctx, token, identity.NewPassword("short"), home)
 	wantKind(t, "a short password", err, sconce.Invalid)
-	grace, session, err := p.ConfirmRegistration(ctx, token, identity.NewPassword(newPassword))
+	in, err := p.ConfirmRegistration(ctx, token, identity.NewPassword(newPassword), home)
+	grace := in.Account
 	if err != nil || grace.Email != "grace@example.org" || grace.Name != "Grace" || grace.Country != "DE" {
 		t.Fatalf("%+v, %v", grace, err)
 	}
-	if _, who, err := p.Session(ctx, session); err != nil || who != grace {
+	if _, who, err := p.Session(ctx, in.Token); err != nil || who != grace {
 		t.Errorf("the session is of %+v, %v", who, err)
 	}
-	_, _, err = p.ConfirmRegistration(ctx, token, identity.NewPassword(newPassword))
+	_, err = p.ConfirmRegistration(ctx, token, identity.NewPassword(newPassword), home)
 	wantKind(t, "the link a second time", err, sconce.NotFound)
-	if _, _, err := p.SignIn(ctx, "grace@example.org", identity.NewPassword(newPassword), home); err != nil {
+	if _, err := p.SignIn(ctx, "grace@example.org", identity.NewPassword(newPassword), home); err != nil {
 		t.Errorf("signing in: %v", err)
 	}
 }
@@ -121,7 +122,7 @@ func TestRegisterKnownAddress(t *testing.T) {
 	}
 	if page, token := linkIn(t, box[0]); page != "reset" {
 		t.Errorf("the link leads to %s", page)
-	} else if _, _, err := p.ConfirmRegistration(t.Context(), token, identity.NewPassword(newPassword)); sconce.KindOf(err) != sconce.NotFound {
+	} else if _, err := p.ConfirmRegistration(t.Context(), token, identity.NewPassword(newPassword), home); sconce.KindOf(err) != sconce.NotFound {
 		t.Errorf("a link for a new password makes an account: %v", err)
 	}
 }
@@ -136,7 +137,7 @@ func TestTwoRegistrations(t *testing.T) {
 	}
 	for i, l := range p.inbox(t) {
 		_, token := linkIn(t, l)
-		_, _, err := p.ConfirmRegistration(t.Context(), token, identity.NewPassword(newPassword))
+		_, err := p.ConfirmRegistration(t.Context(), token, identity.NewPassword(newPassword), home)
 		if i == 0 && err != nil {
 			t.Error(err)
 		}
@@ -175,9 +176,9 @@ func TestResetPassword(t *testing.T) {
 	}
 	_, _, err := p.Session(ctx, session)
 	wantKind(t, "the session of before", err, sconce.Unauthenticated)
-	_, _, err = p.SignIn(ctx, email, identity.NewPassword(password), home)
+	_, err = p.SignIn(ctx, email, identity.NewPassword(password), home)
 	wantKind(t, "the password of before", err, sconce.Unauthenticated)
-	if _, _, err := p.SignIn(ctx, email, identity.NewPassword(newPassword), home); err != nil {
+	if _, err := p.SignIn(ctx, email, identity.NewPassword(newPassword), home); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 	for name, used := range map[string]identity.Token{"the link a second time": token, "the other link": other} {
@@ -205,7 +206,7 @@ func TestLinksExpire(t *testing.T) {
 	p.clock.advance(identity.ResetLife)
 	wantKind(t, "a reset after an hour", p.ResetPassword(ctx, tokens["reset"], identity.NewPassword(newPassword)), sconce.NotFound)
 	p.clock.advance(identity.RegistrationLife - identity.ResetLife)
-	_, _, err := p.ConfirmRegistration(ctx, tokens["register"], identity.NewPassword(newPassword))
+	_, err := p.ConfirmRegistration(ctx, tokens["register"], identity.NewPassword(newPassword), home)
 	wantKind(t, "a registration after a day", err, sconce.NotFound)
 }
 
@@ -215,7 +216,7 @@ func TestLettersAreLimited(t *testing.T) {
 	p := newPeople(t)
 	ctx := t.Context()
 	for i := range 20 { // from many places
-		if err := p.ForgotPassword(ctx, email, netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})); err != nil {
+		if err := p.ForgotPassword(ctx, email, identity.Client{From: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})}); err != nil {
 			t.Errorf("request %d: %v", i, err)
 		}
 	}
@@ -228,7 +229,7 @@ func TestLettersAreLimited(t *testing.T) {
 	var err error
 	asked := 0
 	for ; err == nil && asked < 1000; asked++ {
-		err = p.Register(ctx, fmt.Sprintf("p%d@example.org", asked), "P", "DE", netip.MustParseAddr("198.51.100.1"))
+		err = p.Register(ctx, fmt.Sprintf("p%d@example.org", asked), "P", "DE", at("198.51.100.1"))
 		p.Close()
 	}
 	wantKind(t, "many letters from one place", err, sconce.TooMany)
@@ -266,7 +267,7 @@ func TestLinkIsUsedWithItsEffect(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		_, _, err := p.ConfirmRegistration(ctx, token, identity.NewPassword(newPassword))
+		_, err := p.ConfirmRegistration(ctx, token, identity.NewPassword(newPassword), home)
 		wantKind(t, "an address that was taken meanwhile", err, sconce.Conflict)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"sconce"
 	"sconce/cloud/audit"
+	"sconce/cloud/vault"
 )
 
 // How long a session lasts: at most SessionLife, and no longer than SessionIdle
@@ -28,12 +29,24 @@ const touchEvery = time.Minute
 // not open it.
 type SessionID [sha256.Size]byte
 
+// By is how somebody proved who they are. The values are those of the store and the
+// security log: never renamed.
+type By string
+
+// The proofs.
+const (
+	ByPassword     By = "password"
+	ByCode         By = "code"          // a password, and the code of an authenticator app
+	ByRecoveryCode By = "recovery-code" // a password, and a recovery code
+)
+
 // Session is one place where an account is signed in.
 type Session struct {
 	ID      SessionID
 	Account sconce.AccountID
 	Made    time.Time
 	Used    time.Time // last use, exact to a minute
+	By      By        // "" of sessions from before it was kept
 }
 
 // Origin returns the session as the security log names it: by the first 8 bytes of its
@@ -42,15 +55,27 @@ func (s Session) Origin() audit.Origin {
 	return audit.Origin("session:" + hex.EncodeToString(s.ID[:8]))
 }
 
+// place is where it is kept where the session was opened.
+func (s Session) place() vault.Field {
+	return vault.Field{Table: "sessions", Column: "sealed", Row: hex.EncodeToString(s.ID[:])}
+}
+
 // Valid reports whether the session has neither expired nor been idle too long.
 func (s Session) Valid(now time.Time) bool {
 	return s.Account != "" && now.Before(s.Made.Add(SessionLife)) && now.Before(s.Used.Add(SessionIdle))
 }
 
-func (s *Service) open(ctx context.Context, account sconce.AccountID) (Token, error) {
+// open opens a session. Its token is always a new one: none that a browser had before gains
+// anything by signing in.
+func (s *Service) open(ctx context.Context, a Account, by By, from Client) (Admission, error) {
 	token, now := NewToken(), s.now()
-	err := s.store.CreateSession(ctx, Session{ID: token.Digest(), Account: account, Made: now, Used: now}, maxSessions)
-	return token, err
+	n := Session{ID: token.Digest(), Account: a.ID, Made: now, Used: now, By: by}
+	where, err := s.sealWhere(from.where(), n.place())
+	if err != nil {
+		return Admission{}, err
+	}
+	err = s.store.CreateSession(ctx, n, where, maxSessions)
+	return Admission{Account: a, Token: token}, err
 }
 
 // Session returns the session of a token and whose it is. For a token that opens

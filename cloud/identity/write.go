@@ -31,7 +31,7 @@ func (s *Service) Write(ctx context.Context, to []sconce.AccountID, kind mail.Ki
 	v.Link = s.post.Page(page)
 	for _, a := range accounts {
 		v.Name = a.Name
-		letter, err := mail.Seal(s.post.Vault, s.now(), kind, a.Email, v)
+		letter, err := mail.Seal(s.vault, s.now(), kind, a.Email, v)
 		if err != nil {
 			return err
 		}

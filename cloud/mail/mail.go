@@ -28,13 +28,14 @@ const (
 	AccountExists   Kind = "account-exists"
 	ResetPassword   Kind = "reset-password"
 	PasswordChanged Kind = "password-changed"
+	AccountChanged  Kind = "account-changed"
 	Invitation      Kind = "invitation"
 	SupportGranted  Kind = "support-granted"
 )
 
 // Kinds returns all letters.
 func Kinds() []Kind {
-	return []Kind{VerifyAddress, AccountExists, ResetPassword, PasswordChanged, Invitation, SupportGranted}
+	return []Kind{VerifyAddress, AccountExists, ResetPassword, PasswordChanged, AccountChanged, Invitation, SupportGranted}
 }
 
 // Values are what a letter speaks of. A template uses those that it needs.

@@ -61,7 +61,7 @@ func (s identities) Accounts(ctx context.Context, ids []sconce.AccountID) ([]ide
 	}), doing("reading accounts", err)
 }
 
-func (s identities) CreateSession(ctx context.Context, n identity.Session, most int) error {
+func (s identities) CreateSession(ctx context.Context, n identity.Session, sealed []byte, most int) error {
 	return s.db.update(ctx, func(q *identitydb.Queries) error {
 		err := q.DeleteExpiredSessions(ctx, identitydb.DeleteExpiredSessionsParams{
 			MadeBefore: n.Made.Add(-identity.SessionLife).UnixMilli(),
@@ -76,12 +76,13 @@ func (s identities) CreateSession(ctx context.Context, n identity.Session, most 
 		}
 		err = q.CreateSession(ctx, identitydb.CreateSessionParams{
 			TokenSha256: n.ID[:], AccountID: string(n.Account), MadeMs: n.Made.UnixMilli(), UsedMs: n.Used.UnixMilli(),
+			Proof: string(n.By), Sealed: sealed,
 		})
 		if err != nil {
 			return doing("storing a session", err)
 		}
 		return recordPeople(ctx, q, audit.Event{
-			At: n.Made, Who: audit.Account(n.Account), Origin: n.Origin(), Action: audit.SignedIn, Result: audit.Done,
+			At: n.Made, Who: audit.Account(n.Account), Origin: n.Origin(), Action: audit.SignedIn, Detail: "by=" + string(n.By), Result: audit.Done,
 		})
 	})
 }
@@ -95,7 +96,7 @@ func (s identities) Session(ctx context.Context, id identity.SessionID) (identit
 		return identity.Session{}, identity.Account{}, doing("reading a session", err)
 	}
 	account := sconce.AccountID(r.AccountID)
-	return identity.Session{ID: id, Account: account, Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs)},
+	return identity.Session{ID: id, Account: account, Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs), By: identity.By(r.Proof)},
 		identity.Account{ID: account, Email: r.Email, Name: r.Name, Country: r.Country, Made: momentOf(r.AccountMadeMs)}, nil
 }
 
@@ -116,7 +117,9 @@ func (s identities) Sessions(ctx context.Context, ids []identity.SessionID) ([]i
 	}
 	found := make([]identity.Session, len(rows))
 	for i, r := range rows {
-		found[i] = identity.Session{Account: sconce.AccountID(r.AccountID), Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs)}
+		found[i] = identity.Session{
+			Account: sconce.AccountID(r.AccountID), Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs), By: identity.By(r.Proof),
+		}
 		copy(found[i].ID[:], r.TokenSha256)
 	}
 	return found, nil

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,6 +63,7 @@ type cloud struct {
 
 	securityLog *audit.Log
 	vault       *vault.Vault
+	base        *url.URL      // where people find the application
 	post        identity.Post // zero where no letters are sent
 	office      *mail.Office  // nil then
 	mailbox     *mail.Mailbox // of the demo
@@ -101,7 +104,7 @@ func (c *cloud) people(ctx context.Context) (err error) {
 		return err
 	}
 	c.identity = identity.New(identity.Parts{
-		Store: c.store.Identity(), Refusals: c.securityLog, Post: c.post, Now: time.Now, Log: c.log,
+		Store: c.store.Identity(), Refusals: c.securityLog, Post: c.post, Vault: c.vault, Base: c.base, Now: time.Now, Log: c.log,
 	})
 	c.projects = project.New(c.store.Projects(), time.Now)
 	c.live = identity.NewLive(c.store.Identity(), c.projects, time.Now)
@@ -182,9 +185,9 @@ func (c *cloud) letters(ctx context.Context) (err error) {
 		return err
 	}
 	var sender mail.Sender
-	base := fmt.Sprintf("https://%s/", c.config.Domain)
+	c.base = &url.URL{Scheme: "https", Host: c.config.Domain, Path: "/"}
 	if c.config.PublicPort != 443 {
-		base = fmt.Sprintf("https://%s:%d/", c.config.Domain, c.config.PublicPort)
+		c.base.Host = net.JoinHostPort(c.config.Domain, strconv.Itoa(c.config.PublicPort))
 	}
 	switch m := c.config.Mail; {
 	case m.Host != "":
@@ -203,7 +206,7 @@ func (c *cloud) letters(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		base = "http://localhost:" + port + "/"
+		c.base = &url.URL{Scheme: "http", Host: "localhost:" + port, Path: "/"}
 		c.mailbox = mail.NewMailbox(time.Now)
 		sender = c.mailbox
 	default:
@@ -216,8 +219,7 @@ func (c *cloud) letters(ctx context.Context) (err error) {
 	c.lettersCame = make(chan struct{}, 1)
 	c.office = &mail.Office{Store: c.store.Letters(), Vault: c.vault, Composer: composer, Sender: sender, Now: time.Now, Log: c.log}
 	c.post = identity.Post{
-		Vault: c.vault,
-		Page:  func(path string) string { return base + path },
+		Page: func(path string) string { return c.base.String() + path },
 		Came: func() {
 			select {
 			case c.lettersCame <- struct{}{}:

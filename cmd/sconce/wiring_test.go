@@ -102,7 +102,7 @@ func newPeople(t *testing.T) people {
 		account := identity.Account{ID: sconce.AccountID(who), Email: who + "@example.org", Name: who, Made: now}
 		must(t, s.Identity().CreateAccount(ctx, identity.Credentials{Account: account, PasswordHash: "none"}, audit.Operator, audit.Console))
 		session := identity.Session{ID: sha256.Sum256([]byte(who)), Account: account.ID, Made: now, Used: now}
-		must(t, s.Identity().CreateSession(ctx, session, 10))
+		must(t, s.Identity().CreateSession(ctx, session, nil, 10))
 		p.sessions[who] = session
 	}
 	for which, who := range map[string]sconce.AccountID{"own": "owner", "other": "stranger"} {

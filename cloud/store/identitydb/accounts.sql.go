@@ -133,8 +133,8 @@ func (q *Queries) CreateProfile(ctx context.Context, arg CreateProfileParams) er
 }
 
 const createSession = `-- name: CreateSession :exec
-INSERT INTO sessions (token_sha256, account_id, made_ms, used_ms)
-VALUES (?1, ?2, ?3, ?4)
+INSERT INTO sessions (token_sha256, account_id, made_ms, used_ms, proof, sealed)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 `
 
 type CreateSessionParams struct {
@@ -142,6 +142,8 @@ type CreateSessionParams struct {
 	AccountID   string
 	MadeMs      int64
 	UsedMs      int64
+	Proof       string
+	Sealed      []byte
 }
 
 func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) error {
@@ -150,6 +152,8 @@ func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) er
 		arg.AccountID,
 		arg.MadeMs,
 		arg.UsedMs,
+		arg.Proof,
+		arg.Sealed,
 	)
 	return err
 }
@@ -188,6 +192,20 @@ func (q *Queries) DeleteOldestSessions(ctx context.Context, arg DeleteOldestSess
 	return err
 }
 
+const endOtherSessions = `-- name: EndOtherSessions :exec
+DELETE FROM sessions WHERE account_id = ?1 AND token_sha256 <> ?2
+`
+
+type EndOtherSessionsParams struct {
+	AccountID   string
+	TokenSha256 []byte
+}
+
+func (q *Queries) EndOtherSessions(ctx context.Context, arg EndOtherSessionsParams) error {
+	_, err := q.exec(ctx, q.endOtherSessionsStmt, endOtherSessions, arg.AccountID, arg.TokenSha256)
+	return err
+}
+
 const endSession = `-- name: EndSession :one
 DELETE FROM sessions WHERE token_sha256 = ?1 RETURNING account_id
 `
@@ -209,7 +227,7 @@ func (q *Queries) EndSessions(ctx context.Context, accountID string) error {
 }
 
 const session = `-- name: Session :one
-SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms,
+SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms, s.proof,
   p.email, p.name, p.country, a.made_ms AS account_made_ms
 FROM sessions AS s
 JOIN accounts AS a ON a.id = s.account_id
@@ -222,6 +240,7 @@ type SessionRow struct {
 	AccountID     string
 	MadeMs        int64
 	UsedMs        int64
+	Proof         string
 	Email         string
 	Name          string
 	Country       string
@@ -236,6 +255,7 @@ func (q *Queries) Session(ctx context.Context, tokenSha256 []byte) (SessionRow, 
 		&i.AccountID,
 		&i.MadeMs,
 		&i.UsedMs,
+		&i.Proof,
 		&i.Email,
 		&i.Name,
 		&i.Country,
@@ -245,7 +265,7 @@ func (q *Queries) Session(ctx context.Context, tokenSha256 []byte) (SessionRow, 
 }
 
 const sessions = `-- name: Sessions :many
-SELECT token_sha256, account_id, made_ms, used_ms FROM sessions WHERE token_sha256 IN (/*SLICE:tokens*/?)
+SELECT token_sha256, account_id, made_ms, used_ms, proof, sealed FROM sessions WHERE token_sha256 IN (/*SLICE:tokens*/?)
 `
 
 func (q *Queries) Sessions(ctx context.Context, tokens [][]byte) ([]Session, error) {
@@ -272,6 +292,8 @@ func (q *Queries) Sessions(ctx context.Context, tokens [][]byte) ([]Session, err
 			&i.AccountID,
 			&i.MadeMs,
 			&i.UsedMs,
+			&i.Proof,
+			&i.Sealed,
 		); err != nil {
 			return nil, err
 		}

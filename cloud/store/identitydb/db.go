@@ -48,6 +48,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createProfileStmt, err = db.PrepareContext(ctx, createProfile); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateProfile: %w", err)
 	}
+	if q.createRecoveryCodeStmt, err = db.PrepareContext(ctx, createRecoveryCode); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateRecoveryCode: %w", err)
+	}
+	if q.createSecondStepStmt, err = db.PrepareContext(ctx, createSecondStep); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateSecondStep: %w", err)
+	}
 	if q.createSessionStmt, err = db.PrepareContext(ctx, createSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSession: %w", err)
 	}
@@ -65,6 +71,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dueLettersStmt, err = db.PrepareContext(ctx, dueLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query DueLetters: %w", err)
+	}
+	if q.endOtherSessionsStmt, err = db.PrepareContext(ctx, endOtherSessions); err != nil {
+		return nil, fmt.Errorf("error preparing query EndOtherSessions: %w", err)
 	}
 	if q.endSessionStmt, err = db.PrepareContext(ctx, endSession); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSession: %w", err)
@@ -87,8 +96,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removeLetterStmt, err = db.PrepareContext(ctx, removeLetter); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveLetter: %w", err)
 	}
+	if q.removeRecoveryCodesStmt, err = db.PrepareContext(ctx, removeRecoveryCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveRecoveryCodes: %w", err)
+	}
+	if q.removeSecondStepStmt, err = db.PrepareContext(ctx, removeSecondStep); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveSecondStep: %w", err)
+	}
 	if q.saveInvitedStmt, err = db.PrepareContext(ctx, saveInvited); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveInvited: %w", err)
+	}
+	if q.secondStepStmt, err = db.PrepareContext(ctx, secondStep); err != nil {
+		return nil, fmt.Errorf("error preparing query SecondStep: %w", err)
 	}
 	if q.securityLogStmt, err = db.PrepareContext(ctx, securityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query SecurityLog: %w", err)
@@ -111,8 +129,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.touchSessionStmt, err = db.PrepareContext(ctx, touchSession); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchSession: %w", err)
 	}
+	if q.useCodeStmt, err = db.PrepareContext(ctx, useCode); err != nil {
+		return nil, fmt.Errorf("error preparing query UseCode: %w", err)
+	}
 	if q.useLinkStmt, err = db.PrepareContext(ctx, useLink); err != nil {
 		return nil, fmt.Errorf("error preparing query UseLink: %w", err)
+	}
+	if q.useRecoveryCodeStmt, err = db.PrepareContext(ctx, useRecoveryCode); err != nil {
+		return nil, fmt.Errorf("error preparing query UseRecoveryCode: %w", err)
 	}
 	return &q, nil
 }
@@ -159,6 +183,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createProfileStmt: %w", cerr)
 		}
 	}
+	if q.createRecoveryCodeStmt != nil {
+		if cerr := q.createRecoveryCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createRecoveryCodeStmt: %w", cerr)
+		}
+	}
+	if q.createSecondStepStmt != nil {
+		if cerr := q.createSecondStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createSecondStepStmt: %w", cerr)
+		}
+	}
 	if q.createSessionStmt != nil {
 		if cerr := q.createSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createSessionStmt: %w", cerr)
@@ -187,6 +221,11 @@ func (q *Queries) Close() error {
 	if q.dueLettersStmt != nil {
 		if cerr := q.dueLettersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueLettersStmt: %w", cerr)
+		}
+	}
+	if q.endOtherSessionsStmt != nil {
+		if cerr := q.endOtherSessionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endOtherSessionsStmt: %w", cerr)
 		}
 	}
 	if q.endSessionStmt != nil {
@@ -224,9 +263,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removeLetterStmt: %w", cerr)
 		}
 	}
+	if q.removeRecoveryCodesStmt != nil {
+		if cerr := q.removeRecoveryCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeRecoveryCodesStmt: %w", cerr)
+		}
+	}
+	if q.removeSecondStepStmt != nil {
+		if cerr := q.removeSecondStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeSecondStepStmt: %w", cerr)
+		}
+	}
 	if q.saveInvitedStmt != nil {
 		if cerr := q.saveInvitedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveInvitedStmt: %w", cerr)
+		}
+	}
+	if q.secondStepStmt != nil {
+		if cerr := q.secondStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing secondStepStmt: %w", cerr)
 		}
 	}
 	if q.securityLogStmt != nil {
@@ -264,9 +318,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchSessionStmt: %w", cerr)
 		}
 	}
+	if q.useCodeStmt != nil {
+		if cerr := q.useCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useCodeStmt: %w", cerr)
+		}
+	}
 	if q.useLinkStmt != nil {
 		if cerr := q.useLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing useLinkStmt: %w", cerr)
+		}
+	}
+	if q.useRecoveryCodeStmt != nil {
+		if cerr := q.useRecoveryCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useRecoveryCodeStmt: %w", cerr)
 		}
 	}
 	return err
@@ -316,12 +380,15 @@ type Queries struct {
 	createLetterStmt          *sql.Stmt
 	createLinkStmt            *sql.Stmt
 	createProfileStmt         *sql.Stmt
+	createRecoveryCodeStmt    *sql.Stmt
+	createSecondStepStmt      *sql.Stmt
 	createSessionStmt         *sql.Stmt
 	deleteExpiredLinksStmt    *sql.Stmt
 	deleteExpiredSessionsStmt *sql.Stmt
 	deleteLinksOfAccountStmt  *sql.Stmt
 	deleteOldestSessionsStmt  *sql.Stmt
 	dueLettersStmt            *sql.Stmt
+	endOtherSessionsStmt      *sql.Stmt
 	endSessionStmt            *sql.Stmt
 	endSessionsStmt           *sql.Stmt
 	forgetInvitedStmt         *sql.Stmt
@@ -329,7 +396,10 @@ type Queries struct {
 	linkStmt                  *sql.Stmt
 	postponeLetterStmt        *sql.Stmt
 	removeLetterStmt          *sql.Stmt
+	removeRecoveryCodesStmt   *sql.Stmt
+	removeSecondStepStmt      *sql.Stmt
 	saveInvitedStmt           *sql.Stmt
+	secondStepStmt            *sql.Stmt
 	securityLogStmt           *sql.Stmt
 	securityLogHeadStmt       *sql.Stmt
 	securityLogNewestStmt     *sql.Stmt
@@ -337,7 +407,9 @@ type Queries struct {
 	sessionsStmt              *sql.Stmt
 	setPasswordStmt           *sql.Stmt
 	touchSessionStmt          *sql.Stmt
+	useCodeStmt               *sql.Stmt
 	useLinkStmt               *sql.Stmt
+	useRecoveryCodeStmt       *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -352,12 +424,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createLetterStmt:          q.createLetterStmt,
 		createLinkStmt:            q.createLinkStmt,
 		createProfileStmt:         q.createProfileStmt,
+		createRecoveryCodeStmt:    q.createRecoveryCodeStmt,
+		createSecondStepStmt:      q.createSecondStepStmt,
 		createSessionStmt:         q.createSessionStmt,
 		deleteExpiredLinksStmt:    q.deleteExpiredLinksStmt,
 		deleteExpiredSessionsStmt: q.deleteExpiredSessionsStmt,
 		deleteLinksOfAccountStmt:  q.deleteLinksOfAccountStmt,
 		deleteOldestSessionsStmt:  q.deleteOldestSessionsStmt,
 		dueLettersStmt:            q.dueLettersStmt,
+		endOtherSessionsStmt:      q.endOtherSessionsStmt,
 		endSessionStmt:            q.endSessionStmt,
 		endSessionsStmt:           q.endSessionsStmt,
 		forgetInvitedStmt:         q.forgetInvitedStmt,
@@ -365,7 +440,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		linkStmt:                  q.linkStmt,
 		postponeLetterStmt:        q.postponeLetterStmt,
 		removeLetterStmt:          q.removeLetterStmt,
+		removeRecoveryCodesStmt:   q.removeRecoveryCodesStmt,
+		removeSecondStepStmt:      q.removeSecondStepStmt,
 		saveInvitedStmt:           q.saveInvitedStmt,
+		secondStepStmt:            q.secondStepStmt,
 		securityLogStmt:           q.securityLogStmt,
 		securityLogHeadStmt:       q.securityLogHeadStmt,
 		securityLogNewestStmt:     q.securityLogNewestStmt,
@@ -373,6 +451,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sessionsStmt:              q.sessionsStmt,
 		setPasswordStmt:           q.setPasswordStmt,
 		touchSessionStmt:          q.touchSessionStmt,
+		useCodeStmt:               q.useCodeStmt,
 		useLinkStmt:               q.useLinkStmt,
+		useRecoveryCodeStmt:       q.useRecoveryCodeStmt,
 	}
 }

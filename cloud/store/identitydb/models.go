@@ -38,6 +38,18 @@ type Profile struct {
 	Country   string
 }
 
+type RecoveryCode struct {
+	AccountID  string
+	CodeSha256 []byte
+}
+
+type SecondStep struct {
+	AccountID string
+	Sealed    []byte
+	SinceMs   int64
+	LastStep  int64
+}
+
 type SecurityLog struct {
 	Number   int64
 	AtMs     int64
@@ -56,4 +68,6 @@ type Session struct {
 	AccountID   string
 	MadeMs      int64
 	UsedMs      int64
+	Proof       string
+	Sealed      []byte
 }

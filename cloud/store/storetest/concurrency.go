@@ -131,7 +131,7 @@ func testConcurrency(t *testing.T, s *store.Store) {
 	sessions := make([]identity.SessionID, atOnce)
 	wantEach(t, "signing in", together(func(i int) error {
 		sessions[i] = identity.SessionID{byte(i)}
-		return people.CreateSession(ctx, identity.Session{ID: sessions[i], Account: "ada", Made: now, Used: now}, 4)
+		return people.CreateSession(ctx, identity.Session{ID: sessions[i], Account: "ada", Made: now, Used: now}, nil, 4)
 	}), atOnce, 0)
 	if live, err := people.Sessions(ctx, sessions); err != nil || len(live) != 4 {
 		t.Errorf("%d sessions, %v; want the 4 that an account may have", len(live), err)

@@ -28,7 +28,7 @@ func Populate(t testing.TB, s *store.Store) [2]Site {
 	ctx := t.Context()
 	ada := identity.Account{ID: "ada", Email: "ada@example.org", Name: "Ada Łukasiewicz-大", Made: moment(1)}
 	check(t, s.Identity().CreateAccount(ctx, identity.Credentials{Account: ada, PasswordHash: "x"}, audit.Operator, audit.Console))
-	check(t, s.Identity().CreateSession(ctx, identity.Session{ID: identity.SessionID{0xff}, Account: "ada", Made: moment(2), Used: moment(3)}, 10))
+	check(t, s.Identity().CreateSession(ctx, identity.Session{ID: identity.SessionID{0xff}, Account: "ada", Made: moment(2), Used: moment(3)}, nil, 10))
 	check(t, s.Support().AddOperator(ctx, "ada", audit.Event{At: moment(3), Who: audit.Operator, Action: audit.OperatorMade, Result: audit.Done}))
 	check(t, s.Support().CreateGrant(ctx, support.Grant{
 		ID: "g", Project: sites[0].Project, Operator: "ada", Access: project.ReadAccess, Sealed: []byte{0xff, 0}, Length: time.Hour, AskedBy: "ada", Asked: moment(4), Expires: moment(5),

@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		{"members", testMembers},
 		{"letters", testLetters},
 		{"support", testSupport},
+		{"second steps", testSecondSteps},
 		{"journal", testJournal},
 		{"results", testResults},
 		{"readings", testReadings},

@@ -52,7 +52,7 @@ func testSecurityLog(t *testing.T, s *store.Store) {
 		t.Error("an account twice")
 	}
 	session := identity.Session{ID: identity.SessionID{1}, Account: "ada", Made: now, Used: now}
-	check(t, people.CreateSession(ctx, session, 10))
+	check(t, people.CreateSession(ctx, session, nil, 10))
 	check(t, people.EndSession(ctx, session.ID, now))
 	check(t, people.EndSession(ctx, session.ID, now)) // ended before: nothing to say
 	check(t, people.EndSessions(ctx, "ada", now))

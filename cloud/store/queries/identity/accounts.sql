@@ -19,8 +19,8 @@ JOIN profiles AS p ON p.account_id = a.id
 WHERE a.id IN (sqlc.slice(ids));
 
 -- name: CreateSession :exec
-INSERT INTO sessions (token_sha256, account_id, made_ms, used_ms)
-VALUES (@token_sha256, @account_id, @made_ms, @used_ms);
+INSERT INTO sessions (token_sha256, account_id, made_ms, used_ms, proof, sealed)
+VALUES (@token_sha256, @account_id, @made_ms, @used_ms, @proof, @sealed);
 
 -- name: DeleteExpiredSessions :exec
 DELETE FROM sessions WHERE made_ms <= @made_before OR used_ms <= @used_before;
@@ -35,7 +35,7 @@ WHERE sessions.account_id = @account_id AND sessions.token_sha256 NOT IN (
 );
 
 -- name: Session :one
-SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms,
+SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms, s.proof,
   p.email, p.name, p.country, a.made_ms AS account_made_ms
 FROM sessions AS s
 JOIN accounts AS a ON a.id = s.account_id
@@ -53,3 +53,6 @@ DELETE FROM sessions WHERE token_sha256 = @token_sha256 RETURNING account_id;
 
 -- name: EndSessions :exec
 DELETE FROM sessions WHERE account_id = @account_id;
+
+-- name: EndOtherSessions :exec
+DELETE FROM sessions WHERE account_id = @account_id AND token_sha256 <> @token_sha256;
