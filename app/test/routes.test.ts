@@ -13,6 +13,9 @@ it.each([
   ['/projects/P/members', { screen: 'members', project: 'P' }],
   ['/projects/P/members/A', { screen: 'not-found' }],
   ['/projects/P/log', { screen: 'log', project: 'P' }],
+  ['/projects/P/support', { screen: 'project-support', project: 'P' }],
+  ['/projects/P/support/S', { screen: 'not-found' }],
+  ['/support', { screen: 'support' }],
   ['/register', { screen: 'register', token: null }],
   ['/register/more', { screen: 'not-found' }],
   ['/forgot', { screen: 'forgot' }],
@@ -27,6 +30,11 @@ it('reads the addresses that it writes', () => {
   expect(parseRoute(paths.forgot)).toEqual({ screen: 'forgot' });
   expect(parseRoute(paths.members('a/b'))).toEqual({ screen: 'members', project: 'a/b' });
   expect(parseRoute(paths.log('a/b'))).toEqual({ screen: 'log', project: 'a/b' });
+  expect(parseRoute(paths.support)).toEqual({ screen: 'support' });
+  expect(parseRoute(paths.projectSupport('a/b'))).toEqual({
+    screen: 'project-support',
+    project: 'a/b',
+  });
   expect(parseRoute(paths.device('a/b', 'c d'))).toEqual({
     screen: 'project',
     project: 'a/b',

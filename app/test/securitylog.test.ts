@@ -69,6 +69,24 @@ describe('an entry', () => {
     expect(plain(sayEntry(entry, names).target)).toBe('12 refusals');
   });
 
+  it('of support says what was done, how far and by which grant', () => {
+    const used = logEntry({
+      action: 'support.used',
+      target: 'list-devices',
+      detail: 'support:ABCD',
+    });
+    expect(sayEntry(used, names)).toMatchObject({
+      what: 'As support: see the lights',
+      target: 'Support grant ABCD',
+    });
+    const made = logEntry({
+      action: 'support.granted',
+      target: '',
+      detail: 'access=write hours=2',
+    });
+    expect(sayEntry(made, names).target).toBe('Look and change, 2\u00a0hours');
+  });
+
   it('that is not known is shown as it is', () => {
     const entry = logEntry({ action: 'toString', target: 'x', detail: 'why=that role=king' });
     expect(sayEntry(entry, names)).toMatchObject({
@@ -81,7 +99,8 @@ describe('an entry', () => {
 it('has words for every action of a project that the cloud writes', () => {
   const source = readFileSync(new URL('../../cloud/audit/audit.go', import.meta.url), 'utf8');
   const actions = [...source.matchAll(/Action = "([a-z.-]+)"/g)].map(([, action]) => action ?? '');
-  const elsewhere = /^(account|session|identity|identities)\.|^access\.refused$/;
+  const elsewhere =
+    /^(account|session|identity|identities|operator)\.|^(access\.refused|support\.used)$/;
   const ours = actions.filter((action) => !elsewhere.test(action));
   expect(ours).toContain('member.set');
   expect(ours.filter((action) => !Object.hasOwn(strings.log.action, action))).toEqual([]);

@@ -16,6 +16,9 @@ import type {
   ProjectItem,
   Readings,
   Role,
+  SupportGrant,
+  SupportGrants,
+  SupportWish,
 } from './types';
 
 export interface FieldError {
@@ -197,6 +200,32 @@ export class Api {
 
   // Live.
 
+  // Support: operators whom owners let in for a time. Without a project it is what an
+  // operator does.
+
+  support(project: string | null): Promise<SupportGrants> {
+    return this.#read(supportIn(project));
+  }
+
+  grantSupport(
+    project: string,
+    grant: SupportWish & { operator_email: string },
+  ): Promise<SupportGrant> {
+    return this.#request('POST', supportIn(project), { body: grant });
+  }
+
+  askForSupport(request: SupportWish & { project_id: string }): Promise<SupportGrant> {
+    return this.#request('POST', supportIn(null), { body: request });
+  }
+
+  approveSupport(project: string | null, grant: string): Promise<SupportGrant> {
+    return this.#request('POST', supportIn(project) + path`/${grant}/approval`, {});
+  }
+
+  endSupport(project: string | null, grant: string): Promise<void> {
+    return this.#request('DELETE', supportIn(project) + path`/${grant}`, {});
+  }
+
   mqttToken(): Promise<MqttToken> {
     return this.#request('POST', '/mqtt-tokens', {});
   }
@@ -271,6 +300,10 @@ interface RequestOptions {
   timeout?: number;
   quiet401?: boolean;
   signal?: AbortSignal | undefined;
+}
+
+function supportIn(project: string | null): string {
+  return project === null ? '/support-grants' : path`/projects/${project}/support-grants`;
 }
 
 /** Builds a path whose parts cannot change its shape. */

@@ -6,6 +6,8 @@ export type Route =
   | { screen: 'project'; project: string; device: string | null }
   | { screen: 'members'; project: string }
   | { screen: 'log'; project: string }
+  | { screen: 'project-support'; project: string }
+  | { screen: 'support' }
   | { screen: 'register'; token: string | null }
   | { screen: 'forgot' }
   | { screen: 'reset'; token: string | null }
@@ -22,6 +24,7 @@ export function parseRoute(path: string, token: string | null = null): Route {
   if (parts.length === 1) {
     switch (parts[0]) {
       case 'projects':
+      case 'support':
       case 'forgot':
         return { screen: parts[0] };
       case 'register':
@@ -37,6 +40,7 @@ export function parseRoute(path: string, token: string | null = null): Route {
     if ((sub === 'members' || sub === 'log') && device === undefined) {
       return { screen: sub, project };
     }
+    if (sub === 'support' && device === undefined) return { screen: 'project-support', project };
   }
   return { screen: 'not-found' };
 }
@@ -61,6 +65,8 @@ export const paths = {
   project: (project: string) => inProject(project),
   members: (project: string) => inProject(project, '/members'),
   log: (project: string) => inProject(project, '/log'),
+  projectSupport: (project: string) => inProject(project, '/support'),
+  support: '/support',
   device: (project: string, eui64: string) =>
     inProject(project, `/devices/${encodeURIComponent(eui64)}`),
 };

@@ -5,7 +5,17 @@ import { eui64 } from './format';
 import { memberName } from './members';
 import { nameOf } from './model';
 import { strings } from './strings';
-import type { Account, Device, Group, LogEntry, Member, Network, Role } from './types';
+import type {
+  Account,
+  Device,
+  Group,
+  LogEntry,
+  Member,
+  Network,
+  Role,
+  SupportAccess,
+  SupportGrant,
+} from './types';
 
 /** The names of what is there now, by "kind:identifier" as the log writes it. */
 export type Names = ReadonlyMap<string, string>;
@@ -28,8 +38,14 @@ export function namesIn(there: {
   devices: readonly Device[];
   groups: readonly Group[];
   networks: readonly Network[];
+  support?: readonly SupportGrant[];
 }): Names {
+  const support = (there.support ?? []).flatMap((g) => [
+    g.operator,
+    ...(g.granted_by ? [g.granted_by] : []),
+  ]);
   return new Map([
+    ...support.flatMap((p) => (p.name ? [[`account:${p.account_id}`, p.name] as const] : [])),
     ...there.members.map((m) => [`account:${m.account_id}`, memberName(m)] as const),
     [`account:${there.account.id}`, text.you],
     ...there.devices.map((d) => [`device:${d.eui64}`, nameOf(d)] as const),
@@ -42,16 +58,20 @@ export function namesIn(there: {
 }
 
 export function sayEntry(entry: LogEntry, names: Names): Said {
-  const refusal = entry.action === 'access.refused';
-  const target = refusal ? '' : saySubject(entry.target, names);
+  const named = ['access.refused', 'support.used'].includes(entry.action);
+  const target = named ? '' : saySubject(entry.target, names);
   return {
     who: saySubject(entry.who, names),
-    what: refusal
-      ? text.tried(own(text.operation, entry.target) ?? entry.target)
-      : (own(text.action, entry.action) ?? entry.action),
+    what: named ? sayOperation(entry) : (own(text.action, entry.action) ?? entry.action),
     target: listed([target, ...entry.detail.split(' ').map((part) => sayPart(part, names))]),
     refused: entry.result === 'refused',
   };
+}
+
+/** An entry whose target is an operation. */
+function sayOperation({ action, target }: LogEntry): string {
+  const operation = own(text.operation, target) ?? target;
+  return action === 'support.used' ? text.usedSupport(operation) : text.tried(operation);
 }
 
 /** A person or thing: by its name, or by its kind and its shortened identifier. */
@@ -68,6 +88,7 @@ export function saySubject(subject: string, names: Names): string {
 function sayPart(part: string, names: Names): string {
   const [key, value] = part.split('=');
   if (value === undefined) return saySubject(part, names);
+  if (key === 'access') return own(strings.support.accessOf, value as SupportAccess) ?? part;
   if (key === 'role') return own(strings.role, value as Role) ?? part;
   const counted = own(text.detail, key ?? '');
   return counted && /^\d+$/.test(value) ? counted(Number(value)) : part;

@@ -1,7 +1,7 @@
 // Every sentence that the app says, in one place. Sentences say what happened and
 // what to do, in the words of the people who work with lights.
 
-import type { Cause, OutcomeStatus, Role, Stage } from './types';
+import type { Cause, OutcomeStatus, Role, Stage, SupportAccess, SupportState } from './types';
 
 /** The language of the sentences below, and so of numbers and dates among them. */
 export const locale = 'en-GB';
@@ -161,6 +161,9 @@ export const strings = {
     members: 'Members',
     membership: 'Membership',
     log: 'Security log',
+    support: 'Support',
+    asSupport: (until: string) =>
+      `You see this project as support until ${until}. What you do here is in its security log.`,
   },
 
   members: {
@@ -208,6 +211,81 @@ export const strings = {
     ownAsk: 'An owner of the project can change that.',
   },
 
+  support: {
+    page: (project: string) => `Support of ${project}`,
+    heading: 'Support',
+    intro:
+      'The people who run this server see nothing of a project by themselves. You can let one of them in, for a day at most. What they do is in the security log, and you can end it at any time.',
+    let: 'Let somebody in',
+    email: 'Email address of the operator',
+    emailHint: 'The one that they gave to you.',
+    access: 'What they may do',
+    accessOf: { read: 'Look', write: 'Look and change' } satisfies Record<SupportAccess, string>,
+    accessMeans: {
+      read: 'They see lights and readings, and change nothing.',
+      write: 'They control and set up lights too. They never decide about people.',
+    } satisfies Record<SupportAccess, string>,
+    hours: 'For how long',
+    hoursOf: (n: number) => count(n, 'hour', 'hours'),
+    reason: 'Why',
+    reasonHint: 'What is to be looked at. Owners of the project read it.',
+    reasonMissing: 'Say why, so that everybody knows later.',
+    submit: 'Let them in',
+    submitting: 'Letting them in…',
+    granted: (name: string) => `${name} can see this project now. Every owner gets a letter.`,
+    now: 'Now',
+    before: 'Before',
+    none: 'Nobody is let in, and nobody asks to be.',
+    nameless: 'Account that is gone',
+    you: 'You',
+    state: {
+      asked: 'Asks to be let in',
+      active: 'Let in',
+      ended: 'Ended early',
+      expired: 'Over',
+    } satisfies Record<SupportState, string>,
+    stateOfRequest: 'Asked for, and not granted',
+    fact: (access: string, hours: string) => `${access}, ${hours}`,
+    until: (time: string) => `until ${time}`,
+    at: (time: string) => `on ${time}`,
+    grantedBy: (name: string) => `granted by ${name}`,
+    allow: 'Let in',
+    allowOf: (name: string) => `Let ${name} in`,
+    decline: 'Decline',
+    declineOf: (name: string) => `Decline what ${name} asks for`,
+    end: 'End now',
+    endOf: (name: string) => `End the access of ${name}`,
+    declined: (name: string) => `${name} is not let in.`,
+    ended: (name: string) => `${name} cannot see this project any more.`,
+    forOwners: 'This page is for owners of the project.',
+
+    operatorPage: 'Support',
+    operatorHeading: 'Support of projects',
+    operatorIntro:
+      'You see a project when one of its owners lets you in, or, for an incident, when another operator approves what you ask for. Its owners get a letter, and what you do is in its security log.',
+    operatorLink: 'Support of projects',
+    ask: 'Ask to be let into a project',
+    project: 'Identifier of the project',
+    projectHint: 'The part behind /projects/ in the address that its people see.',
+    projectMissing: 'Enter the identifier of the project.',
+    askSubmit: 'Ask',
+    asking: 'Asking…',
+    asked: 'Asked. An owner of the project or another operator can let you in within a day.',
+    yours: 'Yours',
+    others: 'Asked by others',
+    approve: 'Approve',
+    approveTitle: (name: string) => `Let ${name} in?`,
+    approveText:
+      'Approve only for an incident that cannot wait for an owner. The owners of the project get a letter that names you both.',
+    approving: 'Approving…',
+    giveBack: 'Give back',
+    takeBack: 'Take back',
+    openProject: 'Open the project',
+    noneYours: 'You are not let into any project.',
+    noneOthers: 'Nobody else asks for anything.',
+    notOperator: 'This page is for the people who run this server.',
+  },
+
   log: {
     page: (project: string) => `Security log of ${project}`,
     heading: 'Security log',
@@ -239,6 +317,7 @@ export const strings = {
       network: (id: string) => `Network ${id}`,
       position: (id: string) => `Position ${id}`,
       invitation: (id: string) => `Invitation ${id}`,
+      support: (id: string) => `Support grant ${id}`,
     },
     /** What was done. An action that is not here is shown as the log has it. */
     action: {
@@ -248,6 +327,9 @@ export const strings = {
       'invitation.made': 'Invited somebody',
       'invitation.revoked': 'Took an invitation back',
       'invitation.accepted': 'Accepted an invitation',
+      'support.asked': 'Asked to be let in as support',
+      'support.granted': 'Let support in',
+      'support.ended': 'Ended the access of support',
       'network.made': 'Made a network',
       'gateway.claimed': 'Claimed a gateway',
       'gateway.released': 'Released a gateway',
@@ -270,6 +352,15 @@ export const strings = {
       'list-security-log': 'see the security log',
       'list-readings': 'see readings',
       'get-continuity': 'see whether readings are missing',
+      'get-project': 'see the project',
+      'list-devices': 'see the lights',
+      'list-groups': 'see the groups',
+      'get-command': 'see what came of a command',
+      'receive-live-data': 'receive live data',
+      'list-project-support': 'see who is let in as support',
+      'grant-support': 'let support in',
+      'allow-support': 'let support in',
+      'end-support': 'end the access of support',
       'send-command': 'control lights',
       'make-network': 'make a network',
       'claim-gateway': 'claim a gateway',
@@ -280,10 +371,12 @@ export const strings = {
       'change-group': 'change a group',
       'delete-group': 'delete a group',
     } as Record<string, string>,
+    usedSupport: (operation: string) => `As support: ${operation}`,
     tried: (operation: string) => `Tried to ${operation}`,
     detail: {
       groups: (n: number) => count(n, 'group', 'groups'),
       count: (n: number) => count(n, 'refusal', 'refusals'),
+      hours: (n: number) => count(n, 'hour', 'hours'),
     },
   },
 

@@ -45,9 +45,12 @@ export type Action =
   | 'lights.configure'
   | 'networks.manage'
   | 'members.manage'
-  | 'security-log.read';
+  | 'security-log.read'
+  | 'support.manage';
 
 export interface Project extends ProjectItem {
+  /** Until when who is signed in sees the project as support; null for a member. */
+  support_until: string | null;
   /** What who is signed in may do there. */
   actions: Action[];
   /** The groups that they control when they do not control every light. */
@@ -163,6 +166,38 @@ export interface Invitation {
   groups: string[];
   created_at: string;
   expires_at: string;
+}
+
+export type SupportAccess = 'read' | 'write';
+export type SupportState = 'asked' | 'active' | 'ended' | 'expired';
+
+/** How far, how long and why somebody is to be let in. */
+export interface SupportWish {
+  access: SupportAccess;
+  hours: number;
+  reason: string;
+}
+
+/** The right of an operator to a project, for a time. */
+export interface SupportGrant extends SupportWish {
+  id: string;
+  project_id: string;
+  state: SupportState;
+  operator: { account_id: string; name: string };
+  asked_at: string;
+  granted_by: { account_id: string; name: string } | null;
+  granted_at: string | null;
+  /** While it is only asked for: until when it can be granted. */
+  expires_at: string;
+  ended_at: string | null;
+  /** It is for who is signed in. */
+  own: boolean;
+}
+
+/** What an operator sees; for others there is nothing. */
+export interface SupportGrants {
+  operator: boolean;
+  items: SupportGrant[];
 }
 
 /** An entry of the security log. People and things are "kind:identifier". */
