@@ -207,7 +207,7 @@ func (s *Service) CreateAccount(ctx context.Context, email, name string, p Passw
 	if name, err = checkName(name); err != nil {
 		return Account{}, err
 	}
-	hash, err := s.hashNew(ctx, p)
+	hash, err := s.hashNew(ctx, p, email, name)
 	if err != nil {
 		return Account{}, err
 	}

@@ -179,7 +179,7 @@ func (s *Service) ConfirmRegistration(ctx context.Context, t Token, p Password, 
 	if err := json.Unmarshal(plain, &r); err != nil {
 		return Admission{}, fmt.Errorf("reading a registration: %w", err)
 	}
-	hash, err := s.hashNew(ctx, p)
+	hash, err := s.hashNew(ctx, p, r.Email, r.Name)
 	if err != nil {
 		return Admission{}, err
 	}
@@ -197,15 +197,15 @@ func (s *Service) ResetPassword(ctx context.Context, t Token, p Password) error 
 	if err != nil {
 		return err
 	}
-	hash, err := s.hashNew(ctx, p)
-	if err != nil {
-		return err
-	}
 	accounts, err := s.Accounts(ctx, []sconce.AccountID{l.Account})
 	if err != nil {
 		return err
 	}
 	a := accounts[l.Account]
+	hash, err := s.hashNew(ctx, p, a.Email, a.Name)
+	if err != nil {
+		return err
+	}
 	letter, err := mail.Seal(s.vault, s.now(), mail.PasswordChanged, a.Email, mail.Values{Name: a.Name, Link: s.post.Page("forgot")})
 	if err != nil {
 		return err
@@ -234,8 +234,9 @@ func ErrLinkEnded() error {
 	return sconce.Errorf(sconce.NotFound, "this link was used already, or is too old: ask for another letter")
 }
 
-func (s *Service) hashNew(ctx context.Context, p Password) (string, error) {
-	if err := p.check(); err != nil {
+// hashNew returns what is stored of a new password of somebody, when it is a good one.
+func (s *Service) hashNew(ctx context.Context, p Password, email, name string) (string, error) {
+	if err := p.check(s.known(email, name)...); err != nil {
 		return "", err
 	}
 	return s.hasher.hash(ctx, p)

@@ -271,3 +271,37 @@ func TestLinkIsUsedWithItsEffect(t *testing.T) {
 		wantKind(t, "an address that was taken meanwhile", err, sconce.Conflict)
 	}
 }
+
+// TestPasswordsAreCheckedEverywhere shows that no way to a password leads around the list of leaked
+// ones, and that the link stays good for a better one.
+func TestPasswordsAreCheckedEverywhere(t *testing.T) {
+	p := newPeople(t)
+	ctx := t.Context()
+	leaked := identity.NewPassword("Manchesterunited")
+	_, err := p.CreateAccount(ctx, "grace@example.org", "Grace", leaked)
+	wantKind(t, "made by an operator", err, sconce.Invalid)
+	if err := p.Register(ctx, "grace@example.org", "Grace", "DE", home); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.ForgotPassword(ctx, email, home); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range p.inbox(t) {
+		switch page, token := linkIn(t, l); page {
+		case "register":
+			_, err := p.ConfirmRegistration(ctx, token, leaked, home)
+			wantKind(t, "at registration", err, sconce.Invalid)
+			_, err = p.ConfirmRegistration(ctx, token, identity.NewPassword("grace@example.org"), home)
+			wantKind(t, "the address as password", err, sconce.Invalid)
+			if _, err := p.ConfirmRegistration(ctx, token, identity.NewPassword(newPassword), home); err != nil {
+				t.Error(err)
+			}
+		case "reset":
+			wantKind(t, "at a reset", p.ResetPassword(ctx, token, leaked), sconce.Invalid)
+			wantKind(t, "the name as password", p.ResetPassword(ctx, token, identity.NewPassword("adaadaadaada")), sconce.Invalid)
+			if err := p.ResetPassword(ctx, token, identity.NewPassword(newPassword)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

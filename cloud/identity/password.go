@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"sconce"
 )
@@ -35,16 +34,6 @@ const scheme = "pbkdf2-sha256"
 // maxWaiting is how many password checks may wait for a processor. One more is
 // refused: an answer that comes after the caller has gone helps nobody.
 const maxWaiting = 64
-
-func (p Password) check() error {
-	switch {
-	case utf8.RuneCountInString(p.text) < MinPasswordLength:
-		return sconce.Errorf(sconce.Invalid, "a password has at least %d characters; a sentence is a good one", MinPasswordLength)
-	case len(p.text) > MaxPasswordLength:
-		return sconce.Errorf(sconce.Invalid, "a password has at most %d bytes", MaxPasswordLength)
-	}
-	return nil
-}
 
 // deriveFunc is PBKDF2-HMAC-SHA-256.
 type deriveFunc func(password string, salt []byte, iterations int) ([]byte, error)
