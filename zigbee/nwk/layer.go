@@ -45,6 +45,7 @@ type Counters struct {
 	NotForUs      uint64 // frames for other nodes
 	Refused       uint64 // commands that are not allowed: unsecured rejoin, leave from the wrong node
 	Failed        uint64 // unicasts given up after all retries
+	Congested     uint64 // unicasts that a neighbour which is there did not take, and that were tried again
 	Expired       uint64 // frames that a sleeping child did not fetch in time
 	HeldFull      uint64 // frames for sleeping children that found no room, or made room
 	HeldForState  uint64 // times that a frame had to wait for a saved frame counter

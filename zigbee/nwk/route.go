@@ -20,6 +20,13 @@ const (
 	heardLife      = routerAge                          // since the last frame of a neighbour
 	statusInterval = broadcastLife / maxOwnBroadcasts   // between network states that this node sends, on average
 	statusBurst    = maxOwnBroadcasts
+
+	// presentLife is how long a neighbour that was heard is taken to be there: it says
+	// something every linkStatusPeriod. Frames for it are tried again after strikePause, to
+	// twice that, until it has not taken maxStrikes in a row, each with all its tries.
+	presentLife = linkStatusPeriod + 2*time.Second
+	strikePause = 400 * time.Millisecond
+	maxStrikes  = 3
 )
 
 // route is an entry of the routing table (3.6.1.8, table 3-67): the neighbour
@@ -233,13 +240,54 @@ func (l *Layer) giveUp(now time.Time, dst zigbee.ShortAddr) {
 	}
 }
 
-// linkFailed is called when a neighbour did not take a unicast after all tries.
-// The routes over it are forgotten. The originator looks for another way once; a relay
-// takes the spare one to a concentrator, and else tells the originator (3.6.3.7.1).
+// linkFailed is called when a neighbour did not take a unicast after all tries. One that
+// was heard a moment ago is there, and it is the air that is full: to forget the routes
+// over it, and to look for others, would fill it altogether. So a frame for a
+// concentrator goes to the spare neighbour, and any other waits for the flood to pass, until
+// the neighbour has not taken several in a row.
 func (l *Layer) linkFailed(now time.Time, q *item) {
-	if n := l.byShort(q.hop); n != nil {
-		n.lost = true
+	n := l.byShort(q.hop)
+	if n == nil {
+		l.linkBroken(now, q)
+		return
 	}
+	if n.strikes = min(n.strikes+1, maxStrikes); !n.present(now) {
+		n.lost = true
+		l.linkBroken(now, q)
+		return
+	}
+	l.counters.Congested++
+	q.tries = 0
+	if spare := l.detour(now, q); spare != nil {
+		q.repaired, q.hop, q.state = true, spare.short, ready
+		return
+	}
+	q.state, q.at = waiting, now.Add(strikePause+l.jitter(strikePause))
+}
+
+// present reports whether a neighbour that did not take a frame may take it yet: it
+// was heard of late.
+func (n *node) present(now time.Time) bool {
+	return n.heard != 0 && n.heard.since(now) <= presentLife && n.strikes < maxStrikes
+}
+
+// detour returns the spare neighbour for a frame that the route to a concentrator was
+// tried for, and nil when there is none.
+func (l *Layer) detour(now time.Time, q *item) *node {
+	r := l.findRoute(q.header.Dst, now)
+	if q.repaired || q.direct || q.header.SourceRoute || r == nil || !r.manyToOne || r.hop != q.hop {
+		return nil
+	}
+	if n := l.byShort(r.spare); n != nil && n.near(now) {
+		return n
+	}
+	return nil
+}
+
+// linkBroken forgets the routes over a neighbour that is not there any more. The
+// originator looks for another way once; a relay takes the spare one to a concentrator, and
+// else tells the originator (3.6.3.7.1).
+func (l *Layer) linkBroken(now time.Time, q *item) {
 	h, sourced := q.header, q.header.SourceRoute
 	manyToOne := l.dropRoutesVia(q.hop, h.Dst, now)
 	if q.direct || h.Dst.IsBroadcast() || l.isEndDevice() || l.childAt(q.hop) != nil {

@@ -209,3 +209,46 @@ func TestSpareWay(t *testing.T) {
 		}
 	}
 }
+
+// A neighbour that does not take a frame and was heard a moment ago is busy: the frame is
+// tried again, and nobody is asked for another way. One that has not taken several in a row,
+// or has not been heard since its last link status was due, is gone.
+func TestBusyNeighbourIsNoBrokenLink(t *testing.T) {
+	for name, c := range map[string]struct {
+		heard time.Duration // before the frame
+		takes int           // the transmission that is acknowledged; 0: none
+		sent  int           // transmissions until it is, or the neighbour counts as gone
+		gone  bool
+	}{
+		"takes the second":            {0, 2, 2, false},
+		"takes it after a pause":      {0, unicastTries + 1, unicastTries + 1, false},
+		"takes it after another":      {0, 2*unicastTries + 1, 2*unicastTries + 1, false},
+		"takes none":                  {0, 0, maxStrikes * unicastTries, true},
+		"not heard for long":          {presentLife + time.Second, 0, unicastTries, true},
+		"heard as long ago as it may": {presentLife - 10*time.Second, unicastTries + 1, unicastTries + 1, false},
+	} {
+		l := newLayer(alice, 0x500)
+		l.Learn(bob, 0x600)
+		n := l.byEUI64(bob)
+		n.hear(start, 255)
+		n.hear(start, 255)
+		from := start.Add(c.heard)
+		l.setRoute(from, 0x900, 0x600, false, false)
+		l.Send(from, Request{Dst: 0x900, Payload: []byte("x")})
+		sent := 0
+		for now := from; now.Before(from.Add(5 * time.Second)); now = now.Add(10 * time.Millisecond) {
+			l.Advance(now)
+			hop, _, ok := l.Next()
+			if !ok {
+				continue
+			}
+			if hop == 0x600 {
+				sent++
+			}
+			l.Done(now, hop.IsBroadcast() || sent == c.takes)
+		}
+		if gone := l.findRoute(0x900, from) == nil && l.Counters().Searches == 1; sent != c.sent || gone != c.gone {
+			t.Errorf("%s: %d transmissions, gone %v; want %d, %v", name, sent, gone, c.sent, c.gone)
+		}
+	}
+}

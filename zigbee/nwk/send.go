@@ -243,6 +243,9 @@ func (l *Layer) Done(now time.Time, sent bool) {
 	case q.hop.IsBroadcast():
 		l.broadcastSent(q, now, sent)
 	case sent:
+		if n := l.byShort(q.hop); n != nil {
+			n.strikes = 0
+		}
 		l.finish(q, true)
 	case q.tries+1 < unicastTries:
 		pause := unicastPause << (2 * q.tries)

@@ -10,20 +10,21 @@ import (
 // node is what is known of another device: the address map (3.6.1.7), the
 // neighbour table (3.6.1.5) and the incoming frame counters (4.3.3) in one.
 type node struct {
-	eui64  zigbee.EUI64
-	slot   uint16           // in Layer.nodes
-	short  zigbee.ShortAddr // Unassigned: not known
-	next   [2]uint32        // lowest acceptable frame counter, by key slot
-	lqi    uint8            // of the frames heard directly, smoothed
-	cost   uint8            // outgoing, as its link status told; 0: not known
-	deaf   uint8            // how many of its link states in a row left this node out
-	lost   bool             // did not take a frame, and was not heard since
-	relays bool             // does what only routers do
-	fresh  time.Time        // has shown that it is there, and counts for it until then: see [Layer.current]
-	known  bool             // had shown it before a restart
-	full   bool             // its last link status had no room for more
-	heard  instant          // when its last authentic frame came directly; zero: never
-	router instant          // a neighbour's: when its last link status came; zero: no neighbour
+	eui64   zigbee.EUI64
+	slot    uint16           // in Layer.nodes
+	short   zigbee.ShortAddr // Unassigned: not known
+	next    [2]uint32        // lowest acceptable frame counter, by key slot
+	lqi     uint8            // of the frames heard directly, smoothed
+	cost    uint8            // outgoing, as its link status told; 0: not known
+	deaf    uint8            // how many of its link states in a row left this node out
+	lost    bool             // did not take a frame, and was not heard since
+	strikes uint8            // frames in a row that it did not take
+	relays  bool             // does what only routers do
+	fresh   time.Time        // has shown that it is there, and counts for it until then: see [Layer.current]
+	known   bool             // had shown it before a restart
+	full    bool             // its last link status had no room for more
+	heard   instant          // when its last authentic frame came directly; zero: never
+	router  instant          // a neighbour's: when its last link status came; zero: no neighbour
 }
 
 // hear notes an authentic frame that came directly from a node.
