@@ -73,6 +73,7 @@ func (l *Layer) tracked(b *broadcast) bool {
 // receiveBroadcast reports whether a broadcast, heard from a neighbour, is new
 // and for this node, and queues it to be relayed.
 func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header, payload []byte) bool {
+	l.meet(now, from)
 	if b := l.findBroadcast(h.Src, h.Seq, now); b != nil {
 		l.counters.Duplicates++
 		l.mark(&b.relayed, from)
@@ -103,6 +104,15 @@ func (l *Layer) receiveBroadcast(now time.Time, from zigbee.ShortAddr, h Header,
 		q.state, q.at = waiting, now.Add(l.jitter(broadcastJitter))
 	}
 	return true
+}
+
+// meet makes a node that was heard to broadcast a neighbour, when there is room. It is a
+// router, though its link status has not come yet: end devices have their parent broadcast
+// for them (3.6.5). A broadcast that it misses is repeated for it from now on.
+func (l *Layer) meet(now time.Time, from zigbee.ShortAddr) {
+	if n := l.byShort(from); n != nil && n.router == 0 && len(l.routers) < MaxNeighbours && !l.isEndDevice() && l.child(n.eui64) == nil {
+		l.keep(now, n)
+	}
 }
 
 // ownEcho takes a relayed copy of an own broadcast as a passive acknowledgement.
@@ -136,6 +146,14 @@ func (l *Layer) mark(s *relayers, a zigbee.ShortAddr) {
 // what others have sent: with its own it takes no chances.
 func (l *Layer) relayedByAll(s *relayers, src zigbee.ShortAddr, now time.Time) bool {
 	known := false
+	if l.sponsor != zigbee.Unassigned {
+		n := l.byShort(l.sponsor)
+		told := n != nil && s.has(n.slot)
+		if !told && (n == nil || n.heard == 0 || n.router == 0 && n.near(now)) {
+			return false // it is a router even before its link status came
+		}
+		known = told || n.near(now)
+	}
 	for _, n := range l.routers {
 		if !n.isRouter(now) || !n.near(now) {
 			continue

@@ -1,6 +1,7 @@
 package nwk
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -84,4 +85,60 @@ func TestWeakNeighbourIsTheLastResort(t *testing.T) {
 	if !m.deliver(2, 0, 10*time.Second) {
 		t.Error("the weak link is not used when there is no other")
 	}
+}
+
+// What others said is repeated for a router that is nearby and has not passed it on, though its
+// link status has not come yet: one that was heard to broadcast, and the one through which
+// this node has just come in. It is not for a child, whose parent is this node.
+func TestBroadcastIsRepeatedForNewNeighbours(t *testing.T) {
+	for name, c := range map[string]struct {
+		meet   func(l, other *Layer)
+		passes bool // the other passes it on
+		sent   int
+	}{
+		"nobody":                   {func(_, _ *Layer) {}, false, 1},
+		"heard to broadcast":       {func(l, other *Layer) { l.receiveFrom(other, "here I am") }, false, 1 + maxBroadcastRetries},
+		"... and passes it on":     {func(l, other *Layer) { l.receiveFrom(other, "here I am") }, true, 1},
+		"a child":                  {func(l, other *Layer) { l.AddChild(start, Child{EUI64: 0xc, Short: 3}); l.receiveFrom(other, "on") }, false, 1},
+		"came through it":          {func(l, _ *Layer) { l.RouteThrough(start, 3) }, false, 1 + maxBroadcastRetries},
+		"... and it passes it on":  {func(l, _ *Layer) { l.Learn(0xc, 3); l.RouteThrough(start, 3) }, true, 1},
+		"... and knows its name":   {func(l, _ *Layer) { l.Learn(0xc, 3); l.RouteThrough(start, 3) }, false, 1 + maxBroadcastRetries},
+		"came through who said it": {func(l, _ *Layer) { l.Learn(bob, 2); l.RouteThrough(start, 2) }, false, 1},
+	} {
+		l, known, other := newLayer(alice, 1), newLayer(bob, 2), newLayer(0xc, 3)
+		acquaint(l, known, other)
+		c.meet(l, other)
+		f := send(t, known, zigbee.BroadcastRxOn, "all on")
+		if c.passes {
+			other.Receive(start, 2, bytes.Clone(f), 255)
+		}
+		l.queue, l.busy = nil, 0 // what the other said before is not the matter
+		l.Receive(start, 2, f, 255)
+		sent, passed := 0, false
+		for at, ok := l.Deadline(); ok; at, ok = l.Deadline() {
+			l.Advance(at)
+			if _, _, ok := l.Next(); ok {
+				sent++
+				l.Done(at, true)
+			}
+			if c.passes && !passed {
+				passed = true
+				later, _ := other.Deadline()
+				other.Advance(later)
+				l.Receive(at, 3, next(t, other, later), 255)
+			}
+		}
+		if sent != c.sent {
+			t.Errorf("%s: sent %d times, want %d", name, sent, c.sent)
+		}
+	}
+}
+
+// receiveFrom receives a broadcast of another.
+func (l *Layer) receiveFrom(other *Layer, payload string) {
+	other.Send(start, Request{Dst: zigbee.BroadcastRxOn, Payload: []byte(payload)})
+	_, f, _ := other.Next()
+	l.Receive(start, other.net.Short, bytes.Clone(f), 255)
+	other.Done(start, true)
+	other.queue, other.busy = nil, 0
 }

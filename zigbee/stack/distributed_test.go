@@ -83,8 +83,8 @@ func press(m *medium, from *station, group uint16, lamps []*station) (reached in
 // given its install code, a group obeys the sensor over all hops, and a power cut of
 // the building changes nothing.
 func TestDistributedNetwork(t *testing.T) {
-	for _, loss := range []float64{0, 0.1} {
-		m := newMedium(t, 12)
+	for seed, loss := range []float64{0, 0.1, 0.1, 0.1, 0.1} {
+		m := newMedium(t, uint64(10+seed))
 		m.loss = loss
 		lamps, sensor := standalone(m, 4)
 		for _, s := range lamps {
