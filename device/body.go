@@ -95,7 +95,8 @@ func (d *body) assemble(kind string, cfg Config, app firmware, endpoint zdo.Simp
 	return nil
 }
 
-// backSpread is the time within which devices that had no power report what they do.
+// backSpread is the time, at least, within which devices that had no power report what
+// they do. Many take twice as long as after a broadcast: each also says that it is back.
 const backSpread = 10 * time.Second
 
 // luck returns a random part of a time.
@@ -108,7 +109,7 @@ func (d *body) luck(limit time.Duration) time.Duration {
 // Start joins a network, or resumes the one that it was on.
 func (d *body) Start(now time.Time) {
 	d.app.advance(now)
-	d.server.Defer(now, now.Add(d.luck(backSpread)))
+	d.server.Defer(now, now.Add(d.luck(max(backSpread, 2*d.share()))))
 	d.node.Start(now)
 	d.settle(now)
 }
@@ -234,7 +235,7 @@ func (d *body) handle(now time.Time, e stack.Event) {
 	switch e := e.(type) {
 	case stack.DataIndication:
 		if e.Group != 0 || e.Dst.IsBroadcast() {
-			d.server.Hold(now, now.Add(d.luck(time.Duration(d.node.Known())*reportShare)))
+			d.server.Hold(now, now.Add(d.luck(d.share())))
 		}
 		if d.learn(now, e) {
 			return

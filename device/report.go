@@ -13,6 +13,9 @@ import (
 // air for seconds, and lose more than they say.
 const reportShare = 100 * time.Millisecond
 
+// share returns the time within which all devices of the network report at once.
+func (d *body) share() time.Duration { return time.Duration(d.node.Known()) * reportShare }
+
 // send gives the node a frame that the server wants sent, and reports whether
 // there was one. An answer that finds no room is lost: who asked asks again.
 func (d *body) send(now time.Time) bool {

@@ -33,8 +33,10 @@ type Air struct {
 	all    []*Transceiver
 	active [maxChannel + 1][]*transmission // now on the air, by channel
 	free   []*transmission                 // to be used again
-	noise  []float64                       // of one transmission, see spoil
-	scans  int                             // energy scans under way
+
+	silenced [maxChannel + 1][]silenced // left the air within the last clear channel assessment
+	noise    []float64                  // of one transmission, see spoil
+	scans    int                        // energy scans under way
 
 	attacker  *attacker // optional
 	obstacles []*Obstacle

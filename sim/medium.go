@@ -88,6 +88,8 @@ func (a *Air) occupy(src *Transceiver, channel uint8) *transmission {
 // clear takes a transmission off the air. It stays readable until it is recycled.
 func (a *Air) clear(t *transmission) {
 	a.active[t.channel] = slices.DeleteFunc(a.active[t.channel], func(o *transmission) bool { return o == t })
+	past := slices.DeleteFunc(a.silenced[t.channel], func(s silenced) bool { return s.at <= a.now-ccaTime })
+	a.silenced[t.channel] = append(past, silenced{t.src, a.now})
 }
 
 func (a *Air) recycle(t *transmission) {
@@ -193,25 +195,39 @@ func (x *Transceiver) interference(t *transmission) (mW float64) {
 	return mW
 }
 
-// busy is clear channel assessment at x (802.15.4-2006, 6.9.9): the channel is busy
-// when there is energy above the threshold on it, and in any mode while x receives a frame, from
-// the end of its start-of-frame delimiter on.
+// silenced is a transmission that has left the air a moment ago.
+type silenced struct {
+	src *Transceiver
+	at  time.Duration
+}
+
+// busy is clear channel assessment at x, which ends now (802.15.4-2006, 6.9.9): the channel is
+// busy when there was energy above the threshold on it in the time that it took, and in any
+// mode while x receives a frame, from the end of its start-of-frame delimiter on.
+// It takes most of the gap between a frame and its acknowledgement, so that few mistake
+// that for silence.
 func (x *Transceiver) busy(channel uint8) bool {
+	begun, energy := x.air.now-ccaTime, 0.0 // mW, on average
 	for _, t := range x.air.active[channel] {
 		l := x.link(t.src)
 		if l == nil {
 			continue
 		}
-		switch dBm := t.src.over(l); {
-		case dBm >= ccaThreshold:
-			return true
-		case dBm < sensitivity || len(t.psdu) == 0:
-		case x.listening() && x.tuned == channel && x.since <= t.start && t.start+syncTime <= x.air.now:
+		energy += t.src.radiated * float64(l.ratio) * share(max(t.start, begun), x.air.now)
+		if len(t.psdu) > 0 && t.src.over(l) >= sensitivity && x.listening() && x.tuned == channel && x.since <= t.start && t.start+syncTime <= x.air.now {
 			return true
 		}
 	}
-	return false
+	for _, s := range x.air.silenced[channel] {
+		if l := x.link(s.src); l != nil && s.at > begun {
+			energy += s.src.radiated * float64(l.ratio) * share(begun, s.at)
+		}
+	}
+	return energy >= ccaEnergy
 }
+
+// share returns which part of a clear channel assessment a time is.
+func share(from, to time.Duration) float64 { return float64(to-from) / float64(ccaTime) }
 
 // level returns the strongest signal on a channel at x now, in dBm.
 func (x *Transceiver) level(channel uint8) float64 {

@@ -39,6 +39,25 @@ func TestChannelIsBusyWhileReceiving(t *testing.T) {
 	}
 }
 
+// A clear channel assessment takes a while: one that begins before the end of a frame does
+// not take the gap before its acknowledgement for silence.
+func TestGapBeforeTheAcknowledgementIsBusy(t *testing.T) {
+	b := newBench(t, AirConfig{Seed: 1})
+	x, src := b.place(1, Position{}), b.place(2, Position{X: 5})
+	payload := frame(1, false, 0xffff, 2, "a frame that takes a while")
+	b.transmit(src, payload, now)
+	end := b.Now().Add(turnaround + airtime(len(payload)+fcsLen))
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {ccaTime / 2, true}, {ccaTime, false}} {
+		b.RunUntil(end.Add(c.after))
+		if got := x.x.busy(11); got != c.want {
+			t.Errorf("%v after the end of the frame: busy is %v", c.after, got)
+		}
+	}
+}
+
 // What spoils a frame for those whom it was not for is no collision.
 func TestCollisionsCountForReceiversOnly(t *testing.T) {
 	b := newBench(t, AirConfig{Seed: 1})

@@ -36,13 +36,14 @@ const (
 
 // The properties of every receiver, as of a present-day chip for light fittings.
 const (
-	sensitivity      = -97.0  // dBm: the weakest frame that is received
-	ccaThreshold     = -75.0  // dBm: CCA mode 1, energy above threshold (802.15.4-2006, 6.9.9)
-	noiseFloor       = -100.0 // dBm: what an energy scan of an empty channel finds
-	captureThreshold = 3.0    // dB: how much stronger than all interference a frame must be
-	captureRatio     = 1.9953 // the same, of powers
-	inaudible        = -110.0 // dBm: not even interference
-	maxPower         = 20.0   // dBm
+	sensitivity      = -97.0     // dBm: the weakest frame that is received
+	ccaThreshold     = -75.0     // dBm: CCA mode 1, energy above threshold (802.15.4-2006, 6.9.9)
+	ccaEnergy        = 3.1623e-8 // the same, in mW
+	noiseFloor       = -100.0    // dBm: what an energy scan of an empty channel finds
+	captureThreshold = 3.0       // dB: how much stronger than all interference a frame must be
+	captureRatio     = 1.9953    // the same, of powers
+	inaudible        = -110.0    // dBm: not even interference
+	maxPower         = 20.0      // dBm
 )
 
 func (p Propagation) withDefaults() Propagation {

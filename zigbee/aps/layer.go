@@ -22,7 +22,7 @@ const (
 	// MaxRetries is apscMaxFrameRetries.
 	MaxRetries = 3
 
-	failurePause  = 200 * time.Millisecond     // before a frame that did not reach its next hop is sent again
+	failurePause  = 200 * time.Millisecond     // before a frame that did not reach its next hop is sent again; four times as long each further time
 	maxDuplicates = 128                        // frames remembered; the oldest is forgotten
 	duplicateLife = (MaxRetries + 1) * AckWait // as long as the sender may send the frame again
 )

@@ -189,6 +189,27 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// A frame that does not even reach the next hop is sent again, each time after a longer
+// pause: the air is full, and soon would be of repetitions alone.
+func TestRetriesBackOff(t *testing.T) {
+	a, _ := pair(t)
+	mustSend(t, a, request(true))
+	now, pause := start, failurePause
+	for range MaxRetries {
+		a.Sent(now, next(t, a).ID, false)
+		at, ok := a.Deadline()
+		if !ok || at.Sub(now) != pause {
+			t.Fatalf("waits %v, want %v", at.Sub(now), pause)
+		}
+		now, pause = at, 4*pause
+		a.Advance(now)
+	}
+	a.Sent(now, next(t, a).ID, false)
+	if d, ok := a.NextDone(); !ok || !errors.Is(d.Err, ErrNoRoute) || now.Sub(start) >= duplicateLife {
+		t.Errorf("after %v: %+v", now.Sub(start), d)
+	}
+}
+
 func TestLinkKeySecurity(t *testing.T) {
 	a, b := pair(t)
 	r := request(false)

@@ -204,7 +204,7 @@ func (l *Layer) Sent(now time.Time, id uint32, ok bool) {
 	case ok:
 		l.finish(s, nil)
 	case s.req.Header.AckRequest && s.tries < MaxRetries:
-		s.state, s.answered, s.at = waiting, false, now.Add(failurePause)
+		s.state, s.answered, s.at = waiting, false, now.Add(failurePause<<(2*s.tries))
 	default:
 		l.finish(s, ErrNoRoute)
 	}

@@ -17,6 +17,9 @@ const (
 	presentLife = linkStatusPeriod + 2*time.Second
 	strikePause = 400 * time.Millisecond
 	maxStrikes  = 3
+
+	// patientQueue is how many frames may wait here for one of them to be tried again so.
+	patientQueue = 4
 )
 
 // giveUp ends what waited for a route that was not found.
@@ -52,6 +55,11 @@ func (l *Layer) linkFailed(now time.Time, q *item) {
 	q.tries = 0
 	if spare := l.detour(now, q); spare != nil {
 		q.repaired, q.hop, q.state = true, spare.short, ready
+		return
+	}
+	if l.busy > patientQueue {
+		l.counters.Failed++
+		l.finish(q, false) // whoever needs it says it again, when the others are gone
 		return
 	}
 	q.state, q.at = waiting, now.Add(strikePause+l.jitter(strikePause))

@@ -217,15 +217,18 @@ func TestBusyNeighbourIsNoBrokenLink(t *testing.T) {
 	for name, c := range map[string]struct {
 		heard time.Duration // before the frame
 		takes int           // the transmission that is acknowledged; 0: none
-		sent  int           // transmissions until it is, or the neighbour counts as gone
+		wait  int           // frames that wait here
+		sent  int           // transmissions until it is, or the neighbour counts as gone, or the frame is given up
 		gone  bool
 	}{
-		"takes the second":            {0, 2, 2, false},
-		"takes it after a pause":      {0, unicastTries + 1, unicastTries + 1, false},
-		"takes it after another":      {0, 2*unicastTries + 1, 2*unicastTries + 1, false},
-		"takes none":                  {0, 0, maxStrikes * unicastTries, true},
-		"not heard for long":          {presentLife + time.Second, 0, unicastTries, true},
-		"heard as long ago as it may": {presentLife - 10*time.Second, unicastTries + 1, unicastTries + 1, false},
+		"takes the second":            {0, 2, 0, 2, false},
+		"takes it after a pause":      {0, unicastTries + 1, 0, unicastTries + 1, false},
+		"takes it after another":      {0, 2*unicastTries + 1, 0, 2*unicastTries + 1, false},
+		"takes none":                  {0, 0, 0, maxStrikes * unicastTries, true},
+		"not heard for long":          {presentLife + time.Second, 0, 0, unicastTries, true},
+		"heard as long ago as it may": {presentLife - 10*time.Second, unicastTries + 1, 0, unicastTries + 1, false},
+		"some wait":                   {0, 0, patientQueue - 1, maxStrikes * unicastTries, true},
+		"too many wait":               {0, 0, patientQueue, unicastTries, false},
 	} {
 		l := newLayer(alice, 0x500)
 		l.Learn(bob, 0x600)
@@ -233,6 +236,10 @@ func TestBusyNeighbourIsNoBrokenLink(t *testing.T) {
 		n.hear(start, 255)
 		n.hear(start, 255)
 		from := start.Add(c.heard)
+		for range c.wait {
+			l.fill(l.freeItem(), Header{Dst: 0x700}, 0, nil)
+			l.queue[len(l.queue)-1].state = searching
+		}
 		l.setRoute(from, 0x900, 0x600, false, false)
 		l.Send(from, Request{Dst: 0x900, Payload: []byte("x")})
 		sent := 0

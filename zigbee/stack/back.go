@@ -16,6 +16,11 @@ import (
 const (
 	backPause  = 500 * time.Millisecond // at least
 	backSpread = 10 * time.Second       // and up to so much more, at random
+
+	// backShare is how much of that each node that is known adds, when it is longer. 250 lights
+	// say that they are back in 50 s, and report what they do in as much: with what that
+	// takes on the way, half of what the air around a gateway can carry.
+	backShare = 200 * time.Millisecond
 )
 
 // comeBack goes on over the way to the coordinator that was known before the power
@@ -26,7 +31,8 @@ func (n *Node) comeBack() {
 		if n.homeward != zigbee.Unassigned {
 			n.nwk.RouteThrough(n.now, n.homeward)
 		}
-		n.backAt = n.now.Add(backPause + time.Duration(n.random(uint64(backSpread))))
+		spread := max(backSpread, time.Duration(n.Known())*backShare)
+		n.backAt = n.now.Add(backPause + time.Duration(n.random(uint64(spread))))
 	}
 }
 

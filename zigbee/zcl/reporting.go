@@ -122,8 +122,11 @@ func (s *Server) Hold(now, until time.Time) {
 }
 
 // held returns when a change is reported that is kept back until a time: no later than
-// what did not change.
+// what did not change. After a restart nothing is known of the last report.
 func (r *report) held(until time.Time) time.Time {
+	if r.at.IsZero() {
+		return until
+	}
 	latest := r.at.Add(time.Duration(r.Reporting.Max) * time.Second)
 	if r.Reporting.Max != NoPeriodicReports && latest.Before(until) {
 		return latest

@@ -283,3 +283,22 @@ func TestReportsAreHeldBack(t *testing.T) {
 		}
 	}
 }
+
+// A change that many report at once waits after a restart too, when nothing is known of the
+// last report.
+func TestReportsAreHeldBackAfterARestart(t *testing.T) {
+	l := newLamp()
+	before := newServer(t, l)
+	configure(t, before, ClusterLevel, level(0, 60, 1))
+	s, err := NewServer(l, 80, before.endpoints, before.Reporting())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Defer(start, start.Add(50*time.Second))
+	l.values[[2]uint16{ClusterLevel, AttrCurrentLevel}] = Reading{Value: Uint8(11)}
+	s.Hold(start, start.Add(20*time.Second))
+	s.Advance(start)
+	if got := reports(t, s, start.Add(55*time.Second)); len(got) != 1 || got[20*time.Second] != "11 " {
+		t.Errorf("reported %v", got)
+	}
+}
