@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -91,16 +90,14 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	log := slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.projects = project.New(b.store.Projects(), time.Now)
 	securityLog := audit.NewLog(b.store.SecurityLog(), time.Now)
-	key := filepath.Join(t.TempDir(), "master.key")
-	must(t, vault.CreateMasterKey(ctx, key, b.store.Keysets()))
-	sealer, err := vault.Open(ctx, key, b.store.Keysets())
-	must(t, err)
+	sealer := b.store.Vault()
 	b.people = identity.New(identity.Parts{
 		Store: b.store.Identity(), Refusals: securityLog, Now: time.Now, Log: log,
 		Vault: sealer, Base: &url.URL{Scheme: "https", Host: "sconce.example.org"},
 		Post: identity.Post{Page: func(p string) string { return "https://sconce.example.org/" + p }, Came: func() {}},
 	})
 	b.vault = sealer
+	var err error
 	b.registry, err = registry.New(ctx, b.store.Registry(), time.Now, log, func(sconce.EUI64) {})
 	must(t, err)
 	b.presence, err = telemetry.NewPresences(ctx, b.store.Presence(), b, log)

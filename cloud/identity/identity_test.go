@@ -56,7 +56,7 @@ func newPeople(t *testing.T) people {
 	s := storetest.Open(t)
 	p := people{clock: newClock(), store: s.Identity()}
 	p.log = s.SecurityLog()
-	p.letters, p.vault = s.Letters(), openVault(t, s)
+	p.letters, p.vault = s.Letters(), s.Vault()
 	p.Service, p.costs = identity.NewCheap(identity.Parts{
 		Store: p.store, Refusals: audit.NewLog(p.log, p.clock.now), Now: p.clock.now, Log: slog.New(slog.DiscardHandler), Vault: p.vault, Base: &url.URL{Scheme: "https", Host: "sconce.example.org"},
 		Post: identity.Post{Page: func(path string) string { return site + path }, Came: func() {}},
@@ -119,7 +119,7 @@ func TestSignIn(t *testing.T) {
 
 func TestStoredPasswordAtFullCost(t *testing.T) {
 	s, now := storetest.Open(t), newClock().now
-	p := identity.New(identity.Parts{Store: s.Identity(), Vault: openVault(t, s), Refusals: audit.NewLog(s.SecurityLog(), now), Now: now})
+	p := identity.New(identity.Parts{Store: s.Identity(), Vault: s.Vault(), Refusals: audit.NewLog(s.SecurityLog(), now), Now: now})
 	if _, err := p.CreateAccount(t.Context(), email, "Ada", identity.NewPassword(password)); err != nil {
 		t.Fatal(err)
 	}

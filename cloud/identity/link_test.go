@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,27 +12,12 @@ import (
 	"sconce"
 	"sconce/cloud/identity"
 	"sconce/cloud/mail"
-	"sconce/cloud/store"
-	"sconce/cloud/vault"
 )
 
 const (
 	site        = "https://sconce.example.org/"
 	newPassword = "another horse battery"
 )
-
-func openVault(t *testing.T, s *store.Store) *vault.Vault {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "master.key")
-	if err := vault.CreateMasterKey(t.Context(), path, s.Keysets()); err != nil {
-		t.Fatal(err)
-	}
-	v, err := vault.Open(t.Context(), path, s.Keysets())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
 
 // inbox sends what is in the queue, and returns it.
 func (p people) inbox(t *testing.T) []mail.Letter {

@@ -115,12 +115,12 @@ func (p *post) Send(_ context.Context, l Letter) error {
 }
 
 // keysets is a store without sealed data.
-type keysets struct{ sealed []byte }
+type keysets struct{ ring vault.Keyring }
 
-func (k *keysets) SealedKeyset(context.Context) ([]byte, error) { return k.sealed, nil }
+func (k *keysets) Keyring(context.Context) (vault.Keyring, error) { return k.ring, nil }
 
-func (k *keysets) CreateSealedKeyset(_ context.Context, b []byte) error {
-	k.sealed = b
+func (k *keysets) ReplaceKeyring(_ context.Context, _, next vault.Keyring) error {
+	k.ring = next
 	return nil
 }
 

@@ -23,6 +23,7 @@ const (
 	UnderVault  Kept = "vault"  // sealed under the keyset of the vault
 	UnderMaster Kept = "master" // sealed under the master key
 	Digest      Kept = "digest"
+	Emptied     Kept = "emptied" // in clear by an earlier version
 )
 
 // Field is a column of a table, as the inventory has it.
@@ -110,7 +111,7 @@ func (f Field) column(parts []string) (Field, error) {
 	default:
 		return Field{}, fmt.Errorf("%s: there is no kind %q", f, parts[1])
 	}
-	if !slices.Contains([]Kept{Clear, UnderPerson, UnderVault, UnderMaster, Digest}, f.Kept) {
+	if !slices.Contains([]Kept{Clear, UnderPerson, UnderVault, UnderMaster, Digest, Emptied}, f.Kept) {
 		return Field{}, fmt.Errorf("%s: nothing is kept as %q", f, f.Kept)
 	}
 	return f, nil
@@ -126,6 +127,8 @@ func (f Field) Fault() string {
 	switch {
 	case f.Personal && f.Database != "identity":
 		return "is personal, and only the identity database may hold what is"
+	case f.Personal && !f.Sealed() && f.Kept != Digest && f.Kept != Emptied:
+		return "is personal, and not sealed"
 	case f.Secret && !f.Sealed() && f.Kept != Digest:
 		return "is secret, and neither sealed nor a digest"
 	}

@@ -26,6 +26,7 @@ func TestFieldsKeepTheRules(t *testing.T) {
 	}
 	for _, f := range []Field{
 		{Database: "site", Personal: true, Kept: UnderPerson},
+		{Database: "identity", Personal: true, Kept: Clear},
 		{Database: "identity", Secret: true, Kept: Clear},
 	} {
 		if f.Fault() == "" {
@@ -83,7 +84,8 @@ SQLite and PostgreSQL. Not to be edited.
 What says something of a person (**personal**) is in the database ` + "`identity`" + ` alone; the databases ` + "`site` and `journal`" + ` name people by
 identifiers that say nothing by themselves (opaque). How a value is kept: *clear*; *person*: sealed under a key that this one
 person has, so that forgetting the key forgets the person; *vault*: sealed under the installation's keyset; *master*: sealed under the
-master key, which is in another place; *digest*: as a digest that cannot be turned back. Seals are AES-256-GCM.
+master key, which is in another place; *digest*: as a digest that cannot be turned back; *emptied*: an earlier version had it in clear here. Seals are AES-256-GCM, bound to their
+table, column and row.
 `)
 	table := ""
 	for _, f := range all {

@@ -23,6 +23,7 @@ var rules = []Rule{
 	{"member", 0, "until the person leaves the project"},
 	{"project", 0, "as long as the project"},
 	{"installation", 0, "as long as the installation"},
+	{"unsealed", 0, "until the first start of a version that seals it"},
 	{"journal", 90 * day, "90 days"},
 	{"log", 0, "for ever, so that nothing can be denied; it names people by opaque identifiers only, which mean nothing once a person was erased"},
 }

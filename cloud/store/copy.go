@@ -77,7 +77,7 @@ type table struct {
 }
 
 // seeded is the tables that have a row from their making.
-var seeded = map[string]bool{"registry_version": true, "projector": true}
+var seeded = map[string]bool{"registry_version": true, "projector": true, "unsealed": true}
 
 func (c copying) run(ctx context.Context) error {
 	from, err := c.source.BeginTx(ctx, nil)

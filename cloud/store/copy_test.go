@@ -33,6 +33,7 @@ func populated(t *testing.T) (string, [2]storetest.Site) {
 // answers is what a store says to some questions.
 func answers(t *testing.T, s *store.Store, site storetest.Site) (all []any) {
 	t.Helper()
+	storetest.Unlock(t, s)
 	ctx := t.Context()
 	add := func(v any, err error) {
 		t.Helper()
@@ -47,7 +48,7 @@ func answers(t *testing.T, s *store.Store, site storetest.Site) (all []any) {
 	add(s.Telemetry().States(ctx, site.Owner, site.Network))
 	add(s.Telemetry().Events(ctx, site.Owner, time.Now(), 10))
 	add(s.Identity().Credentials(ctx, "ada@example.org"))
-	add(s.Keysets().SealedKeyset(ctx))
+	add(s.Keysets().Keyring(ctx))
 	add(s.Journal().After(ctx, 0, 1<<20))
 	add(s.Results().Placements(ctx))
 	add(s.Results().Position(ctx))

@@ -30,6 +30,9 @@ type pools struct {
 	// passing reports whether a transaction failed because of another one that ran at
 	// the same time, so that it may succeed when it is run again.
 	passing func(error) bool
+	// wipe makes that nothing is left in the files of what was removed from tables that
+	// are empty by now.
+	wipe func(ctx context.Context, db *sql.DB, tables ...string) error
 }
 
 func (p pools) close() error { return errors.Join(closed(p.read), closed(p.write)) }

@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+
+	"github.com/pressly/goose/v3"
 
 	"sconce"
 	"sconce/cloud/store/identitydb"
@@ -20,6 +23,16 @@ var (
 // first is undone, as when others change what it relied on.
 func (s *Store) Rehearse() {
 	s.identity.rehearse, s.site.db.rehearse, s.journal.rehearse = true, true, true
+}
+
+// MigrateTo makes the tables of a database of SQLite as they were in an earlier version.
+func MigrateTo(ctx context.Context, db *sql.DB, name string, version int64) error {
+	p, err := tables(goose.DialectSQLite3, db, name)
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
 }
 
 // Prepare prepares every statement.

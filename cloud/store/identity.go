@@ -10,27 +10,37 @@ import (
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/store/identitydb"
+	"sconce/cloud/vault"
 )
 
-// Identity returns where accounts and sessions are kept.
-func (s *Store) Identity() identity.Store { return identities{s.identity} }
+// Identity returns where accounts and sessions are kept. It needs [Store.Unlock] before.
+func (s *Store) Identity() identity.Store { return identities{s.identity, s.vault} }
 
 type identities struct {
-	db *database[*identitydb.Queries]
+	db    *database[*identitydb.Queries]
+	vault *vault.Vault // nil while the store is locked
 }
 
 func (s identities) CreateAccount(ctx context.Context, c identity.Credentials, by audit.Subject, from audit.Origin) error {
 	return s.db.update(ctx, func(q *identitydb.Queries) error {
-		return createAccount(ctx, q, c, by, from)
+		return s.createAccount(ctx, q, c, by, from)
 	})
 }
 
-func createAccount(ctx context.Context, q *identitydb.Queries, c identity.Credentials, by audit.Subject, from audit.Origin) error {
-	err := q.CreateAccount(ctx, identitydb.CreateAccountParams{
+func (s identities) createAccount(ctx context.Context, q *identitydb.Queries, c identity.Credentials, by audit.Subject, from audit.Origin) error {
+	v, err := s.sealer()
+	if err != nil {
+		return err
+	}
+	person, err := sealPerson(v, c.Account)
+	if err != nil {
+		return err
+	}
+	err = q.CreateAccount(ctx, identitydb.CreateAccountParams{
 		ID: string(c.ID), PasswordHash: c.PasswordHash, MadeMs: c.Made.UnixMilli(),
 	})
 	if err == nil {
-		err = q.CreateProfile(ctx, identitydb.CreateProfileParams{AccountID: string(c.ID), Email: c.Email, Name: c.Name, Country: c.Country})
+		err = q.CreatePerson(ctx, person)
 	}
 	if violatesUnique(err) {
 		return sconce.Errorf(sconce.Conflict, "this email address has an account already")
@@ -44,21 +54,33 @@ func createAccount(ctx context.Context, q *identitydb.Queries, c identity.Creden
 }
 
 func (s identities) Credentials(ctx context.Context, email string) (identity.Credentials, error) {
-	a, err := s.db.reading.AccountByEmail(ctx, email)
+	v, err := s.sealer()
+	if err != nil {
+		return identity.Credentials{}, err
+	}
+	r, err := s.db.reading.AccountByEmail(ctx, emailDigest(v, email))
 	if errors.Is(err, sql.ErrNoRows) {
 		return identity.Credentials{}, nil
 	}
-	return identity.Credentials{
-		Account:      identity.Account{ID: sconce.AccountID(a.ID), Email: a.Email, Name: a.Name, Country: a.Country, Made: momentOf(a.MadeMs)},
-		PasswordHash: a.PasswordHash,
-	}, doing("reading an account", err)
+	if err != nil {
+		return identity.Credentials{}, doing("reading an account", err)
+	}
+	a, err := s.openPerson(r.Person, r.MadeMs)
+	return identity.Credentials{Account: a, PasswordHash: r.PasswordHash}, doing("reading an account", err)
 }
 
 func (s identities) Accounts(ctx context.Context, ids []sconce.AccountID) ([]identity.Account, error) {
 	rows, err := s.db.reading.Accounts(ctx, mapped(ids, func(id sconce.AccountID) string { return string(id) }))
-	return mapped(rows, func(r identitydb.AccountsRow) identity.Account {
-		return identity.Account{ID: sconce.AccountID(r.ID), Email: r.Email, Name: r.Name, Country: r.Country, Made: momentOf(r.MadeMs)}
-	}), doing("reading accounts", err)
+	if err != nil {
+		return nil, doing("reading accounts", err)
+	}
+	all := make([]identity.Account, len(rows))
+	for i, r := range rows {
+		if all[i], err = s.openPerson(r.Person, r.MadeMs); err != nil {
+			return nil, doing("reading accounts", err)
+		}
+	}
+	return all, nil
 }
 
 func (s identities) CreateSession(ctx context.Context, n identity.Session, sealed []byte, most int) error {
@@ -95,9 +117,8 @@ func (s identities) Session(ctx context.Context, id identity.SessionID) (identit
 	if err != nil {
 		return identity.Session{}, identity.Account{}, doing("reading a session", err)
 	}
-	account := sconce.AccountID(r.AccountID)
-	return identity.Session{ID: id, Account: account, Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs), By: identity.By(r.Proof)},
-		identity.Account{ID: account, Email: r.Email, Name: r.Name, Country: r.Country, Made: momentOf(r.AccountMadeMs)}, nil
+	a, err := s.openPerson(r.Person, r.AccountMadeMs)
+	return identity.Session{ID: id, Account: a.ID, Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs), By: identity.By(r.Proof)}, a, doing("reading a session", err)
 }
 
 func (s identities) TouchSession(ctx context.Context, id identity.SessionID, used time.Time) error {

@@ -71,7 +71,7 @@ func (s identities) UseRegistration(ctx context.Context, link [sha256.Size]byte,
 		if err := useLink(ctx, q, link); err != nil {
 			return err
 		}
-		return createAccount(ctx, q, c, by, "letter")
+		return s.createAccount(ctx, q, c, by, "letter")
 	})
 }
 
@@ -104,9 +104,16 @@ func (s identities) UseReset(ctx context.Context, link [sha256.Size]byte, accoun
 }
 
 func (s identities) SaveInvited(ctx context.Context, id, email string, letter mail.Item) error {
+	v, err := s.sealer()
+	if err != nil {
+		return err
+	}
+	sealed, err := sealInvited(v, id, email)
+	if err != nil {
+		return err
+	}
 	return s.db.update(ctx, func(q *identitydb.Queries) error {
-		err := q.SaveInvited(ctx, identitydb.SaveInvitedParams{InvitationID: id, Email: email})
-		if err != nil {
+		if err := q.SaveInvited(ctx, sealed); err != nil {
 			return doing("storing whom an invitation was sent to", err)
 		}
 		return queueLetter(ctx, q, letter)
@@ -118,11 +125,7 @@ func (s identities) Queue(ctx context.Context, letter mail.Item) error {
 }
 
 func (s identities) Invited(ctx context.Context, ids []string) (map[string]string, error) {
-	rows, err := s.db.reading.Invited(ctx, ids)
-	emails := make(map[string]string, len(rows))
-	for _, r := range rows {
-		emails[r.InvitationID] = r.Email
-	}
+	emails, err := s.openInvited(ctx, s.db.reading, ids)
 	return emails, doing("reading whom invitations were sent to", err)
 }
 

@@ -45,7 +45,7 @@ func (a Addresses) connect(ctx context.Context, name string) (p pools, err error
 	if p.read, err = openPostgres(address, readers, reading); err != nil {
 		return p, err
 	}
-	p.passing = passing
+	p.passing, p.wipe = passing, wipeTables
 	if err = isCurrent(ctx, goose.DialectPostgres, p.read, name); err != nil {
 		if sconce.KindOf(err) == sconce.Conflict {
 			err = sconce.Errorf(sconce.Conflict, "%w; `sconce ctl store prepare` brings them up to date", err)
@@ -53,6 +53,17 @@ func (a Addresses) connect(ctx context.Context, name string) (p pools, err error
 		return p, err
 	}
 	return p, checkRole(ctx, p.read, name)
+}
+
+// wipeTables gives tables new files. What PostgreSQL's own log holds of them goes when
+// it recycles its files.
+func wipeTables(ctx context.Context, db *sql.DB, tables ...string) error {
+	for _, t := range tables {
+		if _, err := db.ExecContext(ctx, "TRUNCATE "+quoted(t)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func openPostgres(a Address, connections int, settings map[string]string) (*sql.DB, error) {

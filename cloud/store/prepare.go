@@ -61,6 +61,10 @@ func prepare(ctx context.Context, a Address, name, owner string) (err error) {
 // say the same there.
 var appendOnly = []string{"security_log"}
 
+// wiped is the tables in which an earlier version kept in clear what is personal. They are
+// emptied with all that is left of their rows.
+var wiped = []string{"profiles", "invited"}
+
 // grant lets a role work with the rows of all tables, and nobody else.
 func grant(ctx context.Context, tx *sql.Tx, database, worker string) error {
 	database, worker = quoted(database), quoted(worker)
@@ -73,16 +77,29 @@ func grant(ctx context.Context, tx *sql.Tx, database, worker string) error {
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "+worker,
 		"REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM "+worker,
 	)
+	if err != nil {
+		return err
+	}
 	for _, table := range appendOnly {
-		var there bool
-		if err == nil {
-			err = tx.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", "public."+table).Scan(&there)
-		}
-		if err == nil && there {
-			err = execute(ctx, tx, "REVOKE UPDATE, DELETE ON "+quoted(table)+" FROM "+worker)
+		if err := executeIfThere(ctx, tx, table, "REVOKE UPDATE, DELETE ON "+quoted(table)+" FROM "+worker); err != nil {
+			return err
 		}
 	}
-	return err
+	for _, table := range wiped {
+		if err := executeIfThere(ctx, tx, table, "GRANT TRUNCATE ON "+quoted(table)+" TO "+worker); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// executeIfThere runs a statement about a table that only some databases have.
+func executeIfThere(ctx context.Context, tx *sql.Tx, table, statement string) error {
+	var there bool
+	if err := tx.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", "public."+table).Scan(&there); err != nil || !there {
+		return err
+	}
+	return execute(ctx, tx, statement)
 }
 
 // projectTables asks for the tables that hold rows of projects: their names, the

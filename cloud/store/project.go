@@ -9,7 +9,6 @@ import (
 	"sconce/cloud/audit"
 	"sconce/cloud/project"
 	"sconce/cloud/store/sitedb"
-	"sconce/cloud/vault"
 )
 
 // Projects returns where projects, their members and networks are kept.
@@ -102,25 +101,5 @@ func (s projects) CreateNetwork(ctx context.Context, scope project.Scope, n proj
 			return doing("storing a network", err)
 		}
 		return note(ctx, q, scope, audit.NetworkMade, "network:"+string(n.ID), "")
-	})
-}
-
-// Keysets returns where the sealed data keyset of the vault is kept.
-func (s *Store) Keysets() vault.Keysets { return keysets{s.site} }
-
-type keysets struct{ site }
-
-func (s keysets) SealedKeyset(ctx context.Context) ([]byte, error) {
-	sealed, err := s.outside().reading.SealedKeyset(ctx)
-	return sealed, ignore(err, sql.ErrNoRows)
-}
-
-func (s keysets) CreateSealedKeyset(ctx context.Context, sealed []byte) error {
-	return s.outside().update(ctx, func(q *sitedb.Queries) error {
-		n, err := q.CreateSealedKeyset(ctx, sealed)
-		if err == nil && n == 0 {
-			return sconce.Errorf(sconce.Conflict, "there is a data keyset already")
-		}
-		return doing("storing the data keyset", err)
 	})
 }

@@ -49,17 +49,37 @@ func (f folder) connect(ctx context.Context, name string) (p pools, err error) {
 	if err := makePrivate(path); err != nil {
 		return p, err
 	}
-	if p.write, err = openSQLite(path, 1, "_txlock=immediate&_pragma=cache_size(-"+writeCache+")"); err != nil {
+	options := "_txlock=immediate&_pragma=cache_size(-" + writeCache + ")"
+	if name == "identity" {
+		options += "&_pragma=secure_delete(1)" // who is forgotten is overwritten
+	}
+	if p.write, err = openSQLite(path, 1, options); err != nil {
 		return p, err
 	}
 	if p.read, err = openSQLite(path, readers, "_pragma=query_only(1)"); err != nil {
 		return p, err
 	}
-	p.prepare, p.passing = true, func(error) bool { return false }
+	p.prepare, p.passing, p.wipe = true, func(error) bool { return false }, wipeFile
 	if f.beside {
 		return p, isCurrent(ctx, goose.DialectSQLite3, p.read, name)
 	}
 	return p, migrate(ctx, goose.DialectSQLite3, p.write, name)
+}
+
+// wipeFile writes a database of SQLite anew, without its free pages, and empties the
+// write-ahead log.
+func wipeFile(ctx context.Context, db *sql.DB, _ ...string) error {
+	if _, err := db.ExecContext(ctx, "VACUUM"); err != nil {
+		return err
+	}
+	var busy, frames, moved int
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return sconce.Errorf(sconce.Unavailable, "another program reads the database: its write-ahead log cannot be emptied")
+	}
+	return nil
 }
 
 func openSQLite(path string, connections int, option string) (*sql.DB, error) {

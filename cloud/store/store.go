@@ -8,7 +8,8 @@
 // transactions that write are as if they had run one after the other. There are
 // three databases:
 //
-//   - identity: people. Every personal field is here and nowhere else.
+//   - identity: people. Every personal field is here and nowhere else, sealed: the master
+//     key opens it ([Store.Unlock]).
 //   - site: projects, networks, devices, groups, commands, telemetry. It names
 //     people by opaque identifiers only.
 //   - journal: what the gateways said, as it came. It is apart so that
@@ -35,6 +36,7 @@ import (
 	"sconce/cloud/store/identitydb"
 	"sconce/cloud/store/journaldb"
 	"sconce/cloud/store/sitedb"
+	"sconce/cloud/vault"
 )
 
 // Store is the cloud's databases. Its methods return the parts that the
@@ -43,6 +45,7 @@ type Store struct {
 	held     hold // nil beside another process
 	identity *database[*identitydb.Queries]
 	site     site
+	vault    *vault.Vault                  // nil until it is unlocked
 	journal  *database[*journaldb.Queries] // nil beside another process
 }
 

@@ -22,11 +22,11 @@ import (
 // the file exists or when the store already holds sealed data: that data can
 // only be opened with the master key it was sealed with.
 func CreateMasterKey(ctx context.Context, path string, store Keysets) error {
-	sealed, err := store.SealedKeyset(ctx)
+	ring, err := store.Keyring(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the sealed data keyset: %w", err)
+		return fmt.Errorf("reading the keyring: %w", err)
 	}
-	if sealed != nil {
+	if ring.Data != nil {
 		return sconce.Errorf(sconce.Conflict, "the database already holds data sealed with a master key: "+
 			"restore that key to %s instead of making a new one", path)
 	}

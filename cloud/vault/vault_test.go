@@ -11,15 +11,15 @@ import (
 	"sconce"
 )
 
-type memory struct{ sealed []byte }
+type memory struct{ ring Keyring }
 
-func (m *memory) SealedKeyset(context.Context) ([]byte, error) { return m.sealed, nil }
+func (m *memory) Keyring(context.Context) (Keyring, error) { return m.ring, nil }
 
-func (m *memory) CreateSealedKeyset(_ context.Context, sealed []byte) error {
-	if m.sealed != nil {
-		return sconce.Errorf(sconce.Conflict, "there is one")
+func (m *memory) ReplaceKeyring(_ context.Context, was, next Keyring) error {
+	if !m.ring.Equal(was) {
+		return sconce.Errorf(sconce.Conflict, "there is another one")
 	}
-	m.sealed = bytes.Clone(sealed)
+	m.ring = next
 	return nil
 }
 
@@ -125,7 +125,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"not a key", write("junk", "hello", 0o600), store, "not a master key file"},
 		{"empty", write("empty", "", 0o600), store, "not a master key file"},
 		{"truncated", write("short", string(good[:len(good)/2]), 0o600), store, "not a master key file"},
-		{"damaged keyset", path, &memory{sealed: []byte("junk")}, "not the one that sealed this database"},
+		{"damaged keyset", path, &memory{Keyring{Data: []byte("junk"), Index: []byte("junk")}}, "not the one that sealed this database"},
 	}
 	for _, tt := range tests {
 		_, err := Open(t.Context(), tt.path, tt.store)
@@ -163,18 +163,18 @@ func TestCreateMasterKeyNeverReplaces(t *testing.T) {
 // quicker is a store in which another process stores its keyset first.
 type quicker struct {
 	memory
-	first []byte
+	first Keyring
 }
 
-func (q *quicker) CreateSealedKeyset(context.Context, []byte) error {
-	q.sealed = q.first
+func (q *quicker) ReplaceKeyring(context.Context, Keyring, Keyring) error {
+	q.ring = q.first
 	return sconce.Errorf(sconce.Conflict, "there is one")
 }
 
 func TestTwoProcessesShareTheFirstKeyset(t *testing.T) {
 	v, path, store := newVault(t)
 	sealed, _ := v.Seal([]byte("secret"), codes)
-	other, err := Open(t.Context(), path, &quicker{first: store.sealed})
+	other, err := Open(t.Context(), path, &quicker{first: store.ring})
 	if err != nil {
 		t.Fatal(err)
 	}

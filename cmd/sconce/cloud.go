@@ -181,9 +181,10 @@ func (c *cloud) network() (err error) {
 
 // letters makes what writes to people: over SMTP, or in the demo into its mailbox.
 func (c *cloud) letters(ctx context.Context) (err error) {
-	if c.vault, err = vault.Open(ctx, c.config.Data.MasterKeyFile, c.store.Keysets()); err != nil {
+	if err := c.store.Unlock(ctx, c.config.Data.MasterKeyFile); err != nil {
 		return err
 	}
+	c.vault = c.store.Vault()
 	var sender mail.Sender
 	c.base = &url.URL{Scheme: "https", Host: c.config.Domain, Path: "/"}
 	if c.config.PublicPort != 443 {

@@ -141,11 +141,14 @@ func (c *ctlAccountAdd) Run(ctx context.Context, ctl *ctlCommand) (err error) {
 	if err != nil {
 		return err
 	}
-	s, _, err := ctl.open(ctx)
+	s, config, err := ctl.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Unlock(ctx, config.Data.MasterKeyFile); err != nil {
+		return err
+	}
 	_, err = identity.New(identity.Parts{
 		Store: s.Identity(), Refusals: audit.NewLog(s.SecurityLog(), time.Now), Now: time.Now,
 	}).CreateAccount(ctx, c.Email, c.Name, password)

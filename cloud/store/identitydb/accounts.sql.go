@@ -11,29 +11,28 @@ import (
 )
 
 const accountByEmail = `-- name: AccountByEmail :one
-SELECT a.id, p.email, p.name, p.country, a.password_hash, a.made_ms
-FROM profiles AS p
+SELECT p.account_id, p.sealed_key, p.email_hmac, p.email, p.name, p.country, a.password_hash, a.made_ms
+FROM people AS p
 JOIN accounts AS a ON a.id = p.account_id
-WHERE p.email = ?1
+WHERE p.email_hmac = ?1
 `
 
 type AccountByEmailRow struct {
-	ID           string
-	Email        string
-	Name         string
-	Country      string
+	Person       Person
 	PasswordHash string
 	MadeMs       int64
 }
 
-func (q *Queries) AccountByEmail(ctx context.Context, email string) (AccountByEmailRow, error) {
-	row := q.queryRow(ctx, q.accountByEmailStmt, accountByEmail, email)
+func (q *Queries) AccountByEmail(ctx context.Context, emailHmac []byte) (AccountByEmailRow, error) {
+	row := q.queryRow(ctx, q.accountByEmailStmt, accountByEmail, emailHmac)
 	var i AccountByEmailRow
 	err := row.Scan(
-		&i.ID,
-		&i.Email,
-		&i.Name,
-		&i.Country,
+		&i.Person.AccountID,
+		&i.Person.SealedKey,
+		&i.Person.EmailHmac,
+		&i.Person.Email,
+		&i.Person.Name,
+		&i.Person.Country,
 		&i.PasswordHash,
 		&i.MadeMs,
 	)
@@ -41,18 +40,15 @@ func (q *Queries) AccountByEmail(ctx context.Context, email string) (AccountByEm
 }
 
 const accounts = `-- name: Accounts :many
-SELECT a.id, p.email, p.name, p.country, a.made_ms
+SELECT p.account_id, p.sealed_key, p.email_hmac, p.email, p.name, p.country, a.made_ms
 FROM accounts AS a
-JOIN profiles AS p ON p.account_id = a.id
+JOIN people AS p ON p.account_id = a.id
 WHERE a.id IN (/*SLICE:ids*/?)
 `
 
 type AccountsRow struct {
-	ID      string
-	Email   string
-	Name    string
-	Country string
-	MadeMs  int64
+	Person Person
+	MadeMs int64
 }
 
 func (q *Queries) Accounts(ctx context.Context, ids []string) ([]AccountsRow, error) {
@@ -75,10 +71,12 @@ func (q *Queries) Accounts(ctx context.Context, ids []string) ([]AccountsRow, er
 	for rows.Next() {
 		var i AccountsRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.Email,
-			&i.Name,
-			&i.Country,
+			&i.Person.AccountID,
+			&i.Person.SealedKey,
+			&i.Person.EmailHmac,
+			&i.Person.Email,
+			&i.Person.Name,
+			&i.Person.Country,
 			&i.MadeMs,
 		); err != nil {
 			return nil, err
@@ -107,28 +105,6 @@ type CreateAccountParams struct {
 
 func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) error {
 	_, err := q.exec(ctx, q.createAccountStmt, createAccount, arg.ID, arg.PasswordHash, arg.MadeMs)
-	return err
-}
-
-const createProfile = `-- name: CreateProfile :exec
-INSERT INTO profiles (account_id, email, name, country)
-VALUES (?1, ?2, ?3, ?4)
-`
-
-type CreateProfileParams struct {
-	AccountID string
-	Email     string
-	Name      string
-	Country   string
-}
-
-func (q *Queries) CreateProfile(ctx context.Context, arg CreateProfileParams) error {
-	_, err := q.exec(ctx, q.createProfileStmt, createProfile,
-		arg.AccountID,
-		arg.Email,
-		arg.Name,
-		arg.Country,
-	)
 	return err
 }
 
@@ -228,10 +204,10 @@ func (q *Queries) EndSessions(ctx context.Context, accountID string) error {
 
 const session = `-- name: Session :one
 SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms, s.proof,
-  p.email, p.name, p.country, a.made_ms AS account_made_ms
+  p.account_id, p.sealed_key, p.email_hmac, p.email, p.name, p.country, a.made_ms AS account_made_ms
 FROM sessions AS s
 JOIN accounts AS a ON a.id = s.account_id
-JOIN profiles AS p ON p.account_id = s.account_id
+JOIN people AS p ON p.account_id = s.account_id
 WHERE s.token_sha256 = ?1
 `
 
@@ -241,9 +217,7 @@ type SessionRow struct {
 	MadeMs        int64
 	UsedMs        int64
 	Proof         string
-	Email         string
-	Name          string
-	Country       string
+	Person        Person
 	AccountMadeMs int64
 }
 
@@ -256,9 +230,12 @@ func (q *Queries) Session(ctx context.Context, tokenSha256 []byte) (SessionRow, 
 		&i.MadeMs,
 		&i.UsedMs,
 		&i.Proof,
-		&i.Email,
-		&i.Name,
-		&i.Country,
+		&i.Person.AccountID,
+		&i.Person.SealedKey,
+		&i.Person.EmailHmac,
+		&i.Person.Email,
+		&i.Person.Name,
+		&i.Person.Country,
 		&i.AccountMadeMs,
 	)
 	return i, err

@@ -30,6 +30,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountsStmt, err = db.PrepareContext(ctx, accounts); err != nil {
 		return nil, fmt.Errorf("error preparing query Accounts: %w", err)
 	}
+	if q.allIsSealedStmt, err = db.PrepareContext(ctx, allIsSealed); err != nil {
+		return nil, fmt.Errorf("error preparing query AllIsSealed: %w", err)
+	}
 	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
 	}
@@ -45,8 +48,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createLinkStmt, err = db.PrepareContext(ctx, createLink); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateLink: %w", err)
 	}
-	if q.createProfileStmt, err = db.PrepareContext(ctx, createProfile); err != nil {
-		return nil, fmt.Errorf("error preparing query CreateProfile: %w", err)
+	if q.createPersonStmt, err = db.PrepareContext(ctx, createPerson); err != nil {
+		return nil, fmt.Errorf("error preparing query CreatePerson: %w", err)
 	}
 	if q.createRecoveryCodeStmt, err = db.PrepareContext(ctx, createRecoveryCode); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateRecoveryCode: %w", err)
@@ -102,6 +105,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removeSecondStepStmt, err = db.PrepareContext(ctx, removeSecondStep); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveSecondStep: %w", err)
 	}
+	if q.removeUnsealedInvitedStmt, err = db.PrepareContext(ctx, removeUnsealedInvited); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveUnsealedInvited: %w", err)
+	}
+	if q.removeUnsealedProfileStmt, err = db.PrepareContext(ctx, removeUnsealedProfile); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveUnsealedProfile: %w", err)
+	}
 	if q.saveInvitedStmt, err = db.PrepareContext(ctx, saveInvited); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveInvited: %w", err)
 	}
@@ -129,6 +138,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.touchSessionStmt, err = db.PrepareContext(ctx, touchSession); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchSession: %w", err)
 	}
+	if q.unsealedStmt, err = db.PrepareContext(ctx, unsealed); err != nil {
+		return nil, fmt.Errorf("error preparing query Unsealed: %w", err)
+	}
+	if q.unsealedInvitedStmt, err = db.PrepareContext(ctx, unsealedInvited); err != nil {
+		return nil, fmt.Errorf("error preparing query UnsealedInvited: %w", err)
+	}
+	if q.unsealedProfilesStmt, err = db.PrepareContext(ctx, unsealedProfiles); err != nil {
+		return nil, fmt.Errorf("error preparing query UnsealedProfiles: %w", err)
+	}
 	if q.useCodeStmt, err = db.PrepareContext(ctx, useCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseCode: %w", err)
 	}
@@ -151,6 +169,11 @@ func (q *Queries) Close() error {
 	if q.accountsStmt != nil {
 		if cerr := q.accountsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing accountsStmt: %w", cerr)
+		}
+	}
+	if q.allIsSealedStmt != nil {
+		if cerr := q.allIsSealedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing allIsSealedStmt: %w", cerr)
 		}
 	}
 	if q.appendSecurityLogStmt != nil {
@@ -178,9 +201,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createLinkStmt: %w", cerr)
 		}
 	}
-	if q.createProfileStmt != nil {
-		if cerr := q.createProfileStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing createProfileStmt: %w", cerr)
+	if q.createPersonStmt != nil {
+		if cerr := q.createPersonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createPersonStmt: %w", cerr)
 		}
 	}
 	if q.createRecoveryCodeStmt != nil {
@@ -273,6 +296,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removeSecondStepStmt: %w", cerr)
 		}
 	}
+	if q.removeUnsealedInvitedStmt != nil {
+		if cerr := q.removeUnsealedInvitedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeUnsealedInvitedStmt: %w", cerr)
+		}
+	}
+	if q.removeUnsealedProfileStmt != nil {
+		if cerr := q.removeUnsealedProfileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeUnsealedProfileStmt: %w", cerr)
+		}
+	}
 	if q.saveInvitedStmt != nil {
 		if cerr := q.saveInvitedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveInvitedStmt: %w", cerr)
@@ -316,6 +349,21 @@ func (q *Queries) Close() error {
 	if q.touchSessionStmt != nil {
 		if cerr := q.touchSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchSessionStmt: %w", cerr)
+		}
+	}
+	if q.unsealedStmt != nil {
+		if cerr := q.unsealedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unsealedStmt: %w", cerr)
+		}
+	}
+	if q.unsealedInvitedStmt != nil {
+		if cerr := q.unsealedInvitedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unsealedInvitedStmt: %w", cerr)
+		}
+	}
+	if q.unsealedProfilesStmt != nil {
+		if cerr := q.unsealedProfilesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unsealedProfilesStmt: %w", cerr)
 		}
 	}
 	if q.useCodeStmt != nil {
@@ -374,12 +422,13 @@ type Queries struct {
 	tx                        *sql.Tx
 	accountByEmailStmt        *sql.Stmt
 	accountsStmt              *sql.Stmt
+	allIsSealedStmt           *sql.Stmt
 	appendSecurityLogStmt     *sql.Stmt
 	countLettersStmt          *sql.Stmt
 	createAccountStmt         *sql.Stmt
 	createLetterStmt          *sql.Stmt
 	createLinkStmt            *sql.Stmt
-	createProfileStmt         *sql.Stmt
+	createPersonStmt          *sql.Stmt
 	createRecoveryCodeStmt    *sql.Stmt
 	createSecondStepStmt      *sql.Stmt
 	createSessionStmt         *sql.Stmt
@@ -398,6 +447,8 @@ type Queries struct {
 	removeLetterStmt          *sql.Stmt
 	removeRecoveryCodesStmt   *sql.Stmt
 	removeSecondStepStmt      *sql.Stmt
+	removeUnsealedInvitedStmt *sql.Stmt
+	removeUnsealedProfileStmt *sql.Stmt
 	saveInvitedStmt           *sql.Stmt
 	secondStepStmt            *sql.Stmt
 	securityLogStmt           *sql.Stmt
@@ -407,6 +458,9 @@ type Queries struct {
 	sessionsStmt              *sql.Stmt
 	setPasswordStmt           *sql.Stmt
 	touchSessionStmt          *sql.Stmt
+	unsealedStmt              *sql.Stmt
+	unsealedInvitedStmt       *sql.Stmt
+	unsealedProfilesStmt      *sql.Stmt
 	useCodeStmt               *sql.Stmt
 	useLinkStmt               *sql.Stmt
 	useRecoveryCodeStmt       *sql.Stmt
@@ -418,12 +472,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		tx:                        tx,
 		accountByEmailStmt:        q.accountByEmailStmt,
 		accountsStmt:              q.accountsStmt,
+		allIsSealedStmt:           q.allIsSealedStmt,
 		appendSecurityLogStmt:     q.appendSecurityLogStmt,
 		countLettersStmt:          q.countLettersStmt,
 		createAccountStmt:         q.createAccountStmt,
 		createLetterStmt:          q.createLetterStmt,
 		createLinkStmt:            q.createLinkStmt,
-		createProfileStmt:         q.createProfileStmt,
+		createPersonStmt:          q.createPersonStmt,
 		createRecoveryCodeStmt:    q.createRecoveryCodeStmt,
 		createSecondStepStmt:      q.createSecondStepStmt,
 		createSessionStmt:         q.createSessionStmt,
@@ -442,6 +497,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		removeLetterStmt:          q.removeLetterStmt,
 		removeRecoveryCodesStmt:   q.removeRecoveryCodesStmt,
 		removeSecondStepStmt:      q.removeSecondStepStmt,
+		removeUnsealedInvitedStmt: q.removeUnsealedInvitedStmt,
+		removeUnsealedProfileStmt: q.removeUnsealedProfileStmt,
 		saveInvitedStmt:           q.saveInvitedStmt,
 		secondStepStmt:            q.secondStepStmt,
 		securityLogStmt:           q.securityLogStmt,
@@ -451,6 +508,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sessionsStmt:              q.sessionsStmt,
 		setPasswordStmt:           q.setPasswordStmt,
 		touchSessionStmt:          q.touchSessionStmt,
+		unsealedStmt:              q.unsealedStmt,
+		unsealedInvitedStmt:       q.unsealedInvitedStmt,
+		unsealedProfilesStmt:      q.unsealedProfilesStmt,
 		useCodeStmt:               q.useCodeStmt,
 		useLinkStmt:               q.useLinkStmt,
 		useRecoveryCodeStmt:       q.useRecoveryCodeStmt,

@@ -7,7 +7,6 @@ package identitydb
 
 import (
 	"context"
-	"strings"
 )
 
 const countLetters = `-- name: CountLetters :one
@@ -124,52 +123,6 @@ func (q *Queries) DueLetters(ctx context.Context, arg DueLettersParams) ([]Lette
 	return items, nil
 }
 
-const forgetInvited = `-- name: ForgetInvited :exec
-DELETE FROM invited WHERE invitation_id = ?1
-`
-
-func (q *Queries) ForgetInvited(ctx context.Context, invitationID string) error {
-	_, err := q.exec(ctx, q.forgetInvitedStmt, forgetInvited, invitationID)
-	return err
-}
-
-const invited = `-- name: Invited :many
-SELECT invitation_id, email FROM invited WHERE invitation_id IN (/*SLICE:ids*/?)
-`
-
-func (q *Queries) Invited(ctx context.Context, ids []string) ([]Invited, error) {
-	query := invited
-	var queryParams []interface{}
-	if len(ids) > 0 {
-		for _, v := range ids {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
-	}
-	rows, err := q.query(ctx, nil, query, queryParams...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Invited
-	for rows.Next() {
-		var i Invited
-		if err := rows.Scan(&i.InvitationID, &i.Email); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const link = `-- name: Link :one
 SELECT token_sha256, kind, account_id, sealed, expires_ms FROM links WHERE token_sha256 = ?1
 `
@@ -208,20 +161,6 @@ DELETE FROM letters WHERE id = ?1
 
 func (q *Queries) RemoveLetter(ctx context.Context, id string) error {
 	_, err := q.exec(ctx, q.removeLetterStmt, removeLetter, id)
-	return err
-}
-
-const saveInvited = `-- name: SaveInvited :exec
-INSERT INTO invited (invitation_id, email) VALUES (?1, ?2)
-`
-
-type SaveInvitedParams struct {
-	InvitationID string
-	Email        string
-}
-
-func (q *Queries) SaveInvited(ctx context.Context, arg SaveInvitedParams) error {
-	_, err := q.exec(ctx, q.saveInvitedStmt, saveInvited, arg.InvitationID, arg.Email)
 	return err
 }
 

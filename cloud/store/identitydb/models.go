@@ -15,6 +15,12 @@ type Invited struct {
 	Email        string
 }
 
+type Invitee struct {
+	InvitationID string
+	EmailHmac    []byte
+	Email        []byte
+}
+
 type Letter struct {
 	ID     string
 	Sealed []byte
@@ -29,6 +35,15 @@ type Link struct {
 	AccountID   string
 	Sealed      []byte
 	ExpiresMs   int64
+}
+
+type Person struct {
+	AccountID string
+	SealedKey []byte
+	EmailHmac []byte
+	Email     []byte
+	Name      []byte
+	Country   []byte
 }
 
 type Profile struct {
@@ -70,4 +85,8 @@ type Session struct {
 	UsedMs      int64
 	Proof       string
 	Sealed      []byte
+}
+
+type Unsealed struct {
+	ID int64
 }

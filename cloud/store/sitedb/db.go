@@ -132,9 +132,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createProjectStmt, err = db.PrepareContext(ctx, createProject); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateProject: %w", err)
 	}
-	if q.createSealedKeysetStmt, err = db.PrepareContext(ctx, createSealedKeyset); err != nil {
-		return nil, fmt.Errorf("error preparing query CreateSealedKeyset: %w", err)
-	}
 	if q.createSupportGrantStmt, err = db.PrepareContext(ctx, createSupportGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSupportGrant: %w", err)
 	}
@@ -237,6 +234,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.issuedIdentityStmt, err = db.PrepareContext(ctx, issuedIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query IssuedIdentity: %w", err)
 	}
+	if q.keyringStmt, err = db.PrepareContext(ctx, keyring); err != nil {
+		return nil, fmt.Errorf("error preparing query Keyring: %w", err)
+	}
 	if q.memberGrantsStmt, err = db.PrepareContext(ctx, memberGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query MemberGrants: %w", err)
 	}
@@ -333,9 +333,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sealedDevicesStmt, err = db.PrepareContext(ctx, sealedDevices); err != nil {
 		return nil, fmt.Errorf("error preparing query SealedDevices: %w", err)
 	}
-	if q.sealedKeysetStmt, err = db.PrepareContext(ctx, sealedKeyset); err != nil {
-		return nil, fmt.Errorf("error preparing query SealedKeyset: %w", err)
-	}
 	if q.securityLogStmt, err = db.PrepareContext(ctx, securityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query SecurityLog: %w", err)
 	}
@@ -350,6 +347,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setGatewayHelloStmt, err = db.PrepareContext(ctx, setGatewayHello); err != nil {
 		return nil, fmt.Errorf("error preparing query SetGatewayHello: %w", err)
+	}
+	if q.setKeyringStmt, err = db.PrepareContext(ctx, setKeyring); err != nil {
+		return nil, fmt.Errorf("error preparing query SetKeyring: %w", err)
 	}
 	if q.setMemberStmt, err = db.PrepareContext(ctx, setMember); err != nil {
 		return nil, fmt.Errorf("error preparing query SetMember: %w", err)
@@ -578,11 +578,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createProjectStmt: %w", cerr)
 		}
 	}
-	if q.createSealedKeysetStmt != nil {
-		if cerr := q.createSealedKeysetStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing createSealedKeysetStmt: %w", cerr)
-		}
-	}
 	if q.createSupportGrantStmt != nil {
 		if cerr := q.createSupportGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createSupportGrantStmt: %w", cerr)
@@ -753,6 +748,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing issuedIdentityStmt: %w", cerr)
 		}
 	}
+	if q.keyringStmt != nil {
+		if cerr := q.keyringStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keyringStmt: %w", cerr)
+		}
+	}
 	if q.memberGrantsStmt != nil {
 		if cerr := q.memberGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing memberGrantsStmt: %w", cerr)
@@ -913,11 +913,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sealedDevicesStmt: %w", cerr)
 		}
 	}
-	if q.sealedKeysetStmt != nil {
-		if cerr := q.sealedKeysetStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sealedKeysetStmt: %w", cerr)
-		}
-	}
 	if q.securityLogStmt != nil {
 		if cerr := q.securityLogStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing securityLogStmt: %w", cerr)
@@ -941,6 +936,11 @@ func (q *Queries) Close() error {
 	if q.setGatewayHelloStmt != nil {
 		if cerr := q.setGatewayHelloStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setGatewayHelloStmt: %w", cerr)
+		}
+	}
+	if q.setKeyringStmt != nil {
+		if cerr := q.setKeyringStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setKeyringStmt: %w", cerr)
 		}
 	}
 	if q.setMemberStmt != nil {
@@ -1088,7 +1088,6 @@ type Queries struct {
 	createInvitationStmt         *sql.Stmt
 	createNetworkStmt            *sql.Stmt
 	createProjectStmt            *sql.Stmt
-	createSealedKeysetStmt       *sql.Stmt
 	createSupportGrantStmt       *sql.Stmt
 	deleteExpiredInvitationsStmt *sql.Stmt
 	deleteGroupStmt              *sql.Stmt
@@ -1123,6 +1122,7 @@ type Queries struct {
 	isOperatorStmt               *sql.Stmt
 	issuedIdentitiesStmt         *sql.Stmt
 	issuedIdentityStmt           *sql.Stmt
+	keyringStmt                  *sql.Stmt
 	memberGrantsStmt             *sql.Stmt
 	memberRoleStmt               *sql.Stmt
 	membersStmt                  *sql.Stmt
@@ -1155,12 +1155,12 @@ type Queries struct {
 	runStmt                      *sql.Stmt
 	runsStmt                     *sql.Stmt
 	sealedDevicesStmt            *sql.Stmt
-	sealedKeysetStmt             *sql.Stmt
 	securityLogStmt              *sql.Stmt
 	securityLogHeadStmt          *sql.Stmt
 	securityLogNewestStmt        *sql.Stmt
 	securityLogsStmt             *sql.Stmt
 	setGatewayHelloStmt          *sql.Stmt
+	setKeyringStmt               *sql.Stmt
 	setMemberStmt                *sql.Stmt
 	setOpenChunkStmt             *sql.Stmt
 	setPositionStmt              *sql.Stmt
@@ -1217,7 +1217,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createInvitationStmt:         q.createInvitationStmt,
 		createNetworkStmt:            q.createNetworkStmt,
 		createProjectStmt:            q.createProjectStmt,
-		createSealedKeysetStmt:       q.createSealedKeysetStmt,
 		createSupportGrantStmt:       q.createSupportGrantStmt,
 		deleteExpiredInvitationsStmt: q.deleteExpiredInvitationsStmt,
 		deleteGroupStmt:              q.deleteGroupStmt,
@@ -1252,6 +1251,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		isOperatorStmt:               q.isOperatorStmt,
 		issuedIdentitiesStmt:         q.issuedIdentitiesStmt,
 		issuedIdentityStmt:           q.issuedIdentityStmt,
+		keyringStmt:                  q.keyringStmt,
 		memberGrantsStmt:             q.memberGrantsStmt,
 		memberRoleStmt:               q.memberRoleStmt,
 		membersStmt:                  q.membersStmt,
@@ -1284,12 +1284,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		runStmt:                      q.runStmt,
 		runsStmt:                     q.runsStmt,
 		sealedDevicesStmt:            q.sealedDevicesStmt,
-		sealedKeysetStmt:             q.sealedKeysetStmt,
 		securityLogStmt:              q.securityLogStmt,
 		securityLogHeadStmt:          q.securityLogHeadStmt,
 		securityLogNewestStmt:        q.securityLogNewestStmt,
 		securityLogsStmt:             q.securityLogsStmt,
 		setGatewayHelloStmt:          q.setGatewayHelloStmt,
+		setKeyringStmt:               q.setKeyringStmt,
 		setMemberStmt:                q.setMemberStmt,
 		setOpenChunkStmt:             q.setOpenChunkStmt,
 		setPositionStmt:              q.setPositionStmt,

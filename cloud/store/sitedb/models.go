@@ -267,6 +267,8 @@ type SupportGrant struct {
 }
 
 type Vault struct {
-	ID           int64
-	SealedKeyset []byte
+	ID             int64
+	SealedKeyset   []byte
+	SealedIndexKey []byte
+	RotatedMs      *int64
 }

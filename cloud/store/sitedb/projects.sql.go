@@ -89,18 +89,6 @@ func (q *Queries) CreateProject(ctx context.Context, arg CreateProjectParams) er
 	return err
 }
 
-const createSealedKeyset = `-- name: CreateSealedKeyset :execrows
-INSERT INTO vault (id, sealed_keyset) VALUES (1, ?1) ON CONFLICT DO NOTHING
-`
-
-func (q *Queries) CreateSealedKeyset(ctx context.Context, sealedKeyset []byte) (int64, error) {
-	result, err := q.exec(ctx, q.createSealedKeysetStmt, createSealedKeyset, sealedKeyset)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const grant = `-- name: Grant :exec
 INSERT INTO grants (project_id, account_id, group_id) VALUES (?1, ?2, ?3)
 `
@@ -146,6 +134,23 @@ func (q *Queries) Grants(ctx context.Context, projectID string) ([]GrantsRow, er
 		return nil, err
 	}
 	return items, nil
+}
+
+const keyring = `-- name: Keyring :one
+SELECT sealed_keyset, sealed_index_key, rotated_ms FROM vault WHERE id = 1
+`
+
+type KeyringRow struct {
+	SealedKeyset   []byte
+	SealedIndexKey []byte
+	RotatedMs      *int64
+}
+
+func (q *Queries) Keyring(ctx context.Context) (KeyringRow, error) {
+	row := q.queryRow(ctx, q.keyringStmt, keyring)
+	var i KeyringRow
+	err := row.Scan(&i.SealedKeyset, &i.SealedIndexKey, &i.RotatedMs)
+	return i, err
 }
 
 const memberGrants = `-- name: MemberGrants :many
@@ -363,15 +368,22 @@ func (q *Queries) RevokeGrants(ctx context.Context, arg RevokeGrantsParams) erro
 	return err
 }
 
-const sealedKeyset = `-- name: SealedKeyset :one
-SELECT sealed_keyset FROM vault WHERE id = 1
+const setKeyring = `-- name: SetKeyring :exec
+INSERT INTO vault (id, sealed_keyset, sealed_index_key, rotated_ms)
+VALUES (1, ?1, ?2, ?3)
+ON CONFLICT (id) DO UPDATE SET sealed_keyset = excluded.sealed_keyset, sealed_index_key = excluded.sealed_index_key,
+  rotated_ms = excluded.rotated_ms
 `
 
-func (q *Queries) SealedKeyset(ctx context.Context) ([]byte, error) {
-	row := q.queryRow(ctx, q.sealedKeysetStmt, sealedKeyset)
-	var sealed_keyset []byte
-	err := row.Scan(&sealed_keyset)
-	return sealed_keyset, err
+type SetKeyringParams struct {
+	SealedKeyset   []byte
+	SealedIndexKey []byte
+	RotatedMs      *int64
+}
+
+func (q *Queries) SetKeyring(ctx context.Context, arg SetKeyringParams) error {
+	_, err := q.exec(ctx, q.setKeyringStmt, setKeyring, arg.SealedKeyset, arg.SealedIndexKey, arg.RotatedMs)
+	return err
 }
 
 const setMember = `-- name: SetMember :exec

@@ -2,7 +2,9 @@
 package storetest
 
 import (
+	_ "embed"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"sconce/cloud/store"
@@ -38,5 +40,29 @@ func OpenSQLite(t testing.TB) *store.Store {
 			t.Error(err)
 		}
 	})
+	Unlock(t, s)
 	return s
+}
+
+// masterKey is that of every store of the tests.
+//
+//go:embed testdata/master.key
+var masterKey []byte
+
+// MasterKey returns a file with the master key of the stores of tests.
+func MasterKey(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "master.key")
+	if err := os.WriteFile(path, masterKey, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Unlock opens the vault of a store of a test, however often.
+func Unlock(t testing.TB, s *store.Store) {
+	t.Helper()
+	if err := s.Unlock(t.Context(), MasterKey(t)); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -21,6 +21,7 @@ import (
 // Populate fills a store with some of everything, and returns two sites in it.
 func Populate(t testing.TB, s *store.Store) [2]Site {
 	t.Helper()
+	Unlock(t, s)
 	sites := [2]Site{MakeSite(t, s, gateway), MakeSite(t, s, gateway+1)}
 	for n, site := range sites {
 		populateSite(t, s, site, n*100)
@@ -33,7 +34,6 @@ func Populate(t testing.TB, s *store.Store) [2]Site {
 	check(t, s.Support().CreateGrant(ctx, support.Grant{
 		ID: "g", Project: sites[0].Project, Operator: "ada", Access: project.ReadAccess, Sealed: []byte{0xff, 0}, Length: time.Hour, AskedBy: "ada", Asked: moment(4), Expires: moment(5),
 	}, audit.Event{At: moment(4), Who: "account:ada", Action: audit.SupportAsked, Result: audit.Done}, moment(0), 1))
-	check(t, s.Keysets().CreateSealedKeyset(ctx, []byte{0, 1, 2}))
 	for i := int64(1); i <= 600; i++ { // more than are copied with one statement
 		check(t, s.Journal().Append(ctx, ingest.Batch{ID: i, Received: moment(i * 1000), Count: 1, Messages: s.Journal().Pack(nil, bytes.Repeat([]byte{byte(i)}, 100))}))
 	}

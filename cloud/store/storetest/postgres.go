@@ -28,6 +28,7 @@ func OpenPostgres(t testing.TB) *store.Store {
 			t.Error(err)
 		}
 	})
+	Unlock(t, s)
 	return s
 }
 

@@ -2,20 +2,16 @@
 INSERT INTO accounts (id, password_hash, made_ms)
 VALUES (@id, @password_hash, @made_ms);
 
--- name: CreateProfile :exec
-INSERT INTO profiles (account_id, email, name, country)
-VALUES (@account_id, @email, @name, @country);
-
 -- name: AccountByEmail :one
-SELECT a.id, p.email, p.name, p.country, a.password_hash, a.made_ms
-FROM profiles AS p
+SELECT sqlc.embed(p), a.password_hash, a.made_ms
+FROM people AS p
 JOIN accounts AS a ON a.id = p.account_id
-WHERE p.email = @email;
+WHERE p.email_hmac = @email_hmac;
 
 -- name: Accounts :many
-SELECT a.id, p.email, p.name, p.country, a.made_ms
+SELECT sqlc.embed(p), a.made_ms
 FROM accounts AS a
-JOIN profiles AS p ON p.account_id = a.id
+JOIN people AS p ON p.account_id = a.id
 WHERE a.id IN (sqlc.slice(ids));
 
 -- name: CreateSession :exec
@@ -36,10 +32,10 @@ WHERE sessions.account_id = @account_id AND sessions.token_sha256 NOT IN (
 
 -- name: Session :one
 SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms, s.proof,
-  p.email, p.name, p.country, a.made_ms AS account_made_ms
+  sqlc.embed(p), a.made_ms AS account_made_ms
 FROM sessions AS s
 JOIN accounts AS a ON a.id = s.account_id
-JOIN profiles AS p ON p.account_id = s.account_id
+JOIN people AS p ON p.account_id = s.account_id
 WHERE s.token_sha256 = @token_sha256;
 
 -- name: TouchSession :exec

@@ -31,12 +31,3 @@ UPDATE letters SET tries = @tries, next_ms = @next_ms WHERE id = @id;
 
 -- name: RemoveLetter :exec
 DELETE FROM letters WHERE id = @id;
-
--- name: SaveInvited :exec
-INSERT INTO invited (invitation_id, email) VALUES (@invitation_id, @email);
-
--- name: Invited :many
-SELECT * FROM invited WHERE invitation_id IN (sqlc.slice(ids));
-
--- name: ForgetInvited :exec
-DELETE FROM invited WHERE invitation_id = @invitation_id;

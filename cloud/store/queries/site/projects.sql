@@ -1,8 +1,11 @@
--- name: SealedKeyset :one
-SELECT sealed_keyset FROM vault WHERE id = 1;
+-- name: Keyring :one
+SELECT sealed_keyset, sealed_index_key, rotated_ms FROM vault WHERE id = 1;
 
--- name: CreateSealedKeyset :execrows
-INSERT INTO vault (id, sealed_keyset) VALUES (1, @sealed_keyset) ON CONFLICT DO NOTHING;
+-- name: SetKeyring :exec
+INSERT INTO vault (id, sealed_keyset, sealed_index_key, rotated_ms)
+VALUES (1, @sealed_keyset, @sealed_index_key, @rotated_ms)
+ON CONFLICT (id) DO UPDATE SET sealed_keyset = excluded.sealed_keyset, sealed_index_key = excluded.sealed_index_key,
+  rotated_ms = excluded.rotated_ms;
 
 -- name: MemberRole :one
 SELECT role FROM members WHERE project_id = @project_id AND account_id = @account_id;

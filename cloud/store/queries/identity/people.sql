@@ -1,0 +1,30 @@
+-- name: CreatePerson :exec
+INSERT INTO people (account_id, sealed_key, email_hmac, email, name, country)
+VALUES (@account_id, @sealed_key, @email_hmac, @email, @name, @country);
+
+-- name: SaveInvited :exec
+INSERT INTO invitees (invitation_id, email_hmac, email) VALUES (@invitation_id, @email_hmac, @email);
+
+-- name: Invited :many
+SELECT * FROM invitees WHERE invitation_id IN (sqlc.slice(ids));
+
+-- name: ForgetInvited :exec
+DELETE FROM invitees WHERE invitation_id = @invitation_id;
+
+-- name: Unsealed :one
+SELECT COUNT(*) FROM unsealed;
+
+-- name: AllIsSealed :exec
+DELETE FROM unsealed;
+
+-- name: UnsealedProfiles :many
+SELECT * FROM profiles ORDER BY account_id LIMIT @max;
+
+-- name: RemoveUnsealedProfile :exec
+DELETE FROM profiles WHERE account_id = @account_id;
+
+-- name: UnsealedInvited :many
+SELECT * FROM invited ORDER BY invitation_id LIMIT @max;
+
+-- name: RemoveUnsealedInvited :exec
+DELETE FROM invited WHERE invitation_id = @invitation_id;
