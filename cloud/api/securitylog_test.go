@@ -79,3 +79,47 @@ func numbers(l securityLog) []uint64 {
 	}
 	return n
 }
+
+// notLogged are the routes within a project that change something which is no matter of
+// the security log, and why.
+var notLogged = map[string]string{
+	"send-command": "it is kept with its person among the commands; a building's switches would bury everything else",
+}
+
+// TestEveryChangeIsLogged makes each change of a project that there is a route for, and
+// finds it in the security log with who made it and from where.
+func TestEveryChangeIsLogged(t *testing.T) {
+	b := newBench(t)
+	b.account("operator")
+	must(t, b.Support.AddOperator(t.Context(), id("operator")))
+	rows, own := b.rows(), "/projects/"+string(b.own.scope.Project())
+	tried := 0
+	for _, o := range b.operations() {
+		if !strings.HasPrefix(o.path, "/projects/{project}") || o.method == "GET" {
+			continue
+		}
+		r := rows[o.id]
+		if r.path == "" {
+			r.path = strings.TrimPrefix(o.path, "/projects/{project}")
+		}
+		path := own + b.fresh(r.path)
+		var body any
+		if r.body != nil {
+			body = r.body()
+		}
+		before := b.securityLog("?limit=1").Items[0].Number
+		if a := b.do(request{who: "owner", method: o.method, path: path, body: body}); a.status >= 300 {
+			t.Errorf("%s: %d %s", o.id, a.status, a.text)
+			continue
+		}
+		tried++
+		last := b.securityLog("?limit=1").Items[0]
+		logged := last.Number > before && last.Who == "account:"+string(id("owner")) && strings.HasPrefix(last.Origin, "session:") && last.Result == "done"
+		if reason := notLogged[o.id]; logged == (reason != "") {
+			t.Errorf("%s: logged %v (%s): %+v", o.id, logged, reason, last)
+		}
+	}
+	if tried < 15 {
+		t.Errorf("only %d changes were made", tried)
+	}
+}

@@ -70,7 +70,9 @@ func Account(id sconce.AccountID) Subject {
 func Gateway(id sconce.EUI64) Subject { return Subject("gateway:" + id.String()) }
 
 // Origin is where an action came from: by which session, token or program. It is
-// opaque as well: only the identity database knows which device a session is on.
+// opaque as well: only the identity database knows which device a session is on. Of a
+// sign-in that was refused, for which there is no session, it is the network and the kind of
+// program, too coarse to say who it was: "network:203.0.113.0/24 Firefox on Linux".
 type Origin string
 
 // Console is the origin of what an operator does with sconce ctl.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"sconce/cloud/audit"
 	"sconce/cloud/vault"
 )
 
@@ -97,6 +98,18 @@ func (c Client) Network() string {
 		return ""
 	}
 	return p.String()
+}
+
+// origin names, in the security log, where somebody comes from who is not signed in: the
+// network and the kind of program, as coarse as [Client.Network] and [Client.Device] say. That
+// an entry stays for ever is why it has no more: it has to tell an attack from a forgotten
+// password, and must not tell who it was of the people behind it.
+func (c Client) origin() audit.Origin {
+	network := c.Network()
+	if network == "" {
+		network = "local"
+	}
+	return audit.Origin("network:" + network + " " + c.Device())
 }
 
 // Where is on which device and in which network somebody was.

@@ -264,7 +264,7 @@ func (s *Service) tryPassword(ctx context.Context, address string, p Password, f
 	place := from.place()
 	key := place + " " + address
 	if now := s.now(); !s.byPlace.Take(now, place) || !s.byAccount.Take(now, key) {
-		return Credentials{}, errTooManySignIns()
+		return Credentials{}, s.refuse(ctx, "", from, errTooManySignIns())
 	}
 	c, err := s.store.Credentials(ctx, address)
 	if err != nil {
@@ -284,8 +284,8 @@ func (s *Service) tryPassword(ctx context.Context, address string, p Password, f
 
 // refuse writes down that an attempt to sign in to an account, "" for none, was refused, and
 // returns the answer to it.
-func (s *Service) refuse(ctx context.Context, account sconce.AccountID, _ Client, answer error) error {
-	if err := s.refusals.Refuse(ctx, audit.People, audit.Nobody, "", "sign-in", string(audit.Account(account))); err != nil {
+func (s *Service) refuse(ctx context.Context, account sconce.AccountID, from Client, answer error) error {
+	if err := s.refusals.Refuse(ctx, audit.People, audit.Nobody, from.origin(), "sign-in", string(audit.Account(account))); err != nil {
 		return err
 	}
 	return answer

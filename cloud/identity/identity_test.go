@@ -394,10 +394,11 @@ func TestSignInsAreLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	ada := audit.Account(p.ada.ID)
+	const origin = "network:192.0.2.0/24 Firefox on Linux" // of home, and of no person
 	want := []audit.Event{
 		{Who: audit.Operator, Origin: audit.Console, Action: audit.AccountMade, Target: string(ada), Result: audit.Done},
-		{Who: audit.Nobody, Action: audit.AccessRefused, Target: "sign-in", Detail: string(ada), Result: audit.Refused},
-		{Who: audit.Nobody, Action: audit.AccessRefused, Target: "sign-in", Detail: string(audit.Nobody), Result: audit.Refused},
+		{Who: audit.Nobody, Origin: origin, Action: audit.AccessRefused, Target: "sign-in", Detail: string(ada), Result: audit.Refused},
+		{Who: audit.Nobody, Origin: origin, Action: audit.AccessRefused, Target: "sign-in", Detail: string(audit.Nobody), Result: audit.Refused},
 		{Who: ada, Origin: session.Origin(), Action: audit.SignedIn, Detail: "by=password", Result: audit.Done},
 		{Who: ada, Origin: session.Origin(), Action: audit.SessionEnded, Result: audit.Done},
 	}
@@ -418,5 +419,30 @@ func TestSignInsAreLogged(t *testing.T) {
 	}
 	if i != len(want) {
 		t.Errorf("%d entries, want %d", i, len(want))
+	}
+}
+
+// TestTooManyAttemptsAreLogged shows that who is refused for trying too often is in the
+// security log, with where they come from.
+func TestTooManyAttemptsAreLogged(t *testing.T) {
+	p := newPeople(t)
+	const tries = 12 // two more than may be made
+	for range tries {
+		_, _ = p.SignIn(t.Context(), email, identity.NewPassword("wrong wrong wrong"), home)
+	}
+	refused := 0
+	for e, err := range audit.All(t.Context(), p.log, audit.People) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Action == audit.AccessRefused {
+			refused++
+			if e.Origin != "network:192.0.2.0/24 Firefox on Linux" {
+				t.Errorf("an attempt came from %q", e.Origin)
+			}
+		}
+	}
+	if refused != tries {
+		t.Errorf("%d attempts are in the log, want %d", refused, tries)
 	}
 }

@@ -55,3 +55,39 @@ func TestSecurityLogIsAppendOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestSecurityLogIsAppendOnlyOnPostgres shows that the cloud's role has no right to
+// change, remove or empty what is written, nor to give itself one.
+func TestSecurityLogIsAppendOnlyOnPostgres(t *testing.T) {
+	ctx := t.Context()
+	a := storetest.Postgres(t)
+	s, err := store.OpenPostgres(ctx, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := audit.Event{At: time.Now(), Who: audit.Operator, Action: audit.AccountMade, Result: audit.Done}
+	for _, chain := range []audit.Chain{audit.People, audit.Installation} {
+		if err := s.SecurityLog().Append(ctx, chain, event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, address := range map[string]store.Address{"identity": a.Identity, "site": a.Site} {
+		c := connectTo(t, address, storetest.PostgresWorker)
+		for _, try := range []string{
+			"UPDATE security_log SET who = 'eve'", "DELETE FROM security_log", "TRUNCATE security_log", "DROP TABLE security_log",
+			"ALTER TABLE security_log DISABLE ROW LEVEL SECURITY", "GRANT UPDATE ON security_log TO " + storetest.PostgresWorker,
+			"INSERT INTO security_log SELECT * FROM security_log ON CONFLICT ON CONSTRAINT security_log_pkey DO UPDATE SET who = 'eve'",
+		} {
+			_, err := c.Exec(ctx, try)
+			if try[:5] == "GRANT" { // without the right to give, it gives nothing and says so in a notice
+				_, err = c.Exec(ctx, "UPDATE security_log SET who = 'eve'")
+			}
+			if err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
+				t.Errorf("%s: %s: %v", name, try, err)
+			}
+		}
+	}
+}
