@@ -25,6 +25,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"sconce/cloud/access"
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
@@ -50,6 +51,7 @@ const (
 type Options struct {
 	Identity  *identity.Service
 	Live      *identity.Live
+	Access    *access.Service
 	Projects  *project.Service
 	Registry  *registry.Service
 	Lighting  *lighting.Service
@@ -128,6 +130,7 @@ func (a *API) Stats() Stats { return Stats{a.requests.Load(), a.faults.Load()} }
 
 func (a *API) routes() {
 	a.sessionRoutes()
+	a.tokenRoutes()
 	a.projectRoutes()
 	a.gatewayRoutes()
 	a.deviceRoutes()
@@ -154,6 +157,7 @@ func (a *API) config() huma.Config {
 	c.Transformers = []huma.Transformer{a.transformProblem}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		sessionScheme: {Type: "apiKey", In: "cookie", Name: secureCookie, Description: "The session of a person who signed in."},
+		tokenScheme:   {Type: "http", Scheme: "bearer", Description: "A token that a person made for a program, for one project."},
 	}
 	return c
 }

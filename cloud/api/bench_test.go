@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/access"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
@@ -106,6 +107,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 		Store: b.store.Lighting(), Vault: sealer, Down: b, Presence: b.presence, Entrance: b.projects, Live: b, Log: log,
 	})
 	o := api.Options{
+		Access:   &access.Service{Store: b.store.Access(), Projects: b.projects, Vault: sealer, Now: time.Now},
 		Identity: b.people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
 		Registry: b.registry, Lighting: b.lighting, Telemetry: telemetry.New(b.store.Telemetry(), b.presence),
 		Log: log, SecurityLog: securityLog,
@@ -218,6 +220,9 @@ func (b *bench) issue(device sconce.EUI64, kind sconce.DeviceKind) {
 	must(b.t, err)
 }
 
+// programOf begins the names of programs that act for people of the bench.
+const programOf = "a program of "
+
 // outsideAPI begins a path that is not one of the API.
 const outsideAPI = "outside:"
 
@@ -230,6 +235,7 @@ type request struct {
 	plain  bool   // without TLS
 	host   string // "" for localhost
 	header http.Header
+	bearer string // an API token
 	ctx    context.Context
 }
 
@@ -266,11 +272,16 @@ func (b *bench) do(q request) answer {
 	for k, v := range q.header {
 		r.Header[k] = v
 	}
-	if token, ok := b.tokens[q.who]; ok {
+	if token, ok := b.tokens[q.who]; ok && strings.HasPrefix(q.who, programOf) {
+		r.Header.Set("Authorization", "Bearer "+token)
+	} else if ok {
 		r.AddCookie(&http.Cookie{Name: cookie, Value: token})
 	}
 	if q.body != nil && r.Header.Get("Content-Type") == "" {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if q.bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+q.bearer)
 	}
 	if q.ctx != nil {
 		r = r.WithContext(q.ctx)

@@ -248,6 +248,10 @@ func TestIsolation(t *testing.T) {
 	b.account("operator")
 	must(t, b.Support.AddOperator(t.Context(), id("operator")))
 	b.asked = b.askSupport(b.other)
+	for _, who := range roles[:4] {
+		b.tokens[programOf+who], _ = b.token(who, b.own)
+	}
+	b.tokens[programOf+"owner who only looks"], _ = b.token("owner", b.own, "project.read")
 	rows, before := b.rows(), b.everythingOfTheOther()
 	for _, o := range b.operations() {
 		if !strings.HasPrefix(o.path, "/projects/{project}") {
@@ -324,6 +328,7 @@ func (b *bench) isolate(t *testing.T, o operation, r row) {
 			}
 		}
 	}
+	b.isolatePrograms(t, o, r, call)
 	if r.foreign == nil {
 		return
 	}
@@ -334,6 +339,31 @@ func (b *bench) isolate(t *testing.T, o operation, r row) {
 		t.Errorf("with things of another project: %d %s; want %d", a.status, a.text, r.foreignWant)
 	} else if strings.Contains(a.text, other) {
 		t.Errorf("the answer names another project: %s", a.text)
+	}
+}
+
+// isolatePrograms crosses a route with the tokens of everybody, which let them do all that
+// their makers may, and with one that lets an owner's program see the project only.
+func (b *bench) isolatePrograms(t *testing.T, o operation, r row, call func(who, project string, r row) answer) {
+	t.Helper()
+	for _, who := range []string{"owner", "expert", "user", "viewer", "owner who only looks"} {
+		want := r.want[who]
+		if who == "owner who only looks" {
+			if want = r.want["user"]; o.method != "GET" {
+				want = 403
+			}
+		}
+		for _, project := range []string{string(b.own.scope.Project()), string(b.other.scope.Project()), absent} {
+			a, cell := call(programOf+who, project, r), "a program of "+who+" in "+project
+			switch {
+			case project != string(b.own.scope.Project()):
+				wantProblem(t, cell, a, 404, "not-found")
+			case want == 403:
+				wantProblem(t, cell, a, 403, "forbidden")
+			case a.status != want:
+				t.Errorf("%s: %d %s; want %d", cell, a.status, a.text, want)
+			}
+		}
 	}
 }
 
@@ -354,6 +384,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"register":       true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
 	}
 	secured := map[string]any{
+		"list-tokens": nil, "make-token": object{"name": "Panel", "project_id": absent, "actions": []string{}}, "revoke-token": nil,
 		"accept-invitation": object{"token": "none"}, "get-session": nil, "make-mqtt-token": nil, "list-support": nil,
 		"ask-for-support": supportWish(absent), "approve-support": nil, "give-back-support": nil, "list-projects": nil, "make-project": object{"name": "Project"},
 		"offer-second-step": object{"password": ""}, "confirm-second-step": object{"token": "none", "code": "000000"},
@@ -361,7 +392,8 @@ func TestRoutesOutsideProjects(t *testing.T) {
 	}
 	refused := map[string]int{
 		"ask-for-support": 403, "approve-support": 403, // for operators: TestSupport
-		"give-back-support": 404, // of who has one
+		"give-back-support": 404,                      // of who has one
+		"make-token":        404, "revoke-token": 404, // name a project, and a token: TestToken
 		"accept-invitation": 404, // takes the token of a letter: TestInvitation
 		// Take a key or codes that were made for one person: TestSecondStepOverTheAPI.
 		"confirm-second-step": 404, "renew-recovery-codes": 404,

@@ -148,6 +148,9 @@ func message(e *huma.ErrorDetail) string {
 func writeProblem(w http.ResponseWriter, p *Problem) {
 	w.Header().Set("Content-Type", problemMedia)
 	w.Header().Set("Cache-Control", "no-store")
+	if p.Status == http.StatusUnauthorized { // RFC 9110, 15.5.2
+		w.Header().Set("WWW-Authenticate", `Bearer realm="sconce"`)
+	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the client went away
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"sconce"
+	"sconce/cloud/access"
 	"sconce/cloud/project"
 )
 
@@ -60,8 +61,11 @@ type namedRequest struct{ Body Named }
 func (a *API) projectRoutes() {
 	signedIn(a, route{
 		id: "list-projects", method: http.MethodGet, path: "/projects", status: http.StatusOK,
-		summary: "The projects that you belong to", tag: "projects",
+		summary: "The projects that you belong to; by a token, the one that it is for", tag: "projects", tokens: true,
 	}, func(ctx context.Context, who caller, in *Page) (*struct{ Body Projects }, error) {
+		if who.program() {
+			return a.projectOf(ctx, who.token)
+		}
 		all, err := a.Projects.List(ctx, who.account.ID, sconce.ProjectID(in.Cursor), in.Limit+1)
 		if err != nil {
 			return nil, err
@@ -104,6 +108,19 @@ func (a *API) projectRoutes() {
 		n, err := a.Projects.CreateNetwork(ctx, scope, in.Body.Name)
 		return &struct{ Body Network }{Network{ID: n.ID, Name: n.Name}}, err
 	})
+}
+
+// projectOf returns the project of a token as a list.
+func (a *API) projectOf(ctx context.Context, t access.Token) (*struct{ Body Projects }, error) {
+	scope, err := a.Access.Enter(ctx, t, t.Project)
+	if sconce.KindOf(err) == sconce.NotFound { // its maker left
+		return &struct{ Body Projects }{Projects{Items: []ProjectItem{}}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.Projects.Get(ctx, scope)
+	return &struct{ Body Projects }{Projects{Items: []ProjectItem{{p.ID, p.Name, scope.Role()}}}}, err
 }
 
 func projectItem(m project.Membership) ProjectItem { return ProjectItem{m.ID, m.Name, m.Role} }

@@ -6,25 +6,10 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"sconce"
-	"sconce/cloud/identity"
 	"sconce/cloud/project"
 )
-
-// caller is who asks: a person who is signed in.
-type caller struct {
-	session identity.Session
-	account identity.Account
-}
-
-// asCaller returns the person as projects know them.
-func (c caller) asCaller() project.Caller {
-	return project.Caller{Account: c.account.ID, Origin: c.session.Origin()}
-}
-
-const sessionScheme = "session"
 
 // route says what every route says of itself.
 type route struct {
@@ -34,6 +19,7 @@ type route struct {
 	status  int // of success
 	summary string
 	tag     string
+	tokens  bool // of one outside of projects: a program with a token may ask it as well
 }
 
 // open declares a route that everybody may ask.
@@ -41,11 +27,14 @@ func open[I, O any](a *API, r route, handle func(context.Context, *I) (*O, error
 	register(a, a.operation(r), handle)
 }
 
-// signedIn declares a route for people who are signed in.
+// signedIn declares a route for people who are signed in, and for programs with a token
+// only if the route says so: what is about an account as a whole is its person's.
 func signedIn[I, O any](a *API, r route, handle func(context.Context, caller, *I) (*O, error)) {
 	op := a.operation(r)
-	op.Security = []map[string][]string{{sessionScheme: {}}}
-	op.Middlewares = huma.Middlewares{a.authenticate}
+	op.Security, op.Middlewares = sessionOnly(), huma.Middlewares{a.authenticate, a.inPerson}
+	if r.tokens {
+		op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate}
+	}
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		who, ok := ctx.Value(callerKey).(caller)
 		if !ok {
@@ -56,7 +45,7 @@ func signedIn[I, O any](a *API, r route, handle func(context.Context, caller, *I
 }
 
 // within declares a route within the project of its path: for people who are
-// signed in and may see that project. What more an action needs, the capability
+// signed in and may see that project, and for programs with a token of it. What more an action needs, the capability
 // asks of the scope.
 func within[I, O any](a *API, r route, handle func(context.Context, project.Scope, *I) (*O, error)) {
 	withinAs(a, r, func(ctx context.Context, _ caller, scope project.Scope, in *I) (*O, error) {
@@ -71,8 +60,7 @@ func withinAs[I, O any](a *API, r route, handle func(context.Context, caller, pr
 	op.Parameters = []*huma.Param{{
 		Name: "project", In: "path", Required: true, Description: "Identifier of the project.", Schema: &huma.Schema{Type: huma.TypeString},
 	}}
-	op.Security = []map[string][]string{{sessionScheme: {}}}
-	op.Middlewares = huma.Middlewares{a.authenticate, a.enter}
+	op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.enter}
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		scope, ok := ctx.Value(scopeKey).(project.Scope)
 		if !ok {
@@ -106,46 +94,6 @@ func register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 		}
 		return out, nil
 	})
-}
-
-// authenticate admits a request whose cookie opens a session. It runs before the
-// request is read any further.
-func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
-	who, err := a.caller(ctx)
-	if err != nil {
-		a.refuse(ctx, err)
-		return
-	}
-	next(huma.WithValue(ctx, callerKey, who))
-}
-
-func (a *API) caller(ctx huma.Context) (caller, error) {
-	r, _ := humago.Unwrap(ctx)
-	token, err := sessionToken(r)
-	if err != nil {
-		return caller{}, err
-	}
-	session, account, err := a.Identity.Session(ctx.Context(), token)
-	return caller{session, account}, err
-}
-
-// enter admits a request of somebody who may see the project of the path. It runs
-// behind authenticate.
-func (a *API) enter(ctx huma.Context, next func(huma.Context)) {
-	who, _ := ctx.Context().Value(callerKey).(caller)
-	asker := who.asCaller()
-	asker.Operation = ctx.Operation().OperationID
-	scope, err := a.Projects.Enter(ctx.Context(), asker, sconce.ProjectID(ctx.Param("project")))
-	if err != nil {
-		a.refuse(ctx, err)
-		return
-	}
-	next(huma.WithValue(ctx, scopeKey, scope))
-}
-
-func (a *API) refuse(ctx huma.Context, err error) {
-	_, w := humago.Unwrap(ctx)
-	writeProblem(w, a.problem(ctx.Context(), err))
 }
 
 // Page is the part of a list that is asked for.

@@ -118,6 +118,8 @@ const (
 	SecondStepRemoved  Action = "account.second-step-removed"
 	RecoveryCodesMade  Action = "account.recovery-codes-made"
 	RecoveryCodeUsed   Action = "account.recovery-code-used"
+	TokenMade          Action = "token.made"
+	TokenRevoked       Action = "token.revoked"
 )
 
 // Event is what an entry speaks of.

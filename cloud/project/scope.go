@@ -49,6 +49,24 @@ func (s *Service) Enter(ctx context.Context, who Caller, id sconce.ProjectID) (S
 	if m.Role == 0 {
 		return s.enterAsSupport(ctx, who, id)
 	}
+	return s.enterAsMember(who, id, m)
+}
+
+// EnterLimited returns the scope of a member who acts by a token, for these actions only
+// ([Scope.Only]). An operator's support grant is for the operator alone: it opens nothing here.
+func (s *Service) EnterLimited(ctx context.Context, who Caller, id sconce.ProjectID, actions Actions) (Scope, error) {
+	m, err := s.store.Member(ctx, who.Account, id)
+	if err != nil {
+		return Scope{}, err
+	}
+	scope, err := s.enterAsMember(who, id, m)
+	if err != nil {
+		return Scope{}, err
+	}
+	return scope.Only(actions), nil
+}
+
+func (s *Service) enterAsMember(who Caller, id sconce.ProjectID, m Member) (Scope, error) {
 	if who.Account == "" || id == "" || !May(m.Role, ReadProject) {
 		return Scope{}, errNotFound()
 	}

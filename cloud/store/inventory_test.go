@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"sconce/cloud/access"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/invitation"
@@ -119,12 +120,12 @@ func columnsOfPostgres(t *testing.T) map[string]bool {
 // rows have.
 func TestRetentionIsWhatThePackagesDo(t *testing.T) {
 	does := map[string]time.Duration{
-		"session":    identity.SessionLife,
-		"link":       max(identity.RegistrationLife, identity.ResetLife),
-		"letter":     mail.GiveUpAfter,
-		"invitation": invitation.Life,
-		"support":    support.Kept,
-		"journal":    ingest.Retention,
+		"session": identity.SessionLife,
+		"link":    max(identity.RegistrationLife, identity.ResetLife),
+		"letter":  mail.GiveUpAfter,
+		"token":   access.MaxLife, "invitation": invitation.Life,
+		"support": support.Kept,
+		"journal": ingest.Retention,
 	}
 	for _, r := range privacy.Rules() {
 		if r.After != does[r.Name] {

@@ -19,6 +19,7 @@ import (
 
 	"sconce"
 	"sconce/app"
+	"sconce/cloud/access"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
 	"sconce/cloud/edge"
@@ -71,6 +72,7 @@ type cloud struct {
 
 	identity  *identity.Service
 	live      *identity.Live
+	access    *access.Service
 	projects  *project.Service
 	registry  *registry.Service
 	presences *telemetry.Presences
@@ -108,6 +110,7 @@ func (c *cloud) people(ctx context.Context) (err error) {
 	})
 	c.projects = project.New(c.store.Projects(), time.Now)
 	c.live = identity.NewLive(c.store.Identity(), c.projects, time.Now)
+	c.access = &access.Service{Store: c.store.Access(), Projects: c.projects, Vault: c.vault, Now: time.Now}
 	c.registry, err = registry.New(ctx, c.store.Registry(), time.Now, c.log, func(g sconce.EUI64) { c.intake.greet(g) })
 	return err
 }
@@ -131,7 +134,7 @@ func (c *cloud) lights(ctx context.Context) (err error) {
 // network makes what meets the network.
 func (c *cloud) network() (err error) {
 	options := api.Options{
-		Identity: c.identity, Live: c.live, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
+		Identity: c.identity, Live: c.live, Access: c.access, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
 		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
@@ -169,7 +172,7 @@ func (c *cloud) network() (err error) {
 		HTTP:        c.api,
 		Origins:     origins,
 		Devices:     c.registry,
-		Accounts:    viewers{c.live},
+		Accounts:    viewers{c.live, c.access},
 		Intake:      c.intake,
 		Presence:    c.presences,
 		Limits:      edge.DefaultLimits(),

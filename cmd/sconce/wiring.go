@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sconce"
+	"sconce/cloud/access"
 	"sconce/cloud/edge"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
@@ -55,16 +56,39 @@ func (a announcer) StateChanged(id sconce.ProjectID, s telemetry.DeviceState) {
 // CommandEnded tells whoever waits.
 func (a announcer) CommandEnded(c lighting.Command) { a.lighting.CommandEnded(c) }
 
-// viewers lets people with a ticket connect for live data.
-type viewers struct{ live *identity.Live }
+// viewers lets people with a ticket connect for live data, and programs with a token.
+type viewers struct {
+	live   *identity.Live
+	access *access.Service
+}
 
 // Authenticate implements [edge.Accounts].
 func (v viewers) Authenticate(ctx context.Context, username, password string) (edge.Principal, error) {
+	if access.IsToken(password) { // whatever the user name
+		return v.program(ctx, password)
+	}
 	viewer, err := v.live.Authenticate(ctx, username, password)
 	if err != nil {
 		return edge.Principal{}, err
 	}
 	return edge.Principal{ID: string(viewer.Account), Rights: receives(viewer.Projects...), Subject: viewer}, nil
+}
+
+// program returns the principal that a token makes: of its one project, as far as its
+// maker belongs to it.
+func (v viewers) program(ctx context.Context, text string) (edge.Principal, error) {
+	token, err := v.access.Authenticate(ctx, text)
+	if err != nil {
+		return edge.Principal{}, err
+	}
+	scope, err := v.access.Enter(ctx, token, token.Project)
+	if err != nil {
+		if sconce.KindOf(err) == sconce.NotFound {
+			err = sconce.Errorf(sconce.Forbidden, "the project of this token is not its maker's any more")
+		}
+		return edge.Principal{}, err
+	}
+	return edge.Principal{ID: string(token.Origin()), Rights: receives(scope.Project()), Subject: token}, nil
 }
 
 // receives returns the rights to the live topics of projects.
@@ -78,11 +102,33 @@ func receives(projects ...sconce.ProjectID) edge.Rights {
 
 // Ended implements [edge.Accounts].
 func (v viewers) Ended(ctx context.Context, connected []edge.Principal) ([]int, error) {
-	subjects := make([]identity.Viewer, len(connected))
+	var people, programs []int // indices
+	var subjects []identity.Viewer
+	var tokens []access.Token
 	for i, p := range connected {
-		subjects[i], _ = p.Subject.(identity.Viewer) // Authenticate made all of them
+		if token, ok := p.Subject.(access.Token); ok {
+			programs, tokens = append(programs, i), append(tokens, token)
+			continue
+		}
+		viewer, _ := p.Subject.(identity.Viewer) // Authenticate made all of them
+		people, subjects = append(people, i), append(subjects, viewer)
 	}
-	return v.live.Ended(ctx, subjects)
+	ended, err := v.live.Ended(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
+	endedTokens, err := v.access.Ended(ctx, tokens)
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for _, i := range ended {
+		all = append(all, people[i])
+	}
+	for _, i := range endedTokens {
+		all = append(all, programs[i])
+	}
+	return all, nil
 }
 
 // maxGreetings is how many gateways may wait to be told what is desired of them.

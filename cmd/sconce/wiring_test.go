@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/access"
 	"sconce/cloud/audit"
 	"sconce/cloud/edge"
 	"sconce/cloud/identity"
@@ -55,6 +56,7 @@ func TestTopicIsolation(t *testing.T) {
 	}
 	for _, who := range []string{"owner", "expert", "user", "viewer", "stranger"} {
 		p.isolate(t, who, p.connect(t, who))
+		p.isolate(t, who, p.connectWithToken(t, who))
 	}
 	for _, password := range []string{"", "x", identity.NewToken().Reveal()} {
 		if principal, err := p.Authenticate(t.Context(), "nobody", password); sconce.KindOf(err) != sconce.Unauthenticated || principal.Rights != nil {
@@ -95,7 +97,11 @@ func newPeople(t *testing.T) people {
 	s, ctx, now := storetest.Open(t), t.Context(), time.Now()
 	projects := project.New(s.Projects(), time.Now)
 	p := people{
-		viewers: viewers{identity.NewLive(s.Identity(), projects, time.Now)}, sessions: map[string]identity.Session{},
+		viewers: viewers{
+			identity.NewLive(s.Identity(), projects, time.Now),
+			&access.Service{Store: s.Access(), Projects: projects, Vault: s.Vault(), Now: time.Now},
+		},
+		sessions: map[string]identity.Session{},
 		projects: map[string]sconce.ProjectID{"absent": "0190a6e2-8f0e-7cc3-98c4-dc0c0c07398f", "+": "+", "#": "#"},
 	}
 	for _, who := range []string{"owner", "expert", "user", "viewer", "stranger"} {
@@ -126,6 +132,58 @@ func (p people) connect(t *testing.T, who string) edge.Rights {
 	principal, err := p.Authenticate(t.Context(), ticket.Username, ticket.Password.Reveal())
 	must(t, err)
 	return principal.Rights
+}
+
+// connectWithToken returns the rights of a program of somebody, with a token that lets it do
+// all that its maker may.
+func (p people) connectWithToken(t *testing.T, who string) edge.Rights {
+	t.Helper()
+	own := p.projects["own"]
+	if who == "stranger" {
+		own = p.projects["other"]
+	}
+	principal, err := p.Authenticate(t.Context(), "anybody", p.makeToken(t, who, own))
+	must(t, err)
+	return principal.Rights
+}
+
+func (p people) makeToken(t *testing.T, who string, of sconce.ProjectID) string {
+	t.Helper()
+	_, secret, err := p.access.Make(t.Context(), project.Caller{Account: sconce.AccountID(who)}, access.New{Project: of, Name: "Panel", Life: time.Hour})
+	must(t, err)
+	return secret.Reveal()
+}
+
+// TestTokensConnect: the connection of a program lives as long as its token and its maker's
+// membership, beside those of people.
+func TestTokensConnect(t *testing.T) {
+	p := newPeople(t)
+	ctx, own := t.Context(), p.projects["own"]
+	var connected []edge.Principal
+	for _, who := range []string{"owner", "expert", "user", "viewer"} {
+		ticket, err := p.live.Issue(ctx, p.sessions[who])
+		must(t, err)
+		person, err := p.Authenticate(ctx, ticket.Username, ticket.Password.Reveal())
+		must(t, err)
+		program, err := p.Authenticate(ctx, "", p.makeToken(t, who, own))
+		must(t, err)
+		if program.ID == person.ID {
+			t.Errorf("a program is taken for its maker: %s", program.ID)
+		}
+		connected = append(connected, person, program)
+	}
+	if ended, err := p.Ended(ctx, connected); err != nil || len(ended) != 0 {
+		t.Errorf("ended before their time: %v, %v", ended, err)
+	}
+	// The owner's token is revoked, and the expert leaves.
+	owner := project.Caller{Account: "owner"}
+	must(t, p.access.Revoke(ctx, owner, connected[1].Subject.(access.Token).ID))
+	scope, err := p.access.Projects.Enter(ctx, owner, own)
+	must(t, err)
+	must(t, p.access.Projects.RemoveMember(ctx, scope, "expert"))
+	if ended, err := p.Ended(ctx, connected); err != nil || !slices.Equal(ended, []int{2, 1, 3}) {
+		t.Errorf("ended %v, %v", ended, err)
+	}
 }
 
 // fill names one of the projects in a topic, or a gateway, or a wildcard in their place.

@@ -28,7 +28,7 @@ const (
 
 // capabilities are the parts of the cloud that hold its rules.
 var capabilities = []string{
-	"sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/support", "sconce/cloud/telemetry",
+	"sconce/cloud/access", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/support", "sconce/cloud/telemetry",
 	"sconce/cloud/privacy", "sconce/cloud/vault",
 }
 
@@ -53,6 +53,7 @@ var layers = []layer{
 	{"sconce/sim", false, []string{root, "sconce/device", "sconce/radio/...", "sconce/zigbee/..."}},
 	{"sconce/gateway/...", false, []string{root, "sconce/gateway/...", "sconce/wire", "sconce/radio/...", "sconce/zigbee/..."}},
 	{"sconce/factory", false, []string{root, "sconce/zigbee"}},
+	{"sconce/cloud/access", false, []string{root, "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/project", "sconce/cloud/vault"}},
 	{"sconce/cloud/attempts", false, nil},
 	{"sconce/cloud/audit", false, []string{root, "sconce/cloud/attempts"}},
 	{"sconce/cloud/identity", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/mail", "sconce/cloud/vault"}},

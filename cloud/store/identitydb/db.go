@@ -24,6 +24,15 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.aPITokenStmt, err = db.PrepareContext(ctx, aPIToken); err != nil {
+		return nil, fmt.Errorf("error preparing query APIToken: %w", err)
+	}
+	if q.aPITokensStmt, err = db.PrepareContext(ctx, aPITokens); err != nil {
+		return nil, fmt.Errorf("error preparing query APITokens: %w", err)
+	}
+	if q.aPITokensNamedStmt, err = db.PrepareContext(ctx, aPITokensNamed); err != nil {
+		return nil, fmt.Errorf("error preparing query APITokensNamed: %w", err)
+	}
 	if q.accountByEmailStmt, err = db.PrepareContext(ctx, accountByEmail); err != nil {
 		return nil, fmt.Errorf("error preparing query AccountByEmail: %w", err)
 	}
@@ -36,8 +45,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
 	}
+	if q.countAPITokensStmt, err = db.PrepareContext(ctx, countAPITokens); err != nil {
+		return nil, fmt.Errorf("error preparing query CountAPITokens: %w", err)
+	}
 	if q.countLettersStmt, err = db.PrepareContext(ctx, countLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLetters: %w", err)
+	}
+	if q.createAPITokenStmt, err = db.PrepareContext(ctx, createAPIToken); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateAPIToken: %w", err)
 	}
 	if q.createAccountStmt, err = db.PrepareContext(ctx, createAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateAccount: %w", err)
@@ -59,6 +74,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.createSessionStmt, err = db.PrepareContext(ctx, createSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSession: %w", err)
+	}
+	if q.deleteExpiredAPITokensStmt, err = db.PrepareContext(ctx, deleteExpiredAPITokens); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteExpiredAPITokens: %w", err)
 	}
 	if q.deleteExpiredLinksStmt, err = db.PrepareContext(ctx, deleteExpiredLinks); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredLinks: %w", err)
@@ -111,6 +129,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removeUnsealedProfileStmt, err = db.PrepareContext(ctx, removeUnsealedProfile); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveUnsealedProfile: %w", err)
 	}
+	if q.revokeAPITokenStmt, err = db.PrepareContext(ctx, revokeAPIToken); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeAPIToken: %w", err)
+	}
 	if q.saveInvitedStmt, err = db.PrepareContext(ctx, saveInvited); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveInvited: %w", err)
 	}
@@ -134,6 +155,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setPasswordStmt, err = db.PrepareContext(ctx, setPassword); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPassword: %w", err)
+	}
+	if q.touchAPITokenStmt, err = db.PrepareContext(ctx, touchAPIToken); err != nil {
+		return nil, fmt.Errorf("error preparing query TouchAPIToken: %w", err)
 	}
 	if q.touchSessionStmt, err = db.PrepareContext(ctx, touchSession); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchSession: %w", err)
@@ -161,6 +185,21 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
+	if q.aPITokenStmt != nil {
+		if cerr := q.aPITokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing aPITokenStmt: %w", cerr)
+		}
+	}
+	if q.aPITokensStmt != nil {
+		if cerr := q.aPITokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing aPITokensStmt: %w", cerr)
+		}
+	}
+	if q.aPITokensNamedStmt != nil {
+		if cerr := q.aPITokensNamedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing aPITokensNamedStmt: %w", cerr)
+		}
+	}
 	if q.accountByEmailStmt != nil {
 		if cerr := q.accountByEmailStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing accountByEmailStmt: %w", cerr)
@@ -181,9 +220,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing appendSecurityLogStmt: %w", cerr)
 		}
 	}
+	if q.countAPITokensStmt != nil {
+		if cerr := q.countAPITokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countAPITokensStmt: %w", cerr)
+		}
+	}
 	if q.countLettersStmt != nil {
 		if cerr := q.countLettersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLettersStmt: %w", cerr)
+		}
+	}
+	if q.createAPITokenStmt != nil {
+		if cerr := q.createAPITokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createAPITokenStmt: %w", cerr)
 		}
 	}
 	if q.createAccountStmt != nil {
@@ -219,6 +268,11 @@ func (q *Queries) Close() error {
 	if q.createSessionStmt != nil {
 		if cerr := q.createSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createSessionStmt: %w", cerr)
+		}
+	}
+	if q.deleteExpiredAPITokensStmt != nil {
+		if cerr := q.deleteExpiredAPITokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteExpiredAPITokensStmt: %w", cerr)
 		}
 	}
 	if q.deleteExpiredLinksStmt != nil {
@@ -306,6 +360,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removeUnsealedProfileStmt: %w", cerr)
 		}
 	}
+	if q.revokeAPITokenStmt != nil {
+		if cerr := q.revokeAPITokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeAPITokenStmt: %w", cerr)
+		}
+	}
 	if q.saveInvitedStmt != nil {
 		if cerr := q.saveInvitedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveInvitedStmt: %w", cerr)
@@ -344,6 +403,11 @@ func (q *Queries) Close() error {
 	if q.setPasswordStmt != nil {
 		if cerr := q.setPasswordStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setPasswordStmt: %w", cerr)
+		}
+	}
+	if q.touchAPITokenStmt != nil {
+		if cerr := q.touchAPITokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing touchAPITokenStmt: %w", cerr)
 		}
 	}
 	if q.touchSessionStmt != nil {
@@ -418,101 +482,117 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                        DBTX
-	tx                        *sql.Tx
-	accountByEmailStmt        *sql.Stmt
-	accountsStmt              *sql.Stmt
-	allIsSealedStmt           *sql.Stmt
-	appendSecurityLogStmt     *sql.Stmt
-	countLettersStmt          *sql.Stmt
-	createAccountStmt         *sql.Stmt
-	createLetterStmt          *sql.Stmt
-	createLinkStmt            *sql.Stmt
-	createPersonStmt          *sql.Stmt
-	createRecoveryCodeStmt    *sql.Stmt
-	createSecondStepStmt      *sql.Stmt
-	createSessionStmt         *sql.Stmt
-	deleteExpiredLinksStmt    *sql.Stmt
-	deleteExpiredSessionsStmt *sql.Stmt
-	deleteLinksOfAccountStmt  *sql.Stmt
-	deleteOldestSessionsStmt  *sql.Stmt
-	dueLettersStmt            *sql.Stmt
-	endOtherSessionsStmt      *sql.Stmt
-	endSessionStmt            *sql.Stmt
-	endSessionsStmt           *sql.Stmt
-	forgetInvitedStmt         *sql.Stmt
-	invitedStmt               *sql.Stmt
-	linkStmt                  *sql.Stmt
-	postponeLetterStmt        *sql.Stmt
-	removeLetterStmt          *sql.Stmt
-	removeRecoveryCodesStmt   *sql.Stmt
-	removeSecondStepStmt      *sql.Stmt
-	removeUnsealedInvitedStmt *sql.Stmt
-	removeUnsealedProfileStmt *sql.Stmt
-	saveInvitedStmt           *sql.Stmt
-	secondStepStmt            *sql.Stmt
-	securityLogStmt           *sql.Stmt
-	securityLogHeadStmt       *sql.Stmt
-	securityLogNewestStmt     *sql.Stmt
-	sessionStmt               *sql.Stmt
-	sessionsStmt              *sql.Stmt
-	setPasswordStmt           *sql.Stmt
-	touchSessionStmt          *sql.Stmt
-	unsealedStmt              *sql.Stmt
-	unsealedInvitedStmt       *sql.Stmt
-	unsealedProfilesStmt      *sql.Stmt
-	useCodeStmt               *sql.Stmt
-	useLinkStmt               *sql.Stmt
-	useRecoveryCodeStmt       *sql.Stmt
+	db                         DBTX
+	tx                         *sql.Tx
+	aPITokenStmt               *sql.Stmt
+	aPITokensStmt              *sql.Stmt
+	aPITokensNamedStmt         *sql.Stmt
+	accountByEmailStmt         *sql.Stmt
+	accountsStmt               *sql.Stmt
+	allIsSealedStmt            *sql.Stmt
+	appendSecurityLogStmt      *sql.Stmt
+	countAPITokensStmt         *sql.Stmt
+	countLettersStmt           *sql.Stmt
+	createAPITokenStmt         *sql.Stmt
+	createAccountStmt          *sql.Stmt
+	createLetterStmt           *sql.Stmt
+	createLinkStmt             *sql.Stmt
+	createPersonStmt           *sql.Stmt
+	createRecoveryCodeStmt     *sql.Stmt
+	createSecondStepStmt       *sql.Stmt
+	createSessionStmt          *sql.Stmt
+	deleteExpiredAPITokensStmt *sql.Stmt
+	deleteExpiredLinksStmt     *sql.Stmt
+	deleteExpiredSessionsStmt  *sql.Stmt
+	deleteLinksOfAccountStmt   *sql.Stmt
+	deleteOldestSessionsStmt   *sql.Stmt
+	dueLettersStmt             *sql.Stmt
+	endOtherSessionsStmt       *sql.Stmt
+	endSessionStmt             *sql.Stmt
+	endSessionsStmt            *sql.Stmt
+	forgetInvitedStmt          *sql.Stmt
+	invitedStmt                *sql.Stmt
+	linkStmt                   *sql.Stmt
+	postponeLetterStmt         *sql.Stmt
+	removeLetterStmt           *sql.Stmt
+	removeRecoveryCodesStmt    *sql.Stmt
+	removeSecondStepStmt       *sql.Stmt
+	removeUnsealedInvitedStmt  *sql.Stmt
+	removeUnsealedProfileStmt  *sql.Stmt
+	revokeAPITokenStmt         *sql.Stmt
+	saveInvitedStmt            *sql.Stmt
+	secondStepStmt             *sql.Stmt
+	securityLogStmt            *sql.Stmt
+	securityLogHeadStmt        *sql.Stmt
+	securityLogNewestStmt      *sql.Stmt
+	sessionStmt                *sql.Stmt
+	sessionsStmt               *sql.Stmt
+	setPasswordStmt            *sql.Stmt
+	touchAPITokenStmt          *sql.Stmt
+	touchSessionStmt           *sql.Stmt
+	unsealedStmt               *sql.Stmt
+	unsealedInvitedStmt        *sql.Stmt
+	unsealedProfilesStmt       *sql.Stmt
+	useCodeStmt                *sql.Stmt
+	useLinkStmt                *sql.Stmt
+	useRecoveryCodeStmt        *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                        tx,
-		tx:                        tx,
-		accountByEmailStmt:        q.accountByEmailStmt,
-		accountsStmt:              q.accountsStmt,
-		allIsSealedStmt:           q.allIsSealedStmt,
-		appendSecurityLogStmt:     q.appendSecurityLogStmt,
-		countLettersStmt:          q.countLettersStmt,
-		createAccountStmt:         q.createAccountStmt,
-		createLetterStmt:          q.createLetterStmt,
-		createLinkStmt:            q.createLinkStmt,
-		createPersonStmt:          q.createPersonStmt,
-		createRecoveryCodeStmt:    q.createRecoveryCodeStmt,
-		createSecondStepStmt:      q.createSecondStepStmt,
-		createSessionStmt:         q.createSessionStmt,
-		deleteExpiredLinksStmt:    q.deleteExpiredLinksStmt,
-		deleteExpiredSessionsStmt: q.deleteExpiredSessionsStmt,
-		deleteLinksOfAccountStmt:  q.deleteLinksOfAccountStmt,
-		deleteOldestSessionsStmt:  q.deleteOldestSessionsStmt,
-		dueLettersStmt:            q.dueLettersStmt,
-		endOtherSessionsStmt:      q.endOtherSessionsStmt,
-		endSessionStmt:            q.endSessionStmt,
-		endSessionsStmt:           q.endSessionsStmt,
-		forgetInvitedStmt:         q.forgetInvitedStmt,
-		invitedStmt:               q.invitedStmt,
-		linkStmt:                  q.linkStmt,
-		postponeLetterStmt:        q.postponeLetterStmt,
-		removeLetterStmt:          q.removeLetterStmt,
-		removeRecoveryCodesStmt:   q.removeRecoveryCodesStmt,
-		removeSecondStepStmt:      q.removeSecondStepStmt,
-		removeUnsealedInvitedStmt: q.removeUnsealedInvitedStmt,
-		removeUnsealedProfileStmt: q.removeUnsealedProfileStmt,
-		saveInvitedStmt:           q.saveInvitedStmt,
-		secondStepStmt:            q.secondStepStmt,
-		securityLogStmt:           q.securityLogStmt,
-		securityLogHeadStmt:       q.securityLogHeadStmt,
-		securityLogNewestStmt:     q.securityLogNewestStmt,
-		sessionStmt:               q.sessionStmt,
-		sessionsStmt:              q.sessionsStmt,
-		setPasswordStmt:           q.setPasswordStmt,
-		touchSessionStmt:          q.touchSessionStmt,
-		unsealedStmt:              q.unsealedStmt,
-		unsealedInvitedStmt:       q.unsealedInvitedStmt,
-		unsealedProfilesStmt:      q.unsealedProfilesStmt,
-		useCodeStmt:               q.useCodeStmt,
-		useLinkStmt:               q.useLinkStmt,
-		useRecoveryCodeStmt:       q.useRecoveryCodeStmt,
+		db:                         tx,
+		tx:                         tx,
+		aPITokenStmt:               q.aPITokenStmt,
+		aPITokensStmt:              q.aPITokensStmt,
+		aPITokensNamedStmt:         q.aPITokensNamedStmt,
+		accountByEmailStmt:         q.accountByEmailStmt,
+		accountsStmt:               q.accountsStmt,
+		allIsSealedStmt:            q.allIsSealedStmt,
+		appendSecurityLogStmt:      q.appendSecurityLogStmt,
+		countAPITokensStmt:         q.countAPITokensStmt,
+		countLettersStmt:           q.countLettersStmt,
+		createAPITokenStmt:         q.createAPITokenStmt,
+		createAccountStmt:          q.createAccountStmt,
+		createLetterStmt:           q.createLetterStmt,
+		createLinkStmt:             q.createLinkStmt,
+		createPersonStmt:           q.createPersonStmt,
+		createRecoveryCodeStmt:     q.createRecoveryCodeStmt,
+		createSecondStepStmt:       q.createSecondStepStmt,
+		createSessionStmt:          q.createSessionStmt,
+		deleteExpiredAPITokensStmt: q.deleteExpiredAPITokensStmt,
+		deleteExpiredLinksStmt:     q.deleteExpiredLinksStmt,
+		deleteExpiredSessionsStmt:  q.deleteExpiredSessionsStmt,
+		deleteLinksOfAccountStmt:   q.deleteLinksOfAccountStmt,
+		deleteOldestSessionsStmt:   q.deleteOldestSessionsStmt,
+		dueLettersStmt:             q.dueLettersStmt,
+		endOtherSessionsStmt:       q.endOtherSessionsStmt,
+		endSessionStmt:             q.endSessionStmt,
+		endSessionsStmt:            q.endSessionsStmt,
+		forgetInvitedStmt:          q.forgetInvitedStmt,
+		invitedStmt:                q.invitedStmt,
+		linkStmt:                   q.linkStmt,
+		postponeLetterStmt:         q.postponeLetterStmt,
+		removeLetterStmt:           q.removeLetterStmt,
+		removeRecoveryCodesStmt:    q.removeRecoveryCodesStmt,
+		removeSecondStepStmt:       q.removeSecondStepStmt,
+		removeUnsealedInvitedStmt:  q.removeUnsealedInvitedStmt,
+		removeUnsealedProfileStmt:  q.removeUnsealedProfileStmt,
+		revokeAPITokenStmt:         q.revokeAPITokenStmt,
+		saveInvitedStmt:            q.saveInvitedStmt,
+		secondStepStmt:             q.secondStepStmt,
+		securityLogStmt:            q.securityLogStmt,
+		securityLogHeadStmt:        q.securityLogHeadStmt,
+		securityLogNewestStmt:      q.securityLogNewestStmt,
+		sessionStmt:                q.sessionStmt,
+		sessionsStmt:               q.sessionsStmt,
+		setPasswordStmt:            q.setPasswordStmt,
+		touchAPITokenStmt:          q.touchAPITokenStmt,
+		touchSessionStmt:           q.touchSessionStmt,
+		unsealedStmt:               q.unsealedStmt,
+		unsealedInvitedStmt:        q.unsealedInvitedStmt,
+		unsealedProfilesStmt:       q.unsealedProfilesStmt,
+		useCodeStmt:                q.useCodeStmt,
+		useLinkStmt:                q.useLinkStmt,
+		useRecoveryCodeStmt:        q.useRecoveryCodeStmt,
 	}
 }

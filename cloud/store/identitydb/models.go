@@ -10,6 +10,19 @@ type Account struct {
 	MadeMs       int64
 }
 
+type ApiToken struct {
+	ID          string
+	TokenSha256 []byte
+	AccountID   string
+	ProjectID   string
+	Actions     string
+	Shown       string
+	NameSealed  []byte
+	MadeMs      int64
+	ExpiresMs   int64
+	UsedMs      int64
+}
+
 type Invited struct {
 	InvitationID string
 	Email        string

@@ -34,6 +34,7 @@ func Populate(t testing.TB, s *store.Store) [2]Site {
 	check(t, s.Support().CreateGrant(ctx, support.Grant{
 		ID: "g", Project: sites[0].Project, Operator: "ada", Access: project.ReadAccess, Sealed: []byte{0xff, 0}, Length: time.Hour, AskedBy: "ada", Asked: moment(4), Expires: moment(5),
 	}, audit.Event{At: moment(4), Who: "account:ada", Action: audit.SupportAsked, Result: audit.Done}, moment(0), 1))
+	check(t, s.Access().CreateToken(ctx, apiToken("ada", "a", moment(4)), 10))
 	for i := int64(1); i <= 600; i++ { // more than are copied with one statement
 		check(t, s.Journal().Append(ctx, ingest.Batch{ID: i, Received: moment(i * 1000), Count: 1, Messages: s.Journal().Pack(nil, bytes.Repeat([]byte{byte(i)}, 100))}))
 	}
