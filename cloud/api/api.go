@@ -139,6 +139,7 @@ func (a *API) routes() {
 	a.readingRoutes()
 	a.accountRoutes()
 	a.secondStepRoutes()
+	a.ownRoutes()
 	a.memberRoutes()
 	a.invitationRoutes()
 	a.securityLogRoutes()

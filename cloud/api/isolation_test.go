@@ -387,6 +387,8 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"list-tokens": nil, "make-token": object{"name": "Panel", "project_id": absent, "actions": []string{}}, "revoke-token": nil,
 		"accept-invitation": object{"token": "none"}, "get-session": nil, "make-mqtt-token": nil, "list-support": nil,
 		"ask-for-support": supportWish(absent), "approve-support": nil, "give-back-support": nil, "list-projects": nil, "make-project": object{"name": "Project"},
+		"get-account": nil, "list-sessions": nil, "list-sign-ins": nil, "end-session": nil, "end-other-sessions": nil,
+		"change-password":   object{"password": "", "new_password": "unbelievable"},
 		"offer-second-step": object{"password": ""}, "confirm-second-step": object{"token": "none", "code": "000000"},
 		"remove-second-step": object{"password": ""}, "renew-recovery-codes": object{"password": ""},
 	}
@@ -396,7 +398,8 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"make-token":        404, "revoke-token": 404, // name a project, and a token: TestToken
 		"accept-invitation": 404, // takes the token of a letter: TestInvitation
 		// Take a key or codes that were made for one person: TestSecondStepOverTheAPI.
-		"confirm-second-step": 404, "renew-recovery-codes": 404,
+		"confirm-second-step": 404, "renew-recovery-codes": 404, "end-session": 404,
+		"change-password": 422, // it would end the session: TestChangePasswordOverTheAPI
 	}
 	for _, o := range b.operations() {
 		if strings.HasPrefix(o.path, "/projects/{project}") {
@@ -420,7 +423,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 				case who == "nobody":
 					wantProblem(t, o.id, a, 401, "unauthenticated")
 				case refused[o.id] != 0:
-					wantProblem(t, o.id, a, refused[o.id], map[int]string{403: "forbidden", 404: "not-found"}[refused[o.id]])
+					wantProblem(t, o.id, a, refused[o.id], map[int]string{403: "forbidden", 404: "not-found", 422: "invalid"}[refused[o.id]])
 				case a.status >= 300:
 					t.Errorf("%s, signed in as %s: %s", o.id, who, a.text)
 				}

@@ -114,6 +114,7 @@ const (
 	SessionEnded       Action = "session.ended"
 	PasswordChanged    Action = "account.password-changed"
 	AllSessionsEnded   Action = "session.all-ended"
+	OtherSessionsEnded Action = "session.others-ended"
 	SecondStepSet      Action = "account.second-step-set"
 	SecondStepRemoved  Action = "account.second-step-removed"
 	RecoveryCodesMade  Action = "account.recovery-codes-made"

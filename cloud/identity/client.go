@@ -127,3 +127,15 @@ func (s *Service) sealWhere(w Where, at vault.Field) ([]byte, error) {
 	}
 	return s.vault.Seal(plain, at)
 }
+
+// openWhere is the reverse of sealWhere. It returns the zero value where nothing was kept.
+func (s *Service) openWhere(sealed []byte, at vault.Field) (w Where, err error) {
+	if len(sealed) == 0 {
+		return Where{}, nil
+	}
+	plain, err := s.vault.Open(sealed, at)
+	if err != nil {
+		return Where{}, err
+	}
+	return w, json.Unmarshal(plain, &w)
+}

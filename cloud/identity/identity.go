@@ -82,7 +82,8 @@ type Store interface {
 	// Accounts returns those of the given accounts that are there, in any order.
 	Accounts(ctx context.Context, ids []sconce.AccountID) ([]Account, error)
 
-	// CreateSession stores a session, with where it was opened, sealed. It removes sessions that are no longer
+	// CreateSession stores a session, with where it was opened, sealed, and the [Attempt] that
+	// it was. It removes sessions that are no longer
 	// [Session.Valid] and, when the account already has max, its oldest.
 	CreateSession(ctx context.Context, s Session, where []byte, max int) error
 	// Session returns a session with its account, and the zero value when there is
@@ -110,6 +111,20 @@ type Store interface {
 	// UseRecoveryCode uses a recovery code up. It returns false when there is none of that
 	// digest.
 	UseRecoveryCode(ctx context.Context, account sconce.AccountID, digest [sha256.Size]byte, letter *mail.Item, at time.Time) (bool, error)
+
+	// SessionsOf returns the sessions of an account, the one that was used last first.
+	SessionsOf(ctx context.Context, account sconce.AccountID) ([]SealedSession, error)
+	// EndOtherSessions ends the sessions of an account but one.
+	EndOtherSessions(ctx context.Context, but Session, at time.Time) error
+	// NoteAttempt stores an attempt to sign in. It removes those older than [HistoryLife], and
+	// the oldest of the same result when the account has [HistorySize] of them.
+	NoteAttempt(ctx context.Context, a Attempt) error
+	// Attempts returns how an account was signed in to, the newest first.
+	Attempts(ctx context.Context, account sconce.AccountID) ([]Attempt, error)
+	// ChangePassword stores the new password of the account of a session, ends all its sessions,
+	// takes back its links, stores a session in place of those, and queues a letter, if there
+	// is one.
+	ChangePassword(ctx context.Context, in Session, passwordHash string, n Session, where []byte, letter *mail.Item) error
 
 	// EndSession and EndSessions end what is there of a session, and of those of an
 	// account.
@@ -144,10 +159,11 @@ type Service struct {
 
 	lettersTo      *attempts.Limiter
 	lettersByPlace *attempts.Limiter
-	background     errgroup.Group // writes letters
+	background     errgroup.Group // writes after answers
 }
 
-// maxWriting is how many requests for letters are worked on at a time.
+// maxWriting is how much is written at a time after an answer: letters that were asked for, and
+// attempts that were refused.
 const maxWriting = 64
 
 // Refusals is where refused attempts to sign in are written.
@@ -189,11 +205,14 @@ func newService(p Parts, derive deriveFunc) *Service {
 		lettersTo:      attempts.New(lettersPerAddress, lettersWindow, attemptsKept),
 		lettersByPlace: attempts.New(lettersPerPlace, lettersWindow, attemptsKept),
 	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	s.background.SetLimit(maxWriting)
 	return s
 }
 
-// Close waits for the letters that are being written.
+// Close waits for what is being written after answers.
 func (s *Service) Close() { _ = s.background.Wait() } // they return no errors
 
 // CreateAccount makes an account. The error is fit for the person who asked:
@@ -264,7 +283,7 @@ func (s *Service) tryPassword(ctx context.Context, address string, p Password, f
 	place := from.place()
 	key := place + " " + address
 	if now := s.now(); !s.byPlace.Take(now, place) || !s.byAccount.Take(now, key) {
-		return Credentials{}, s.refuse(ctx, "", from, errTooManySignIns())
+		return Credentials{}, s.refuse(ctx, "", ByPassword, from, errTooManySignIns())
 	}
 	c, err := s.store.Credentials(ctx, address)
 	if err != nil {
@@ -275,16 +294,17 @@ func (s *Service) tryPassword(ctx context.Context, address string, p Password, f
 		return Credentials{}, err
 	}
 	if !ok {
-		return Credentials{}, s.refuse(ctx, c.ID, from, nil)
+		return Credentials{}, s.refuse(ctx, c.ID, ByPassword, from, nil)
 	}
 	s.byAccount.Forget(key)
 	s.byPlace.Undo(place)
 	return c, nil
 }
 
-// refuse writes down that an attempt to sign in to an account, "" for none, was refused, and
-// returns the answer to it.
-func (s *Service) refuse(ctx context.Context, account sconce.AccountID, from Client, answer error) error {
+// refuse writes down that an attempt to sign in to an account, "" for none, was refused, by
+// what was wrong, and returns the answer to it.
+func (s *Service) refuse(ctx context.Context, account sconce.AccountID, by By, from Client, answer error) error {
+	s.remember(ctx, account, by, from)
 	if err := s.refusals.Refuse(ctx, audit.People, audit.Nobody, from.origin(), "sign-in", string(audit.Account(account))); err != nil {
 		return err
 	}

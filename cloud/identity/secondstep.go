@@ -146,7 +146,7 @@ func (s *Service) useCode(ctx context.Context, a Account, code Code, from Client
 			return "", err
 		}
 		if !used {
-			return "", s.refuse(ctx, a.ID, from, wrong)
+			return "", s.refuse(ctx, a.ID, ByRecoveryCode, from, wrong)
 		}
 		s.noticed(letter)
 		return ByRecoveryCode, nil
@@ -159,7 +159,7 @@ func (s *Service) useCode(ctx context.Context, a Account, code Code, from Client
 		return "", err
 	}
 	if !ok {
-		return "", s.refuse(ctx, a.ID, from, wrong)
+		return "", s.refuse(ctx, a.ID, ByCode, from, wrong)
 	}
 	s.codes.Forget(string(a.ID))
 	return ByCode, nil

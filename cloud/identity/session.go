@@ -8,7 +8,6 @@ import (
 
 	"sconce"
 	"sconce/cloud/audit"
-	"sconce/cloud/vault"
 )
 
 // How long a session lasts: at most SessionLife, and no longer than SessionIdle
@@ -49,16 +48,12 @@ type Session struct {
 	By      By        // "" of sessions from before it was kept
 }
 
-// Origin returns the session as the security log names it: by the first 8 bytes of its
-// identifier, which open nothing.
-func (s Session) Origin() audit.Origin {
-	return audit.Origin("session:" + hex.EncodeToString(s.ID[:8]))
-}
+// Origin returns the session as the security log names it.
+func (s Session) Origin() audit.Origin { return audit.Origin("session:" + s.Name()) }
 
-// place is where it is kept where the session was opened.
-func (s Session) place() vault.Field {
-	return vault.Field{Table: "sessions", Column: "sealed", Row: hex.EncodeToString(s.ID[:])}
-}
+// Name names the session among those of its account, and in the security log: the first 8
+// bytes of its identifier, which open nothing.
+func (s Session) Name() string { return hex.EncodeToString(s.ID[:8]) }
 
 // Valid reports whether the session has neither expired nor been idle too long.
 func (s Session) Valid(now time.Time) bool {
@@ -68,14 +63,20 @@ func (s Session) Valid(now time.Time) bool {
 // open opens a session. Its token is always a new one: none that a browser had before gains
 // anything by signing in.
 func (s *Service) open(ctx context.Context, a Account, by By, from Client) (Admission, error) {
-	token, now := NewToken(), s.now()
-	n := Session{ID: token.Digest(), Account: a.ID, Made: now, Used: now, By: by}
-	where, err := s.sealWhere(from.where(), n.place())
+	token, n, where, err := s.newSession(a, by, from)
 	if err != nil {
 		return Admission{}, err
 	}
 	err = s.store.CreateSession(ctx, n, where, maxSessions)
 	return Admission{Account: a, Token: token}, err
+}
+
+// newSession returns a session, and where it is opened, to be stored.
+func (s *Service) newSession(a Account, by By, from Client) (t Token, n Session, where []byte, err error) {
+	t, now := NewToken(), s.now()
+	n = Session{ID: t.Digest(), Account: a.ID, Made: now, Used: now, By: by}
+	where, err = s.sealWhere(from.where(), attemptPlace(n.Name()))
+	return t, n, where, err
 }
 
 // Session returns the session of a token and whose it is. For a token that opens

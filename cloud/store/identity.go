@@ -96,12 +96,14 @@ func (s identities) CreateSession(ctx context.Context, n identity.Session, seale
 		if err != nil {
 			return doing("removing the oldest session", err)
 		}
-		err = q.CreateSession(ctx, identitydb.CreateSessionParams{
-			TokenSha256: n.ID[:], AccountID: string(n.Account), MadeMs: n.Made.UnixMilli(), UsedMs: n.Used.UnixMilli(),
-			Proof: string(n.By), Sealed: sealed,
-		})
-		if err != nil {
-			return doing("storing a session", err)
+		if err := createSession(ctx, q, n, sealed); err != nil {
+			return err
+		}
+		if sealed != nil {
+			err := noteAttempt(ctx, q, identity.Attempt{ID: n.Name(), Account: n.Account, At: n.Made, By: n.By, Sealed: sealed})
+			if err != nil {
+				return err
+			}
 		}
 		return recordPeople(ctx, q, audit.Event{
 			At: n.Made, Who: audit.Account(n.Account), Origin: n.Origin(), Action: audit.SignedIn, Detail: "by=" + string(n.By), Result: audit.Done,
@@ -136,14 +138,7 @@ func (s identities) Sessions(ctx context.Context, ids []identity.SessionID) ([]i
 	if err != nil {
 		return nil, doing("reading sessions", err)
 	}
-	found := make([]identity.Session, len(rows))
-	for i, r := range rows {
-		found[i] = identity.Session{
-			Account: sconce.AccountID(r.AccountID), Made: momentOf(r.MadeMs), Used: momentOf(r.UsedMs), By: identity.By(r.Proof),
-		}
-		copy(found[i].ID[:], r.TokenSha256)
-	}
-	return found, nil
+	return mapped(rows, sessionOf), nil
 }
 
 func (s identities) EndSession(ctx context.Context, id identity.SessionID, at time.Time) error {

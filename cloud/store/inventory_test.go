@@ -121,6 +121,7 @@ func columnsOfPostgres(t *testing.T) map[string]bool {
 func TestRetentionIsWhatThePackagesDo(t *testing.T) {
 	does := map[string]time.Duration{
 		"session": identity.SessionLife,
+		"sign-in": identity.HistoryLife,
 		"link":    max(identity.RegistrationLife, identity.ResetLife),
 		"letter":  mail.GiveUpAfter,
 		"token":   access.MaxLife, "invitation": invitation.Life,

@@ -80,20 +80,10 @@ func (s identities) UseReset(ctx context.Context, link [sha256.Size]byte, accoun
 		if err := useLink(ctx, q, link); err != nil {
 			return err
 		}
-		if err := q.DeleteLinksOfAccount(ctx, string(account)); err != nil {
-			return doing("taking back links", err)
+		if err := setPassword(ctx, q, account, hash); err != nil {
+			return err
 		}
-		n, err := q.SetPassword(ctx, identitydb.SetPasswordParams{ID: string(account), PasswordHash: hash})
-		if err == nil && n == 0 {
-			return identity.ErrLinkEnded() // the account is gone
-		}
-		if err != nil {
-			return doing("storing a password", err)
-		}
-		if err := q.EndSessions(ctx, string(account)); err != nil {
-			return doing("ending sessions", err)
-		}
-		err = recordPeople(ctx, q, audit.Event{
+		err := recordPeople(ctx, q, audit.Event{
 			At: at, Who: audit.Account(account), Origin: "letter", Action: audit.PasswordChanged, Result: audit.Done,
 		})
 		if err != nil {

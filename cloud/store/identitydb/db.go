@@ -75,6 +75,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createSessionStmt, err = db.PrepareContext(ctx, createSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSession: %w", err)
 	}
+	if q.createSignInStmt, err = db.PrepareContext(ctx, createSignIn); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateSignIn: %w", err)
+	}
 	if q.deleteExpiredAPITokensStmt, err = db.PrepareContext(ctx, deleteExpiredAPITokens); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredAPITokens: %w", err)
 	}
@@ -87,8 +90,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteLinksOfAccountStmt, err = db.PrepareContext(ctx, deleteLinksOfAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLinksOfAccount: %w", err)
 	}
+	if q.deleteOldSignInsStmt, err = db.PrepareContext(ctx, deleteOldSignIns); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldSignIns: %w", err)
+	}
 	if q.deleteOldestSessionsStmt, err = db.PrepareContext(ctx, deleteOldestSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOldestSessions: %w", err)
+	}
+	if q.deleteOldestSignInsStmt, err = db.PrepareContext(ctx, deleteOldestSignIns); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldestSignIns: %w", err)
 	}
 	if q.dueLettersStmt, err = db.PrepareContext(ctx, dueLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query DueLetters: %w", err)
@@ -153,8 +162,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sessionsStmt, err = db.PrepareContext(ctx, sessions); err != nil {
 		return nil, fmt.Errorf("error preparing query Sessions: %w", err)
 	}
+	if q.sessionsOfStmt, err = db.PrepareContext(ctx, sessionsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query SessionsOf: %w", err)
+	}
 	if q.setPasswordStmt, err = db.PrepareContext(ctx, setPassword); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPassword: %w", err)
+	}
+	if q.signInsStmt, err = db.PrepareContext(ctx, signIns); err != nil {
+		return nil, fmt.Errorf("error preparing query SignIns: %w", err)
 	}
 	if q.touchAPITokenStmt, err = db.PrepareContext(ctx, touchAPIToken); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAPIToken: %w", err)
@@ -270,6 +285,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createSessionStmt: %w", cerr)
 		}
 	}
+	if q.createSignInStmt != nil {
+		if cerr := q.createSignInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createSignInStmt: %w", cerr)
+		}
+	}
 	if q.deleteExpiredAPITokensStmt != nil {
 		if cerr := q.deleteExpiredAPITokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteExpiredAPITokensStmt: %w", cerr)
@@ -290,9 +310,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLinksOfAccountStmt: %w", cerr)
 		}
 	}
+	if q.deleteOldSignInsStmt != nil {
+		if cerr := q.deleteOldSignInsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldSignInsStmt: %w", cerr)
+		}
+	}
 	if q.deleteOldestSessionsStmt != nil {
 		if cerr := q.deleteOldestSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteOldestSessionsStmt: %w", cerr)
+		}
+	}
+	if q.deleteOldestSignInsStmt != nil {
+		if cerr := q.deleteOldestSignInsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldestSignInsStmt: %w", cerr)
 		}
 	}
 	if q.dueLettersStmt != nil {
@@ -400,9 +430,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sessionsStmt: %w", cerr)
 		}
 	}
+	if q.sessionsOfStmt != nil {
+		if cerr := q.sessionsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sessionsOfStmt: %w", cerr)
+		}
+	}
 	if q.setPasswordStmt != nil {
 		if cerr := q.setPasswordStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setPasswordStmt: %w", cerr)
+		}
+	}
+	if q.signInsStmt != nil {
+		if cerr := q.signInsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing signInsStmt: %w", cerr)
 		}
 	}
 	if q.touchAPITokenStmt != nil {
@@ -501,11 +541,14 @@ type Queries struct {
 	createRecoveryCodeStmt     *sql.Stmt
 	createSecondStepStmt       *sql.Stmt
 	createSessionStmt          *sql.Stmt
+	createSignInStmt           *sql.Stmt
 	deleteExpiredAPITokensStmt *sql.Stmt
 	deleteExpiredLinksStmt     *sql.Stmt
 	deleteExpiredSessionsStmt  *sql.Stmt
 	deleteLinksOfAccountStmt   *sql.Stmt
+	deleteOldSignInsStmt       *sql.Stmt
 	deleteOldestSessionsStmt   *sql.Stmt
+	deleteOldestSignInsStmt    *sql.Stmt
 	dueLettersStmt             *sql.Stmt
 	endOtherSessionsStmt       *sql.Stmt
 	endSessionStmt             *sql.Stmt
@@ -527,7 +570,9 @@ type Queries struct {
 	securityLogNewestStmt      *sql.Stmt
 	sessionStmt                *sql.Stmt
 	sessionsStmt               *sql.Stmt
+	sessionsOfStmt             *sql.Stmt
 	setPasswordStmt            *sql.Stmt
+	signInsStmt                *sql.Stmt
 	touchAPITokenStmt          *sql.Stmt
 	touchSessionStmt           *sql.Stmt
 	unsealedStmt               *sql.Stmt
@@ -559,11 +604,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createRecoveryCodeStmt:     q.createRecoveryCodeStmt,
 		createSecondStepStmt:       q.createSecondStepStmt,
 		createSessionStmt:          q.createSessionStmt,
+		createSignInStmt:           q.createSignInStmt,
 		deleteExpiredAPITokensStmt: q.deleteExpiredAPITokensStmt,
 		deleteExpiredLinksStmt:     q.deleteExpiredLinksStmt,
 		deleteExpiredSessionsStmt:  q.deleteExpiredSessionsStmt,
 		deleteLinksOfAccountStmt:   q.deleteLinksOfAccountStmt,
+		deleteOldSignInsStmt:       q.deleteOldSignInsStmt,
 		deleteOldestSessionsStmt:   q.deleteOldestSessionsStmt,
+		deleteOldestSignInsStmt:    q.deleteOldestSignInsStmt,
 		dueLettersStmt:             q.dueLettersStmt,
 		endOtherSessionsStmt:       q.endOtherSessionsStmt,
 		endSessionStmt:             q.endSessionStmt,
@@ -585,7 +633,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		securityLogNewestStmt:      q.securityLogNewestStmt,
 		sessionStmt:                q.sessionStmt,
 		sessionsStmt:               q.sessionsStmt,
+		sessionsOfStmt:             q.sessionsOfStmt,
 		setPasswordStmt:            q.setPasswordStmt,
+		signInsStmt:                q.signInsStmt,
 		touchAPITokenStmt:          q.touchAPITokenStmt,
 		touchSessionStmt:           q.touchSessionStmt,
 		unsealedStmt:               q.unsealedStmt,

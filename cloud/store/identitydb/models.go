@@ -100,6 +100,15 @@ type Session struct {
 	Sealed      []byte
 }
 
+type SignIn struct {
+	ID        string
+	AccountID string
+	AtMs      int64
+	Proof     string
+	Refused   int64
+	Sealed    []byte
+}
+
 type Unsealed struct {
 	ID int64
 }

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		{"API tokens", testAccess},
 		{"support", testSupport},
 		{"second steps", testSecondSteps},
+		{"sign-ins", testSignIns},
 		{"journal", testJournal},
 		{"results", testResults},
 		{"readings", testReadings},

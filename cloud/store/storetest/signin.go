@@ -3,6 +3,8 @@ package storetest
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -100,5 +102,67 @@ func testSecondSteps(t *testing.T, s *store.Store) {
 	}
 	if due, err := s.Letters().Due(ctx, now, 100); err != nil || len(due) != letters {
 		t.Errorf("%d letters wait, want %d, %v", len(due), letters, err)
+	}
+}
+
+// testSignIns lists sessions and attempts, ends sessions, and changes a password.
+func testSignIns(t *testing.T, s *store.Store) {
+	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Millisecond)
+	people := s.Identity()
+	first := makeAccount(t, s, "ada", now)
+	second, third := makeSession(t, s, "ada", now.Add(time.Second)), makeSession(t, s, "ada", now.Add(2*time.Second))
+	bob := makeAccount(t, s, "bob", now)
+	names := func() (all []string) {
+		t.Helper()
+		sessions, err := people.SessionsOf(ctx, "ada")
+		check(t, err)
+		for _, n := range sessions {
+			if string(n.Sealed) != "sealed" || n.Account != "ada" {
+				t.Errorf("a session of ada: %+v", n)
+			}
+			all = append(all, n.Name())
+		}
+		return all
+	}
+	check(t, people.TouchSession(ctx, first.ID, now.Add(time.Minute)))
+	if got := names(); !slices.Equal(got, []string{first.Name(), third.Name(), second.Name()}) {
+		t.Errorf("sessions %v", got)
+	}
+	check(t, people.EndOtherSessions(ctx, second, now))
+	if got := names(); !slices.Equal(got, []string{second.Name()}) {
+		t.Errorf("sessions that are left: %v", got)
+	}
+
+	for i := range identity.HistorySize + 5 {
+		check(t, people.NoteAttempt(ctx, identity.Attempt{
+			ID: fmt.Sprint(i), Account: "ada", At: now.Add(time.Duration(i) * time.Second), By: identity.ByCode, Refused: true, Sealed: []byte{1},
+		}))
+	}
+	all, err := people.Attempts(ctx, "ada")
+	check(t, err)
+	newest := identity.Attempt{
+		ID: "104", Account: "ada", At: now.Add(104 * time.Second), By: identity.ByCode, Refused: true, Sealed: []byte{1},
+	}
+	if len(all) != identity.HistorySize+3 || fmt.Sprint(all[0]) != fmt.Sprint(newest) {
+		t.Fatalf("%d attempts, the newest %+v", len(all), all[0])
+	}
+	if last := all[len(all)-1]; last.Refused || last.ID != first.Name() || string(last.Sealed) != "sealed" || last.By != identity.ByPassword {
+		t.Errorf("the oldest attempt: %+v", last)
+	}
+	check(t, people.NoteAttempt(ctx, identity.Attempt{ID: "late", Account: "bob", At: now.Add(identity.HistoryLife + time.Second), Sealed: []byte{1}}))
+	if all, err := people.Attempts(ctx, "ada"); err != nil || len(all) != identity.HistorySize+1 {
+		t.Errorf("%d attempts are left after the first ones are too old, %v", len(all), err)
+	}
+
+	n := identity.Session{ID: identity.NewToken().Digest(), Account: "ada", Made: now, Used: now, By: identity.ByPassword}
+	check(t, people.ChangePassword(ctx, second, "new", n, []byte("sealed"), nil))
+	if got := names(); !slices.Equal(got, []string{n.Name()}) {
+		t.Errorf("sessions after the password was changed: %v", got)
+	}
+	if c, err := people.Credentials(ctx, "ada@example.org"); err != nil || c.PasswordHash != "new" {
+		t.Errorf("the password is %q, %v", c.PasswordHash, err)
+	}
+	if of, _, err := people.Session(ctx, bob.ID); err != nil || of.Account != "bob" {
+		t.Errorf("the session of somebody else: %+v, %v", of, err)
 	}
 }
