@@ -106,6 +106,7 @@ const (
 	OperatorRemoved    Action = "operator.removed"
 	IdentitiesAdded    Action = "identities.added"
 	IdentityRevoked    Action = "identity.revoked"
+	KeysChanged        Action = "vault.keys-changed"
 	AccessRefused      Action = "access.refused" // the target says which operation
 	RefusalsLeftOut    Action = "refusals.left-out"
 	AccountMade        Action = "account.made"

@@ -95,17 +95,23 @@ const (
 )
 
 // update runs fn in one transaction that may write, and commits it if fn returns
-// nil. fn may be run several times, when others changed what it relied on: what it
-// leaves outside of the transaction it sets anew each time. From the second time on
-// nothing else of this process is changed at the same time.
+// nil. fn may be run several times, as [database.change] says.
 func (d *database[Q]) update(ctx context.Context, fn func(q Q) error) error {
+	return d.change(ctx, func(tx *sql.Tx) error { return fn(d.writing.WithTx(tx)) })
+}
+
+// change is update for statements that are not prepared. fn may be run several times,
+// when others changed what it relied on: what it leaves outside of the transaction it
+// sets anew each time. From the second time on nothing else of this process is changed at
+// the same time.
+func (d *database[Q]) change(ctx context.Context, fn func(*sql.Tx) error) error {
 	if d.rehearse {
-		if err := d.transact(ctx, d.write, d.writing, func(q Q) error { return errors.Join(fn(q), errRehearsed) }); !errors.Is(err, errRehearsed) {
+		if err := d.transact(ctx, d.write, func(tx *sql.Tx) error { return errors.Join(fn(tx), errRehearsed) }); !errors.Is(err, errRehearsed) {
 			return err
 		}
 	}
 	d.alone.RLock()
-	err := d.transact(ctx, d.write, d.writing, fn)
+	err := d.transact(ctx, d.write, fn)
 	d.alone.RUnlock()
 	if err == nil || !d.passing(err) {
 		return err
@@ -113,7 +119,7 @@ func (d *database[Q]) update(ctx context.Context, fn func(q Q) error) error {
 	d.alone.Lock()
 	defer d.alone.Unlock()
 	for range mostRuns - 1 {
-		err = d.transact(ctx, d.write, d.writing, fn)
+		err = d.transact(ctx, d.write, fn)
 		if err == nil || !d.passing(err) {
 			return err
 		}
@@ -132,15 +138,20 @@ var errRehearsed = errors.New("a rehearsal")
 // view runs fn in one transaction that reads, so that all of what it reads is of
 // one moment. A single statement needs none: it uses d.reading.
 func (d *database[Q]) view(ctx context.Context, fn func(q Q) error) error {
-	return d.transact(ctx, d.read, d.reading, fn)
+	return d.look(ctx, func(tx *sql.Tx) error { return fn(d.reading.WithTx(tx)) })
 }
 
-func (d *database[Q]) transact(ctx context.Context, db *sql.DB, prepared Q, fn func(q Q) error) error {
+// look is view for statements that are not prepared.
+func (d *database[Q]) look(ctx context.Context, fn func(*sql.Tx) error) error {
+	return d.transact(ctx, d.read, fn)
+}
+
+func (d *database[Q]) transact(ctx context.Context, db *sql.DB, fn func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return doing("beginning a transaction of "+d.name, err)
 	}
-	if err := fn(prepared.WithTx(tx)); err != nil {
+	if err := fn(tx); err != nil {
 		return errors.Join(err, ignore(tx.Rollback(), sql.ErrTxDone))
 	}
 	if err := tx.Commit(); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 
@@ -33,6 +35,65 @@ func MigrateTo(ctx context.Context, db *sql.DB, name string, version int64) erro
 	}
 	_, err = p.UpTo(ctx, version)
 	return err
+}
+
+// SealedColumns returns what a change of the key seals anew.
+func SealedColumns() []string {
+	var all []string
+	for _, c := range append([]sealedColumn{people}, sealedColumns...) {
+		all = append(all, c.database+"."+c.table+"."+c.column)
+	}
+	for _, column := range personal {
+		all = append(all, "identity.people."+column)
+	}
+	return all
+}
+
+// OpenAll opens everything that is sealed, by table, column and row.
+func (s *Store) OpenAll(ctx context.Context) (map[string]string, error) {
+	ctx = withReach(ctx, reach{every: true})
+	all := map[string]string{}
+	for _, c := range append([]sealedColumn{people}, sealedColumns...) {
+		err := s.changer(c.database).look(ctx, func(tx *sql.Tx) error { return s.openColumn(ctx, tx, c, all) })
+		if err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", c.table, c.column, err)
+		}
+	}
+	return all, nil
+}
+
+func (s *Store) openColumn(ctx context.Context, tx *sql.Tx, c sealedColumn, all map[string]string) error {
+	keys := strings.Join(c.key, ", ")
+	rows, err := tx.QueryContext(ctx, "SELECT "+keys+", "+c.column+" FROM "+c.table+" WHERE length("+c.column+") > 0")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		key, into := make([]any, len(c.key)), []any{}
+		for i := range key {
+			into = append(into, &key[i])
+		}
+		var sealed []byte
+		if err := rows.Scan(append(into, &sealed)...); err != nil {
+			return err
+		}
+		at := c.place(key)
+		value, err := s.vault.Open(sealed, at)
+		if err != nil {
+			return err
+		}
+		if c.table != people.table {
+			all[at.Table+"."+at.Column+" "+at.Row] = string(value)
+			continue
+		}
+		a, err := identities{s.identity, s.vault}.Accounts(ctx, []sconce.AccountID{sconce.AccountID(at.Row)})
+		if err != nil {
+			return err
+		}
+		all["people "+at.Row], all["people.email "+at.Row], all["people.name "+at.Row], all["people.country "+at.Row] = "", a[0].Email, a[0].Name, a[0].Country
+	}
+	return rows.Err()
 }
 
 // Prepare prepares every statement.

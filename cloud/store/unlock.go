@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/store/identitydb"
 	"sconce/cloud/store/sitedb"
@@ -138,8 +139,14 @@ func (s keysets) ReplaceKeyring(ctx context.Context, was, next vault.Keyring) er
 		if !now.Equal(was) {
 			return sconce.Errorf(sconce.Conflict, "the keys of the vault were changed by another process: try again")
 		}
-		return doing("storing the keyring", q.SetKeyring(ctx, sitedb.SetKeyringParams{
+		err = q.SetKeyring(ctx, sitedb.SetKeyringParams{
 			SealedKeyset: next.Data, SealedIndexKey: next.Index, RotatedMs: optionalMs(next.Rotated),
-		}))
+		})
+		if err != nil || next.Rotated.IsZero() { // the first keys are no change
+			return doing("storing the keyring", err)
+		}
+		return record(ctx, q, audit.Installation, audit.Event{
+			At: next.Rotated, Who: audit.Operator, Origin: audit.Console, Action: audit.KeysChanged, Result: audit.Done,
+		})
 	})
 }

@@ -251,6 +251,7 @@ func (c *cloud) run(ctx context.Context) error {
 		c.journal.Run,
 		func(ctx context.Context) { c.projector.Run(ctx, c.journal.Committed()) },
 		c.presences.Run, c.lighting.Run, c.intake.run,
+		(&vault.Resealer{Vault: c.vault, Rows: c.store, Now: time.Now, Log: c.log}).Run,
 		func(ctx context.Context) { ingest.Retain(ctx, c.store.Journal(), ingest.Retention, c.log) },
 		func(ctx context.Context) {
 			c.registry.Watch(ctx, func(revoked []sconce.EUI64) { c.edge.Disconnect(revoked, mqtt.NotAuthorized) })

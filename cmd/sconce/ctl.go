@@ -25,6 +25,7 @@ type ctlCommand struct {
 	Config string `help:"Configuration of the cloud." type:"existingfile"`
 
 	MasterKey ctlMasterKey `cmd:"" help:"The key that seals secret fields."`
+	Vault     ctlVault     `cmd:"" help:"The keys of the database, which the master key seals."`
 	Registry  ctlRegistry  `cmd:"" help:"The device identities that this cloud admits."`
 	Account   ctlAccount   `cmd:"" help:"The people who sign in."`
 	Audit     ctlAudit     `cmd:"" help:"The security log: who did what."`
