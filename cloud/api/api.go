@@ -26,6 +26,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"sconce/cloud/access"
+	"sconce/cloud/attempts"
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
@@ -79,6 +80,8 @@ type API struct {
 	Options
 	handler  http.Handler
 	huma     huma.API
+	rate     *attempts.Limiter
+	edits    edits
 	requests atomic.Uint64
 	faults   atomic.Uint64
 }
@@ -89,7 +92,7 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &API{Options: o}
+	a := &API{Options: o, rate: newTokenLimit()}
 	mux := http.NewServeMux()
 	a.huma = humago.NewWithPrefix(mux, Prefix, a.config())
 	a.routes()

@@ -71,7 +71,7 @@ func (a *API) deviceRoutes() {
 
 	within(a, route{
 		id: "add-device", method: http.MethodPost, path: "/devices", status: http.StatusCreated,
-		summary: "Add a device in a new position: its gateway lets it join by its install code", tag: "devices",
+		summary: "Add a device in a new position: its gateway lets it join by its install code", tag: "devices", edits: true,
 	}, func(ctx context.Context, scope project.Scope, in *struct{ Body NewDevice }) (*struct{ Body Device }, error) {
 		d, err := a.addDevice(ctx, scope, in.Body)
 		return &struct{ Body Device }{d}, err
@@ -79,7 +79,7 @@ func (a *API) deviceRoutes() {
 
 	within(a, route{
 		id: "remove-device", method: http.MethodDelete, path: "/devices/{device}", status: http.StatusNoContent,
-		summary: "Take a device out of its network and delete its position", tag: "devices",
+		summary: "Take a device out of its network and delete its position", tag: "devices", edits: true,
 	}, func(ctx context.Context, scope project.Scope, in *struct {
 		Device text[sconce.EUI64] `path:"device" doc:"Address of the device."`
 	},

@@ -54,7 +54,7 @@ func (a *API) groupRoutes() {
 	within(a, route{
 		id: "make-group", method: http.MethodPost, path: "/groups", status: http.StatusCreated,
 		summary: "Make a group of lights of one network", tag: "groups",
-	}, func(ctx context.Context, scope project.Scope, in *struct{ Body NewGroup }) (*struct{ Body Group }, error) {
+	}, func(ctx context.Context, scope project.Scope, in *struct{ Body NewGroup }) (*groupAnswer, error) {
 		members, err := a.positions(ctx, scope, in.Body.Network, in.Body.Devices)
 		if err != nil {
 			return nil, err
@@ -63,39 +63,87 @@ func (a *API) groupRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		body, err := a.setMembers(ctx, scope, g, members)
-		return &struct{ Body Group }{body}, err
+		if err := a.Lighting.SetMembers(ctx, scope, g.ID, members); err != nil {
+			return nil, err
+		}
+		return a.group(ctx, scope, g.ID)
+	})
+
+	within(a, route{
+		id: "get-group", method: http.MethodGet, path: "/groups/{group}", status: http.StatusOK,
+		summary: "A group with its lights", tag: "groups",
+	}, func(ctx context.Context, scope project.Scope, in *GroupPath) (*groupAnswer, error) {
+		return a.group(ctx, scope, in.Group)
 	})
 
 	within(a, route{
 		id: "change-group", method: http.MethodPut, path: "/groups/{group}", status: http.StatusOK,
-		summary: "Give a group its name and its lights", tag: "groups",
+		summary: "Give a group its name and its lights", tag: "groups", edits: true,
 	}, func(ctx context.Context, scope project.Scope, in *struct {
 		GroupPath
+		Unchanged
 		Body GroupChange
 	},
-	) (*struct{ Body Group }, error) {
+	) (*groupAnswer, error) {
 		g, err := a.Lighting.Group(ctx, scope, in.Group)
 		if err != nil {
+			return nil, err
+		}
+		was, err := a.group(ctx, scope, in.Group)
+		if err != nil {
+			return nil, err
+		}
+		if err := in.check(ctx, was.Body); err != nil {
 			return nil, err
 		}
 		members, err := a.positions(ctx, scope, g.Network, in.Body.Devices)
 		if err != nil {
 			return nil, err
 		}
-		if g, err = a.Lighting.RenameGroup(ctx, scope, in.Group, in.Body.Name); err != nil {
+		if _, err = a.Lighting.RenameGroup(ctx, scope, in.Group, in.Body.Name); err != nil {
 			return nil, err
 		}
-		body, err := a.setMembers(ctx, scope, g, members)
-		return &struct{ Body Group }{body}, err
+		if err := a.Lighting.SetMembers(ctx, scope, in.Group, members); err != nil {
+			return nil, err
+		}
+		return a.group(ctx, scope, in.Group)
 	})
 
 	within(a, route{
 		id: "delete-group", method: http.MethodDelete, path: "/groups/{group}", status: http.StatusNoContent,
-		summary: "Delete a group; its lights stay", tag: "groups",
+		summary: "Delete a group; its lights stay", tag: "groups", edits: true,
 	}, func(ctx context.Context, scope project.Scope, in *GroupPath) (*none, error) {
 		return nil, a.Lighting.DeleteGroup(ctx, scope, in.Group)
 	})
+}
+
+type groupAnswer struct {
+	ETag string `header:"ETag"`
+	Body Group
+}
+
+// group returns a group as it is.
+func (a *API) group(ctx context.Context, scope project.Scope, id sconce.GroupID) (*groupAnswer, error) {
+	g, err := a.Lighting.Group(ctx, scope, id)
+	if err != nil {
+		return nil, err
+	}
+	in, err := a.devicesIn(ctx, scope, g.Network)
+	if err != nil {
+		return nil, err
+	}
+	body := groupOf(g, in)
+	return &groupAnswer{etagOf(body), body}, nil
+}
+
+// devicesIn returns the devices of a network by their positions.
+func (a *API) devicesIn(ctx context.Context, scope project.Scope, network sconce.NetworkID) (map[sconce.PositionID]sconce.EUI64, error) {
+	devices, err := a.Lighting.Devices(ctx, scope, network)
+	in := make(map[sconce.PositionID]sconce.EUI64, len(devices))
+	for _, d := range devices {
+		in[d.Position] = d.Device
+	}
+	return in, err
 }
 
 // groups returns the groups of one network.
@@ -104,13 +152,9 @@ func (a *API) groups(ctx context.Context, scope project.Scope, network sconce.Ne
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	devices, err := a.Lighting.Devices(ctx, scope, network)
+	in, err := a.devicesIn(ctx, scope, network)
 	if err != nil {
 		return nil, err
-	}
-	in := map[sconce.PositionID]sconce.EUI64{}
-	for _, d := range devices {
-		in[d.Position] = d.Device
 	}
 	groups := make([]Group, len(all))
 	for i, g := range all {
@@ -129,45 +173,26 @@ func groupOf(g lighting.Group, in map[sconce.PositionID]sconce.EUI64) Group {
 	return out
 }
 
-// member is a light of a network, in its position.
-type member struct {
-	device   sconce.EUI64
-	position sconce.PositionID
-}
-
-// positions finds lights by their addresses in one network.
-func (a *API) positions(ctx context.Context, scope project.Scope, network sconce.NetworkID, lights []sconce.EUI64) ([]member, error) {
+// positions finds the positions of lights of one network by their addresses.
+func (a *API) positions(ctx context.Context, scope project.Scope, network sconce.NetworkID, lights []sconce.EUI64) ([]sconce.PositionID, error) {
 	if len(lights) == 0 {
 		return nil, nil
 	}
-	devices, err := a.Lighting.Devices(ctx, scope, network)
+	in, err := a.devicesIn(ctx, scope, network)
 	if err != nil {
 		return nil, err
 	}
-	at := map[sconce.EUI64]sconce.PositionID{}
-	for _, d := range devices {
-		at[d.Device] = d.Position
+	at := make(map[sconce.EUI64]sconce.PositionID, len(in))
+	for p, d := range in {
+		at[d] = p
 	}
-	members := make([]member, len(lights))
+	positions := make([]sconce.PositionID, len(lights))
 	for i, d := range lights {
 		p, ok := at[d]
 		if !ok {
 			return nil, sconce.Errorf(sconce.Invalid, "device %s is not in the network of the group", d)
 		}
-		members[i] = member{d, p}
+		positions[i] = p
 	}
-	return members, nil
-}
-
-// setMembers puts exactly these lights into a group and returns it.
-func (a *API) setMembers(ctx context.Context, scope project.Scope, g lighting.Group, members []member) (Group, error) {
-	g.Members = make([]sconce.PositionID, len(members))
-	in := map[sconce.PositionID]sconce.EUI64{}
-	for i, m := range members {
-		g.Members[i], in[m.position] = m.position, m.device
-	}
-	if err := a.Lighting.SetMembers(ctx, scope, g.ID, g.Members); err != nil {
-		return Group{}, err
-	}
-	return groupOf(g, in), nil
+	return positions, nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"sconce"
@@ -29,6 +30,7 @@ type Invitation struct {
 // Invitations are those of the project that are open.
 type Invitations struct {
 	Items []Invitation `json:"items" nullable:"false"`
+	Next  string       `json:"next_cursor,omitempty"`
 }
 
 func invitationOf(i invitation.Invitation) Invitation {
@@ -57,13 +59,16 @@ func (a *API) invitationRoutes() {
 	within(a, route{
 		id: "list-invitations", method: http.MethodGet, path: "/invitations", status: http.StatusOK,
 		summary: "The open invitations of the project", tag: "members",
-	}, func(ctx context.Context, scope project.Scope, _ *struct{}) (*struct{ Body Invitations }, error) {
+	}, func(ctx context.Context, scope project.Scope, in *Page) (*struct{ Body Invitations }, error) {
 		all, err := a.Invitations.List(ctx, scope)
+		all, next := pageOf(in, all, func(i invitation.Invitation) string {
+			return fmt.Sprintf("%015d.%s", i.Made.UnixMilli(), i.ID) // the order of the list
+		})
 		items := make([]Invitation, len(all))
 		for n, i := range all {
 			items[n] = invitationOf(i)
 		}
-		return &struct{ Body Invitations }{Invitations{items}}, err
+		return &struct{ Body Invitations }{Invitations{items, next}}, err
 	})
 
 	within(a, route{

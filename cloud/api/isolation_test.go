@@ -119,6 +119,14 @@ func (b *bench) rows() map[string]row {
 			foreign:     &row{path: "/members/" + string(id("stranger")), body: func() any { return object{"role": "viewer"} }},
 			foreignWant: 404,
 		},
+		"get-member": {
+			path: "/members/" + string(id("viewer")), want: but(200, "expert", "user", "viewer"),
+			foreign: &row{path: "/members/" + string(id("stranger"))}, foreignWant: 404,
+		},
+		"get-group": {
+			path: "/groups/" + string(own.group), want: all(200),
+			foreign: &row{path: "/groups/" + string(other.group)}, foreignWant: 404,
+		},
 		"remove-member": {
 			path: "/members/{fresh member}", want: but(204, "expert", "user", "viewer"),
 			foreign: &row{path: "/members/" + string(id("stranger"))}, foreignWant: 404,

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,6 +20,7 @@ type route struct {
 	status  int // of success
 	summary string
 	tag     string
+	edits   bool // of one within a project: waits for others that change its things
 	tokens  bool // of one outside of projects: a program with a token may ask it as well
 }
 
@@ -31,9 +33,9 @@ func open[I, O any](a *API, r route, handle func(context.Context, *I) (*O, error
 // only if the route says so: what is about an account as a whole is its person's.
 func signedIn[I, O any](a *API, r route, handle func(context.Context, caller, *I) (*O, error)) {
 	op := a.operation(r)
-	op.Security, op.Middlewares = sessionOnly(), huma.Middlewares{a.authenticate, a.inPerson}
+	op.Security, op.Middlewares = sessionOnly(), huma.Middlewares{a.authenticate, a.inPerson, tagged}
 	if r.tokens {
-		op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate}
+		op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate, tagged}
 	}
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		who, ok := ctx.Value(callerKey).(caller)
@@ -60,13 +62,16 @@ func withinAs[I, O any](a *API, r route, handle func(context.Context, caller, pr
 	op.Parameters = []*huma.Param{{
 		Name: "project", In: "path", Required: true, Description: "Identifier of the project.", Schema: &huma.Schema{Type: huma.TypeString},
 	}}
-	op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.enter}
+	op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate, a.enter, tagged}
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		scope, ok := ctx.Value(scopeKey).(project.Scope)
 		if !ok {
 			return nil, sconce.Errorf(sconce.Forbidden, "no project was entered")
 		}
 		who, _ := ctx.Value(callerKey).(caller)
+		if r.edits {
+			defer a.edits.hold(scope.Project())()
+		}
 		out, err := handle(ctx, who, scope, in)
 		a.refused(ctx, scope, r.id, err)
 		return out, err
@@ -100,6 +105,15 @@ func register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 type Page struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"1000" doc:"How many items at most."`
 	Cursor string `query:"cursor" maxLength:"200" doc:"Where to go on: next_cursor of the answer before."`
+}
+
+// pageOf returns the page of a list that is there as a whole, in the order of its keys.
+func pageOf[T any](p *Page, all []T, key func(T) string) (items []T, next string) {
+	from := slices.IndexFunc(all, func(item T) bool { return key(item) > p.Cursor })
+	if from < 0 {
+		return nil, ""
+	}
+	return cut(all[from:], p.Limit, key)
 }
 
 // cut returns the first limit items of a list that was asked for one more, and

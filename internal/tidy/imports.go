@@ -68,7 +68,7 @@ var layers = []layer{
 	{"sconce/cloud/lighting", false, []string{root, "sconce/wire", "sconce/cloud/project", "sconce/cloud/vault"}},
 	{"sconce/cloud/edge", false, []string{root, "sconce/wire", "sconce/mqtt"}},
 	{"sconce/cloud/ingest", false, slices.Concat([]string{root, "sconce/wire"}, capabilities)},
-	{"sconce/cloud/api", false, slices.Concat([]string{root, "sconce/wire"}, capabilities)},
+	{"sconce/cloud/api", false, slices.Concat([]string{root, "sconce/wire", "sconce/cloud/attempts"}, capabilities)},
 	{"sconce/cloud/store/storetest", false, slices.Concat([]string{root, "sconce/wire", "sconce/cloud/ingest", "sconce/cloud/store/...", "sconce/internal/postgres"}, capabilities)},
 	{"sconce/cloud/store/...", false, slices.Concat([]string{root, "sconce/wire", "sconce/cloud/ingest", "sconce/cloud/store/..."}, capabilities)},
 	{"sconce/app", false, nil},

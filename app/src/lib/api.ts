@@ -143,8 +143,8 @@ export class Api {
 
   // Members and what they did.
 
-  async members(project: string): Promise<Member[]> {
-    return (await this.#read<Page<Member>>(path`/projects/${project}/members`)).items;
+  members(project: string): Promise<Member[]> {
+    return this.#pages<Member>(path`/projects/${project}/members`);
   }
 
   changeMember(
@@ -159,8 +159,8 @@ export class Api {
     return this.#request('DELETE', path`/projects/${project}/members/${account}`, {});
   }
 
-  async invitations(project: string): Promise<Invitation[]> {
-    return (await this.#read<Page<Invitation>>(path`/projects/${project}/invitations`)).items;
+  invitations(project: string): Promise<Invitation[]> {
+    return this.#pages<Invitation>(path`/projects/${project}/invitations`);
   }
 
   invite(

@@ -344,6 +344,7 @@ export const strings = {
     /** What was refused. An operation that is not here is shown as the log has it. */
     operation: {
       'list-members': 'see the members',
+      'get-member': 'see a member',
       'change-member': 'change a member',
       'remove-member': 'remove a member',
       invite: 'invite somebody',
