@@ -48,6 +48,7 @@ func (k ErrorKind) String() string {
 type Error struct {
 	Kind    ErrorKind
 	Message string
+	Field   string // what is wrong, as the API calls it; "" when it is more than one thing
 	cause   error
 }
 
@@ -62,6 +63,21 @@ func (e *Error) Unwrap() error { return e.cause }
 func Errorf(kind ErrorKind, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Kind: kind, Message: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// FieldErrorf is [Errorf] for a field of a request that is [Invalid].
+func FieldErrorf(field, format string, args ...any) error {
+	return InField(field, Errorf(Invalid, format, args...))
+}
+
+// InField says of an error that is [Invalid] which field of a request it is about, in the
+// place of what it said of that itself. Others are returned as they are.
+func InField(field string, err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != Invalid {
+		return err
+	}
+	return &Error{Kind: Invalid, Message: e.Message, Field: field, cause: err}
 }
 
 // KindOf returns the kind of the outermost [Error] in err's chain, and

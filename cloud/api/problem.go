@@ -93,6 +93,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	var e *sconce.Error
 	errors.As(err, &e) // has a kind, so it is one
 	p.Detail = e.Message
+	if e.Field != "" {
+		p.Errors = []FieldError{{Location: "body." + e.Field, Message: e.Message}}
+	}
 	return p
 }
 

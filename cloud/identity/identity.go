@@ -332,7 +332,7 @@ func NormaliseEmail(s string) (string, error) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	a, err := netmail.ParseAddress(s)
 	if err != nil || a.Address != s || len(s) > maxEmailLength || strings.ContainsFunc(s, isSpaceOrControl) {
-		return "", sconce.Errorf(sconce.Invalid, "expected an email address like name@example.org")
+		return "", sconce.FieldErrorf("email", "expected an email address like name@example.org")
 	}
 	return s, nil
 }

@@ -43,15 +43,15 @@ const (
 func (p Password) check(known ...string) error {
 	switch lower := strings.ToLower(p.text); {
 	case utf8.RuneCountInString(p.text) < MinPasswordLength:
-		return sconce.Errorf(sconce.Invalid, "a password has at least %d characters; a sentence is a good one", MinPasswordLength)
+		return sconce.FieldErrorf("password", "a password has at least %d characters; a sentence is a good one", MinPasswordLength)
 	case len(p.text) > MaxPasswordLength:
-		return sconce.Errorf(sconce.Invalid, "a password has at most %d bytes", MaxPasswordLength)
+		return sconce.FieldErrorf("password", "a password has at most %d bytes", MaxPasswordLength)
 	case isLeaked(lower):
-		return sconce.Errorf(sconce.Invalid, "this password was found in leaks from other services, and is among the first that are tried: choose another; a sentence is a good one")
+		return sconce.FieldErrorf("password", "this password was found in leaks from other services, and is among the first that are tried: choose another; a sentence is a good one")
 	case distinct(lower) < minDistinct:
-		return sconce.Errorf(sconce.Invalid, "this password repeats too few characters: choose another; a sentence is a good one")
+		return sconce.FieldErrorf("password", "this password repeats too few characters: choose another; a sentence is a good one")
 	case ownPart(lower, known) < minOwn:
-		return sconce.Errorf(sconce.Invalid, "this password is little more than your name, your address or the name of this service: choose another; a sentence is a good one")
+		return sconce.FieldErrorf("password", "this password is little more than your name, your address or the name of this service: choose another; a sentence is a good one")
 	default:
 		return nil
 	}

@@ -83,7 +83,7 @@ func (s *Service) Register(ctx context.Context, email, name, country string, fro
 		return err
 	}
 	if len(country) != 2 || strings.ContainsFunc(country, func(r rune) bool { return r < 'A' || r > 'Z' }) {
-		return sconce.Errorf(sconce.Invalid, "expected a country as two capital letters, such as DE (ISO 3166-1)")
+		return sconce.FieldErrorf("country", "expected a country as two capital letters, such as DE (ISO 3166-1)")
 	}
 	return s.write(ctx, email, from, func(ctx context.Context) error {
 		c, err := s.store.Credentials(ctx, email)
@@ -245,7 +245,7 @@ func (s *Service) hashNew(ctx context.Context, p Password, email, name string) (
 func checkName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	if n := utf8.RuneCountInString(name); n == 0 || n > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", sconce.Errorf(sconce.Invalid, "a person's name is 1 to 100 characters on one line")
+		return "", sconce.FieldErrorf("name", "a person's name is 1 to 100 characters on one line")
 	}
 	return name, nil
 }

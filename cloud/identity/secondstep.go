@@ -223,7 +223,7 @@ func (s *Service) ConfirmSecondStep(ctx context.Context, in Session, a Account, 
 	}
 	step, ok := o.key.check(code.text, now, 0)
 	if !ok {
-		return nil, sconce.Errorf(sconce.Invalid, "the code is wrong: check that the clock of your device is right, and type the code that the app shows now")
+		return nil, sconce.FieldErrorf("code", "the code is wrong: check that the clock of your device is right, and type the code that the app shows now")
 	}
 	sealed, err := s.vault.Seal(o.key.bytes[:], keyPlace(a.ID))
 	if err != nil {

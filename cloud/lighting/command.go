@@ -136,9 +136,9 @@ func (o Order) check() error {
 	case (o.On == nil) == (o.Level == nil):
 		return sconce.Errorf(sconce.Invalid, "expected either on or a level")
 	case o.Level != nil && !o.Level.Valid():
-		return sconce.Errorf(sconce.Invalid, "level %d: expected 0 to %d", *o.Level, sconce.MaxLevel)
+		return sconce.FieldErrorf("level", "level %d: expected 0 to %d", *o.Level, sconce.MaxLevel)
 	case o.Fade < 0 || o.Fade > wire.MaxFade*time.Millisecond:
-		return sconce.Errorf(sconce.Invalid, "fade of %s: expected 0 to %s", o.Fade, wire.MaxFade*time.Millisecond)
+		return sconce.FieldErrorf("fade_ms", "fade of %s: expected 0 to %s", o.Fade, wire.MaxFade*time.Millisecond)
 	}
 	return nil
 }

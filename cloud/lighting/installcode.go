@@ -20,13 +20,13 @@ func ParseInstallCode(s string) (InstallCode, error) {
 	var c InstallCode
 	digits := strings.NewReplacer(" ", "", ":", "", "-", "").Replace(s)
 	if len(digits) != hex.EncodedLen(len(c.bytes)) {
-		return InstallCode{}, sconce.Errorf(sconce.Invalid, "an install code has 36 hexadecimal digits, as on the label; this has %d characters", len(digits))
+		return InstallCode{}, sconce.FieldErrorf("install_code", "an install code has 36 hexadecimal digits, as on the label; this has %d characters", len(digits))
 	}
 	if _, err := hex.Decode(c.bytes[:], []byte(digits)); err != nil {
-		return InstallCode{}, sconce.Errorf(sconce.Invalid, "an install code has only the digits 0 to 9 and A to F")
+		return InstallCode{}, sconce.FieldErrorf("install_code", "an install code has only the digits 0 to 9 and A to F")
 	}
 	if crc(c.bytes[:16]) != binary.LittleEndian.Uint16(c.bytes[16:]) {
-		return InstallCode{}, sconce.Errorf(sconce.Invalid, "the install code was mistyped: its check sum is wrong; compare it with the label")
+		return InstallCode{}, sconce.FieldErrorf("install_code", "the install code was mistyped: its check sum is wrong; compare it with the label")
 	}
 	return c, nil
 }

@@ -187,7 +187,7 @@ func (s *Service) AddDevice(ctx context.Context, scope project.Scope, n NewDevic
 	}
 	name, err := project.CheckName("position", n.Name)
 	if err != nil {
-		return Device{}, err
+		return Device{}, sconce.InField("position_name", err)
 	}
 	if _, err := n.Kind.MarshalText(); err != nil || n.Kind == sconce.Gateway || n.Device == 0 {
 		return Device{}, sconce.Errorf(sconce.Invalid, "expected the address and the kind of a luminaire, sensor or switch")

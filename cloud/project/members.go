@@ -38,9 +38,9 @@ func (s *Service) SetMember(ctx context.Context, scope Scope, m Member) error {
 func CheckOffer(m Member) (Member, error) {
 	switch {
 	case !slices.Contains(Roles(), m.Role):
-		return Member{}, sconce.Errorf(sconce.Invalid, "expected one of the roles owner, expert, user, viewer")
+		return Member{}, sconce.FieldErrorf("role", "expected one of the roles owner, expert, user, viewer")
 	case len(m.Groups) > 0 && m.Role != sconce.User:
-		return Member{}, sconce.Errorf(sconce.Invalid, "groups are granted to the role user only: an owner and an expert control every light, a viewer none")
+		return Member{}, sconce.FieldErrorf("groups", "groups are granted to the role user only: an owner and an expert control every light, a viewer none")
 	case len(m.Groups) > MaxGranted:
 		return Member{}, sconce.Errorf(sconce.TooMany, "at most %d groups can be granted to one person", MaxGranted)
 	}

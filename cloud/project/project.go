@@ -196,7 +196,7 @@ func CheckName(thing, name string) (string, error) {
 	name = strings.TrimSpace(name)
 	n := utf8.RuneCountInString(name)
 	if n == 0 || n > MaxNameLength || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
-		return "", sconce.Errorf(sconce.Invalid, "the name of a %s is 1 to %d characters on one line", thing, MaxNameLength)
+		return "", sconce.FieldErrorf("name", "the name of a %s is 1 to %d characters on one line", thing, MaxNameLength)
 	}
 	return name, nil
 }

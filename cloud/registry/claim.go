@@ -71,7 +71,7 @@ func (s *Service) Claim(ctx context.Context, scope project.Scope, gateway sconce
 		return err
 	}
 	if !proven(ids, code) {
-		return sconce.Errorf(sconce.Invalid, "the address and the claim code do not belong to one gateway: scan the label again")
+		return sconce.FieldErrorf("claim_code", "the address and the claim code do not belong to one gateway: scan the label again")
 	}
 	s.claims.Undo(who)
 	if err := s.store.Claim(ctx, scope, gateway, network, now); err != nil {

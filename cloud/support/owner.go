@@ -38,7 +38,7 @@ func (s *Service) operator(ctx context.Context, scope project.Scope, email strin
 	}
 	account, err := s.people.AccountOf(ctx, email)
 	if err != nil {
-		return "", err
+		return "", sconce.InField("operator_email", err)
 	}
 	if is, err := s.store.IsOperator(ctx, account.ID); err != nil || !is {
 		if err == nil {

@@ -175,11 +175,11 @@ func (w *Wish) check() error {
 	n := utf8.RuneCountInString(w.Reason)
 	switch {
 	case w.Access != project.ReadAccess && w.Access != project.WriteAccess:
-		return sconce.Errorf(sconce.Invalid, "expected the access read or write")
+		return sconce.FieldErrorf("access", "expected the access read or write")
 	case w.Length < time.Hour || w.Length > MaxLength:
-		return sconce.Errorf(sconce.Invalid, "support lasts from 1 to %d hours", int(MaxLength.Hours()))
+		return sconce.FieldErrorf("hours", "support lasts from 1 to %d hours", int(MaxLength.Hours()))
 	case n == 0 || n > MaxReason || !utf8.ValidString(w.Reason) || strings.ContainsFunc(w.Reason, unicode.IsControl):
-		return sconce.Errorf(sconce.Invalid, "say why, in 1 to %d characters on one line", MaxReason)
+		return sconce.FieldErrorf("reason", "say why, in 1 to %d characters on one line", MaxReason)
 	}
 	return nil
 }
