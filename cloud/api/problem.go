@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -142,9 +143,23 @@ func message(e *huma.ErrorDetail) string {
 		}
 	}
 	if strings.HasPrefix(e.Location, "query.") || strings.HasPrefix(e.Location, "path.") {
-		return e.Message
+		return parameterMessage(e.Message)
 	}
 	return "expected JSON of the form that the API's description gives"
+}
+
+// parameterMessage returns what was expected of a parameter, of what the library says.
+func parameterMessage(said string) string {
+	if at := strings.Index(said, "expected "); at >= 0 { // before it is what was sent
+		return said[at:]
+	}
+	switch what, _ := strings.CutPrefix(said, "invalid "); {
+	case strings.HasPrefix(what, "date/time"):
+		return "expected a time as in 2026-01-02T15:04:05Z (RFC 3339)"
+	case slices.Contains([]string{"integer", "number", "boolean", "floating value"}, what):
+		return "expected a valid " + what
+	}
+	return "expected what the API's description gives"
 }
 
 // writeProblem answers with a problem from outside the routes.

@@ -66,6 +66,9 @@ func (a *API) projectRoutes() {
 		if who.program() {
 			return a.projectOf(ctx, who.token)
 		}
+		if _, err := sconce.ParseID[sconce.ProjectID](in.Cursor); in.Cursor != "" && err != nil {
+			return nil, errCursor()
+		}
 		all, err := a.Projects.List(ctx, who.account.ID, sconce.ProjectID(in.Cursor), in.Limit+1)
 		if err != nil {
 			return nil, err

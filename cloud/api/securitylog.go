@@ -44,7 +44,7 @@ func (a *API) securityLogRoutes() {
 		if in.Cursor != "" {
 			n, err := strconv.ParseUint(in.Cursor, 10, 63)
 			if err != nil {
-				return nil, sconce.Errorf(sconce.Invalid, "cursor: expected next_cursor of the answer before")
+				return nil, errCursor()
 			}
 			before = n
 		}

@@ -19,7 +19,10 @@ func walk[T any](ctx context.Context, a *API, scope project.Scope, in *Page,
 	if err != nil {
 		return nil, "", err
 	}
-	from, after, _ := strings.Cut(in.Cursor, ".")
+	from, after, whole := strings.Cut(in.Cursor, ".")
+	if in.Cursor != "" && !whole {
+		return nil, "", errCursor()
+	}
 	items = []T{}
 	for _, n := range networks {
 		if string(n.ID) < from {
@@ -45,6 +48,11 @@ func walk[T any](ctx context.Context, a *API, scope project.Scope, in *Page,
 		}
 	}
 	return items, "", nil
+}
+
+// errCursor is the answer to a cursor that came with no answer before.
+func errCursor() error {
+	return sconce.Errorf(sconce.Invalid, "cursor: expected next_cursor of the answer before")
 }
 
 // behind returns what comes behind the thing with an id, all of it when there is
