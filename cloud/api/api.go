@@ -64,6 +64,8 @@ type Options struct {
 	Invitations *invitation.Service
 	Support     *support.Service
 
+	// SecurityText is whom to tell of weaknesses; optional.
+	SecurityText SecurityText
 	// LiveURL is where apps connect for live data, wss://….
 	LiveURL string
 	// Mailbox, when set, shows the letters of the demo at /mailbox, to requests without
@@ -113,6 +115,9 @@ func New(o Options) (*API, error) {
 			}
 			a.Mailbox.ServeHTTP(w, r)
 		})
+	}
+	if len(a.SecurityText.Contacts) > 0 {
+		mux.HandleFunc("GET "+securityTextPath, a.serveSecurityText)
 	}
 	mux.Handle("/", app)
 	a.handler = a.guard(mux)

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"sconce/cloud/api"
 	"sconce/cloud/project"
@@ -118,6 +120,46 @@ func TestApplication(t *testing.T) {
 	}
 	if a := b.do(request{method: "HEAD", path: outsideAPI + "/"}); a.status != 200 || a.text != "" {
 		t.Errorf("HEAD: %d %q", a.status, a.text)
+	}
+}
+
+// TestSecurityText shows the file of RFC 9116, with the fields that it must have, and that
+// there is none when nobody is named.
+func TestSecurityText(t *testing.T) {
+	b := newBench(t)
+	get := func() answer {
+		return b.do(request{method: "GET", path: outsideAPI + "/.well-known/security.txt"})
+	}
+	if a := get(); a.status != 404 {
+		t.Errorf("without a contact: %d %s", a.status, a.text)
+	}
+	b = rebuild(t, b, func(o *api.Options) {
+		o.SecurityText = api.SecurityText{
+			Contacts: []string{"mailto:security@example.org", "tel:+1-201-555-0123"}, Policy: "https://example.org/policy", Languages: "en, de",
+			Canonical: "https://example.org/.well-known/security.txt",
+		}
+	})
+	a := get()
+	var expires time.Time
+	var rest []string
+	for line := range strings.Lines(a.text) {
+		if at, ok := strings.CutPrefix(strings.TrimSpace(line), "Expires: "); ok {
+			var err error
+			expires, err = time.Parse(time.RFC3339, at)
+			must(t, err)
+			continue
+		}
+		rest = append(rest, strings.TrimSpace(line))
+	}
+	want := []string{
+		"Contact: mailto:security@example.org", "Contact: tel:+1-201-555-0123", "Preferred-Languages: en, de",
+		"Canonical: https://example.org/.well-known/security.txt", "Policy: https://example.org/policy",
+	}
+	if a.status != 200 || a.header.Get("Content-Type") != "text/plain; charset=utf-8" || !slices.Equal(rest, want) {
+		t.Errorf("%d %v\n%s", a.status, a.header, a.text)
+	}
+	if left := time.Until(expires); left < 24*time.Hour || left > 365*24*time.Hour { // 2.5.5 recommends less than a year
+		t.Errorf("it expires in %s", left)
 	}
 }
 

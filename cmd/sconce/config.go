@@ -4,10 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"sconce"
+	"sconce/cloud/api"
 	"sconce/cloud/mail"
 	"sconce/cloud/store"
 	"sconce/internal/config"
@@ -38,6 +42,8 @@ type cloudConfig struct {
 	Redirect struct {
 		Listen string `yaml:"listen"` // optional: plain HTTP that redirects to HTTPS
 	} `yaml:"redirect"`
+	SecurityText securityTextConfig `yaml:"security_txt"` // optional: whom to tell of weaknesses (RFC 9116)
+
 	Mail mailConfig `yaml:"mail"` // optional: how letters are sent to people
 	Demo struct {
 		Listen string `yaml:"listen"` // optional: plain HTTP without TLS; loopback only
@@ -58,6 +64,20 @@ type mailConfig struct {
 	Username     string          `yaml:"username"`
 	PasswordFile string          `yaml:"password_file"`
 	From         string          `yaml:"from"` // address of the sender
+}
+
+type securityTextConfig struct {
+	Contacts  []string `yaml:"contacts"`
+	Policy    string   `yaml:"policy"`
+	Languages string   `yaml:"languages"`
+}
+
+// securityText returns what is served, at the address of the installation.
+func (c *cloudConfig) securityText() api.SecurityText {
+	s := c.SecurityText
+	return api.SecurityText{
+		Contacts: s.Contacts, Policy: s.Policy, Languages: s.Languages, Canonical: "https://" + c.Domain + "/.well-known/security.txt",
+	}
 }
 
 type logConfig struct {
@@ -97,6 +117,9 @@ func (c *cloudConfig) Validate(k *config.Checker) {
 	}
 	if k.Has("mail") {
 		c.Mail.validate(k)
+	}
+	if k.Has("security_txt") {
+		c.SecurityText.validate(k)
 	}
 	if k.Has("demo.listen") {
 		k.Address("demo.listen", c.Demo.Listen)
@@ -164,6 +187,31 @@ func (c *mailConfig) validate(k *config.Checker) {
 	if c.Username != "" {
 		k.File("mail.password_file", &c.PasswordFile, "the file with the password at the SMTP server in its first line")
 	}
+}
+
+var languageTags = regexp.MustCompile(`^[A-Za-z0-9-]+( *, *[A-Za-z0-9-]+)*$`)
+
+func (c *securityTextConfig) validate(k *config.Checker) {
+	if len(c.Contacts) == 0 {
+		k.Refuse("security_txt.contacts", "expected where weaknesses are reported, such as mailto:security@example.org")
+	}
+	for i, contact := range c.Contacts {
+		if !isURI(contact, "mailto", "https", "tel") {
+			k.Refuse("security_txt.contacts["+strconv.Itoa(i)+"]", "%q; expected a URI that begins with mailto:, https: or tel:", contact)
+		}
+	}
+	if c.Policy != "" && !isURI(c.Policy, "https") {
+		k.Refuse("security_txt.policy", "%q; expected a URI that begins with https:", c.Policy)
+	}
+	if c.Languages != "" && !languageTags.MatchString(c.Languages) {
+		k.Refuse("security_txt.languages", "%q; expected language tags, such as en, de", c.Languages)
+	}
+}
+
+// isURI reports whether a text is one line with a URI of one of the schemes.
+func isURI(text string, schemes ...string) bool {
+	u, err := url.Parse(text)
+	return err == nil && slices.Contains(schemes, u.Scheme) && (u.Host != "" || u.Opaque != "") && !strings.ContainsAny(text, " \t\r\n")
 }
 
 // loopback refuses an address that other machines could reach.

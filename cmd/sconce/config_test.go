@@ -74,3 +74,25 @@ func TestConfigurationForPostgres(t *testing.T) {
 		t.Errorf("no databases: %v", err)
 	}
 }
+
+// TestConfigurationOfSecurityText: what others are told must be of a form that they can use.
+func TestConfigurationOfSecurityText(t *testing.T) {
+	c, err := loadCloud(t, func(line string) string { return line })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := c.securityText(); len(s.Contacts) != 1 || s.Canonical != "https://sconce.example.org/.well-known/security.txt" {
+		t.Errorf("%+v", s)
+	}
+	for to, want := range map[string]string{
+		"contacts: []": "security_txt.contacts: expected where", "contacts: [security@example.org]": "security_txt.contacts[0]:",
+		"contacts: [\"https://a b\"]": "security_txt.contacts[0]:", "contacts: [\"mailto:a@b\\nPolicy: x\"]": "security_txt.contacts[0]:",
+	} {
+		_, err := loadCloud(t, func(line string) string {
+			return strings.ReplaceAll(line, "contacts: [mailto:security@example.org]", to)
+		})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", to, err, want)
+		}
+	}
+}
