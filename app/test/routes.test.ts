@@ -16,6 +16,8 @@ it.each([
   ['/projects/P/support', { screen: 'project-support', project: 'P' }],
   ['/projects/P/support/S', { screen: 'not-found' }],
   ['/support', { screen: 'support' }],
+  ['/account', { screen: 'account' }],
+  ['/account/more', { screen: 'not-found' }],
   ['/register', { screen: 'register', token: null }],
   ['/register/more', { screen: 'not-found' }],
   ['/forgot', { screen: 'forgot' }],
@@ -31,6 +33,7 @@ it('reads the addresses that it writes', () => {
   expect(parseRoute(paths.members('a/b'))).toEqual({ screen: 'members', project: 'a/b' });
   expect(parseRoute(paths.log('a/b'))).toEqual({ screen: 'log', project: 'a/b' });
   expect(parseRoute(paths.support)).toEqual({ screen: 'support' });
+  expect(parseRoute(paths.account)).toEqual({ screen: 'account' });
   expect(parseRoute(paths.projectSupport('a/b'))).toEqual({
     screen: 'project-support',
     project: 'a/b',
@@ -61,6 +64,7 @@ it('opens to everybody what leads to an account, and nothing else', () => {
   const closed = [
     '/',
     '/invitation',
+    '/account',
     '/projects/P',
     '/projects/P/members',
     '/projects/P/log',

@@ -3,19 +3,24 @@
 
 import type {
   Account,
+  Admitted,
   Command,
   CommandRequest,
   Device,
   Group,
   Invitation,
+  KeyOffer,
   LogEntry,
   Member,
   MqttToken,
+  OwnAccount,
+  OwnSession,
   Page,
   Project,
   ProjectItem,
   Readings,
   Role,
+  SignInEntry,
   SupportGrant,
   SupportGrants,
   SupportWish,
@@ -84,8 +89,16 @@ export class Api {
   // Sessions. The first two answer 401 as a matter of course, which does not mean
   // that a session has ended.
 
-  signIn(email: string, password: string): Promise<{ account: Account }> {
+  signIn(email: string, password: string): Promise<Admitted> {
     return this.#request('POST', '/sessions', { body: { email, password }, quiet401: true });
+  }
+
+  /** The second step, with the token of the first. */
+  finishSignIn(token: string, code: string): Promise<Admitted> {
+    return this.#request('POST', '/sessions/second-step', {
+      body: { token, code },
+      quiet401: true,
+    });
   }
 
   session(): Promise<{ account: Account }> {
@@ -102,7 +115,7 @@ export class Api {
     return this.#request('POST', '/registrations', { body: who });
   }
 
-  confirmRegistration(token: string, password: string): Promise<{ account: Account }> {
+  confirmRegistration(token: string, password: string): Promise<Admitted> {
     return this.#request('POST', '/registrations/confirm', { body: { token, password } });
   }
 
@@ -112,6 +125,53 @@ export class Api {
 
   resetPassword(token: string, password: string): Promise<void> {
     return this.#request('POST', '/password-resets/confirm', { body: { token, password } });
+  }
+
+  // The account of who is signed in. What changes how they sign in takes the password.
+
+  account(): Promise<OwnAccount> {
+    return this.#read('/account');
+  }
+
+  changePassword(password: string, new_password: string): Promise<Admitted> {
+    return this.#request('POST', '/account/password', { body: { password, new_password } });
+  }
+
+  offerSecondStep(password: string): Promise<KeyOffer> {
+    return this.#request('POST', '/account/second-step', { body: { password } });
+  }
+
+  async confirmSecondStep(token: string, code: string): Promise<string[]> {
+    const body = { token, code };
+    return (
+      await this.#request<{ codes: string[] }>('POST', '/account/second-step/confirm', { body })
+    ).codes;
+  }
+
+  removeSecondStep(password: string): Promise<void> {
+    return this.#request('POST', '/account/second-step/remove', { body: { password } });
+  }
+
+  async renewRecoveryCodes(password: string): Promise<string[]> {
+    const body = { password };
+    return (await this.#request<{ codes: string[] }>('POST', '/account/recovery-codes', { body }))
+      .codes;
+  }
+
+  async sessions(): Promise<OwnSession[]> {
+    return (await this.#read<Page<OwnSession>>('/account/sessions')).items;
+  }
+
+  endSession(id: string): Promise<void> {
+    return this.#request('DELETE', path`/account/sessions/${id}`, {});
+  }
+
+  endOtherSessions(): Promise<void> {
+    return this.#request('DELETE', '/account/sessions', {});
+  }
+
+  async signIns(): Promise<SignInEntry[]> {
+    return (await this.#read<Page<SignInEntry>>('/account/sign-ins')).items;
   }
 
   // Projects and what is in them.

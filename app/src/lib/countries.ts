@@ -27,3 +27,12 @@ export function countries(): Country[] {
     .map((code) => ({ code, name: names.of(code) ?? code }))
     .sort((a, b) => order.compare(a.name, b.name));
 }
+
+/** The name of a country, or its code when there is none. */
+export function countryName(code: string): string {
+  try {
+    return new Intl.DisplayNames(locale, { type: 'region' }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}

@@ -8,6 +8,7 @@ export type Route =
   | { screen: 'log'; project: string }
   | { screen: 'project-support'; project: string }
   | { screen: 'support' }
+  | { screen: 'account' }
   | { screen: 'register'; token: string | null }
   | { screen: 'forgot' }
   | { screen: 'reset'; token: string | null }
@@ -25,6 +26,7 @@ export function parseRoute(path: string, token: string | null = null): Route {
     switch (parts[0]) {
       case 'projects':
       case 'support':
+      case 'account':
       case 'forgot':
         return { screen: parts[0] };
       case 'register':
@@ -62,6 +64,7 @@ export const paths = {
   projects: '/projects',
   register: '/register',
   forgot: '/forgot',
+  account: '/account',
   project: (project: string) => inProject(project),
   members: (project: string) => inProject(project, '/members'),
   log: (project: string) => inProject(project, '/log'),

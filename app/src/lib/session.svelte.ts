@@ -2,7 +2,7 @@
 
 import { Api } from './api';
 import { clock } from './clock.svelte';
-import type { Account } from './types';
+import type { Account, Admitted } from './types';
 
 export type SessionState =
   | { is: 'unknown' }
@@ -31,15 +31,20 @@ class Session {
     if (this.#state.is === 'unknown') this.#state = found; // somebody may have signed in meanwhile
   }
 
-  async signIn(email: string, password: string): Promise<void> {
-    const { account } = await this.api.signIn(email, password);
-    this.#state = { is: 'in', account };
+  /** Signs in, or returns the token of the second step when one is asked for. */
+  async signIn(email: string, password: string): Promise<string | null> {
+    return this.enter(await this.api.signIn(email, password));
+  }
+
+  /** Takes in how far somebody came. */
+  enter({ account, second_step }: Admitted): string | null {
+    if (account) this.#state = { is: 'in', account };
+    return second_step?.token ?? null;
   }
 
   /** Makes the account behind the link of a letter, and signs in. */
   async register(token: string, password: string): Promise<void> {
-    const { account } = await this.api.confirmRegistration(token, password);
-    this.#state = { is: 'in', account };
+    this.enter(await this.api.confirmRegistration(token, password));
   }
 
   /** Ends the session. It throws, and the session goes on, when the server cannot be told. */

@@ -1,7 +1,15 @@
 // Every sentence that the app says, in one place. Sentences say what happened and
 // what to do, in the words of the people who work with lights.
 
-import type { Cause, OutcomeStatus, Role, Stage, SupportAccess, SupportState } from './types';
+import type {
+  Cause,
+  OutcomeStatus,
+  Proof,
+  Role,
+  Stage,
+  SupportAccess,
+  SupportState,
+} from './types';
 
 /** The language of the sentences below, and so of numbers and dates among them. */
 export const locale = 'en-GB';
@@ -70,6 +78,17 @@ export const strings = {
     signedOut: 'You are signed out.',
     register: 'Make an account',
     forgot: 'Forgot your password?',
+  },
+
+  secondStep: {
+    page: 'Second step',
+    heading: 'One more step',
+    intro: 'Type the code that your authenticator app shows, or one of your recovery codes.',
+    code: 'Code',
+    codeMissing: 'Type the code.',
+    submit: 'Sign in',
+    submitting: 'Signing in…',
+    again: 'Sign in from the beginning',
   },
 
   inbox: {
@@ -143,9 +162,97 @@ export const strings = {
   bar: {
     label: 'Main',
     home: 'Sconce: all projects',
+    account: 'Your account',
     signOut: 'Sign out',
     theme: { system: 'System theme', light: 'Light theme', dark: 'Dark theme' },
     changeTheme: (now: string, next: string) => `${now}. Change to ${next.toLowerCase()}.`,
+  },
+
+  account: {
+    page: 'Your account',
+    heading: 'Your account',
+    working: 'One moment…',
+    profile: {
+      heading: 'Profile',
+      name: 'Name',
+      email: 'Email',
+      country: 'Country',
+      unknown: 'Not given',
+    },
+    /** Asked before something is changed that lets somebody in. */
+    prove: {
+      password: 'Your password',
+      missing: 'Enter your password.',
+    },
+    password: {
+      heading: 'Password',
+      intro: 'Every other device is signed out when you change it.',
+      change: 'Change the password',
+      title: 'Change your password',
+      old: 'Password of now',
+      done: 'Your password is changed. Every other device is signed out.',
+      none: 'Your account has no password.',
+    },
+    step: {
+      heading: 'Second step',
+      off: 'Off. Your password alone lets somebody in.',
+      on: (since: string) =>
+        `On since ${since}. With your password, a code of your app is asked for.`,
+      codes: (n: number) => `${count(n, 'recovery code', 'recovery codes')} left`,
+      codesFew: 'Make new ones before they run out.',
+      setUp: 'Set up an authenticator app',
+      setUpText: 'You need an app that shows codes, on your phone or in your password manager.',
+      scan: 'Scan this with your authenticator app',
+      orType: 'Or type this key into it:',
+      code: 'Code that the app shows',
+      codeMissing: 'Type the code that the app shows.',
+      confirm: 'Turn it on',
+      turnedOn: 'The second step is on.',
+      recovery: 'Your recovery codes',
+      recoveryText:
+        'Each lets you in once when your app is out of reach. Keep them where you keep valuables; nobody can show them again.',
+      copy: 'Copy them',
+      copied: 'Copied.',
+      kept: 'I have kept them',
+      renew: 'New recovery codes',
+      renewText: 'The codes that you have now become void.',
+      remove: 'Turn it off',
+      removeText: 'Your password alone will let somebody in.',
+      removed: 'The second step is off.',
+    },
+    sessions: {
+      heading: 'Where you are signed in',
+      current: 'This device',
+      used: (time: string) => `used ${time}`,
+      since: (time: string) => `signed in ${time}`,
+      from: (network: string) => `from ${network}`,
+      end: 'Sign out',
+      endOf: (device: string) => `Sign out ${device}`,
+      ended: (device: string) => `${device} is signed out.`,
+      endOthers: 'Sign out everywhere else',
+      endOthersText: 'Every device but this one has to sign in again.',
+      endedOthers: 'Every other device is signed out.',
+      alone: 'Nowhere else.',
+    },
+    history: {
+      heading: 'Sign-ins of the last 90 days',
+      intro: 'Something here that was not you? Change your password.',
+      none: 'None.',
+      more: 'Show all',
+      refused: 'Refused',
+      proof: {
+        password: 'Password',
+        code: 'Password and code',
+        'recovery-code': 'Password and recovery code',
+        '': 'Not known',
+      } satisfies Record<Proof, string>,
+      wrong: {
+        password: 'Wrong password',
+        code: 'Right password, wrong code',
+        'recovery-code': 'Right password, wrong recovery code',
+        '': 'Not known',
+      } satisfies Record<Proof, string>,
+    },
   },
 
   projects: {

@@ -12,6 +12,50 @@ export interface Account {
   email: string;
 }
 
+/** Somebody's own account, and how they sign in. */
+export interface OwnAccount extends Account {
+  country: string;
+  /** Whether there is a password to sign in with. */
+  password: boolean;
+  second_step: { since: string; recovery_codes: number } | null;
+}
+
+/** How far somebody came who signs in: in, or to the second step. */
+export interface Admitted {
+  account?: Account;
+  second_step?: { token: string; expires_at: string };
+}
+
+/** How somebody proved who they are; "" when it is not known. */
+export type Proof = 'password' | 'code' | 'recovery-code' | '';
+
+export interface OwnSession {
+  id: string;
+  current: boolean;
+  created_at: string;
+  used_at: string;
+  by: Proof;
+  device: string;
+  network: string;
+}
+
+export interface SignInEntry {
+  id: string;
+  at: string;
+  by: Proof;
+  refused: boolean;
+  device: string;
+  network: string;
+}
+
+/** A key for an authenticator app. */
+export interface KeyOffer {
+  token: string;
+  key: string;
+  uri: string;
+  expires_at: string;
+}
+
 export interface ProjectItem {
   id: string;
   name: string;
