@@ -13,7 +13,6 @@ import (
 	"sconce/cloud/identity"
 	"sconce/cloud/store"
 	"sconce/cloud/support"
-	"sconce/cloud/vault"
 )
 
 type ctlOperator struct {
@@ -95,12 +94,11 @@ func (c *ctlCommand) operators(ctx context.Context, do func(*support.Service, *i
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	v, err := vault.Open(ctx, config.Data.MasterKeyFile, s.Keysets())
-	if err != nil {
+	if err := s.Unlock(ctx, config.Data.MasterKeyFile); err != nil {
 		return err
 	}
 	people := peopleOf(s)
-	return do(support.New(s.Support(), people, v, time.Now), people)
+	return do(support.New(s.Support(), people, s.Vault(), time.Now), people)
 }
 
 // peopleOf returns what knows people, for a tool that sends no letters.

@@ -24,7 +24,7 @@ func TestPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := filepath.Join(s.Dir, "cloud")
-	urls := s.useDatabases(server)
+	urls := s.useDatabases(server, "e2e")
 	ctl := func(args ...string) string {
 		t.Helper()
 		out, err := exec.CommandContext(t.Context(), s.programs.Sconce, append([]string{"ctl", "--config", s.CloudConfig(), "store"}, args...)...).CombinedOutput()
@@ -72,19 +72,22 @@ func TestPostgres(t *testing.T) {
 }
 
 // useDatabases makes databases and puts them into the configuration in the place of the
-// folder. It returns their names.
-func (s *system) useDatabases(server *postgres.Server) []string {
+// folder. It returns their names without the prefix.
+func (s *system) useDatabases(server *postgres.Server, prefix string) []string {
 	s.t.Helper()
-	if err := server.Run(s.t.Context(), postgres.Superuser, "CREATE ROLE owner LOGIN", "CREATE ROLE worker LOGIN"); err != nil {
-		s.t.Fatal(err)
+	for _, role := range []string{"owner", "worker"} { // which another test may have made
+		statement := fmt.Sprintf("DO $$ BEGIN CREATE ROLE %s LOGIN; EXCEPTION WHEN duplicate_object THEN END $$", role)
+		if err := server.Run(s.t.Context(), postgres.Superuser, statement); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	lines := "  postgres:\n"
 	names := []string{"identity", "site", "journal"}
 	for _, name := range names {
-		if err := server.Run(s.t.Context(), postgres.Superuser, "CREATE DATABASE e2e_"+name+" OWNER owner"); err != nil {
+		if err := server.Run(s.t.Context(), postgres.Superuser, "CREATE DATABASE "+prefix+"_"+name+" OWNER owner"); err != nil {
 			s.t.Fatal(err)
 		}
-		url := strings.Replace(server.URL("worker", "e2e_"+name), "worker@", "worker:secret-of-"+name+"@", 1)
+		url := strings.Replace(server.URL("worker", prefix+"_"+name), "worker@", "worker:secret-of-"+name+"@", 1)
 		lines += fmt.Sprintf("    %s: %s\n", name, url)
 	}
 	text, err := os.ReadFile(s.CloudConfig())

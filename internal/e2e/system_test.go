@@ -55,7 +55,8 @@ type system struct {
 	gateway  *installation.Process
 	building *sim.Building
 	logs     map[string]*lockedBuffer
-	air      lockedBuffer // a capture of every frame
+	air      lockedBuffer    // a capture of every frame
+	followed map[string]bool // tokens of letters
 }
 
 // lockedBuffer is a buffer that a process writes to while a test reads.
