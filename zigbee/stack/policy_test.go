@@ -291,3 +291,22 @@ func TestOldStateSavesNoKey(t *testing.T) {
 	tc.Saved(tc.State())
 	m.run(time.Minute, lamp.isUp)
 }
+
+// What a node has heard is saved at least every so often, though it says little: a reset
+// without a last moment makes that much old again, and no more.
+func TestStateIsSavedEverySoOften(t *testing.T) {
+	m := newMedium(t, 1)
+	lamp := formed(m)
+	before := lamp.Counters().Saves
+	const hours = 3
+	m.run(hours*time.Hour, nil)
+	if saves := lamp.Counters().Saves - before; saves < hours*uint64(time.Hour/saveEvery)-1 || saves > 2*hours*uint64(time.Hour/saveEvery) {
+		t.Errorf("saved %d times in %d hours", saves, hours)
+	}
+	s := m.lamp(7) // on no network: there is nothing to lose
+	before = s.Counters().Saves
+	m.run(hours*time.Hour, nil)
+	if saves := s.Counters().Saves - before; saves != 0 {
+		t.Errorf("a node without a network saved %d times", saves)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"time"
 
 	"sconce/zigbee"
 	"sconce/zigbee/aps"
@@ -18,11 +19,17 @@ import (
 // is asked for when half of them are left, so that no frame waits for a disk.
 const reserve = 1024
 
+// saveEvery is how long a node is on a network, at most, without its state being saved: a
+// node that resets without a last moment to save takes once more what it has heard since.
+// With 250 others it takes a flash memory of 64 KiB a sixth of its 10,000 erasures in a year.
+const saveEvery = 30 * time.Minute
+
 // saving is what stands between the node and its saved state.
 type saving struct {
-	revision uint64 // rises with every change that must be saved
-	saved    uint64 // the highest revision that is
-	asked    bool   // a SaveState is with the owner
+	revision uint64    // rises with every change that must be saved
+	saved    uint64    // the highest revision that is
+	asked    bool      // a SaveState is with the owner
+	at       time.Time // when the last state was saved, or the node began to be on a network
 	confirm  []confirmation
 }
 
@@ -41,8 +48,12 @@ func (n *Node) checkSave() {
 	if n.save.asked || (n.phase == stopped || n.phase == forming) && n.save.revision == n.save.saved {
 		return
 	}
-	low := n.nwk.Left() < reserve/2 || n.aps.Left() < reserve/2
-	if low && (n.phase == up || n.phase == joined || n.phase == rejoining) || n.save.revision != n.save.saved {
+	member := n.phase == up || n.phase == joined || n.phase == rejoining
+	if !member || n.save.at.IsZero() {
+		n.save.at = n.now
+	}
+	due := n.nwk.Left() < reserve/2 || n.aps.Left() < reserve/2 || n.now.Sub(n.save.at) >= saveEvery
+	if due && member || n.save.revision != n.save.saved {
 		n.save.asked = true
 		n.counters.Saves++
 		n.emit(SaveState{})
@@ -135,7 +146,7 @@ func (n *Node) Saved(s State) {
 	n.nwk.Cover(s.nwkCounter)
 	n.aps.Cover(s.apsCounter)
 	n.save.saved = max(n.save.saved, s.revision)
-	n.save.asked = false
+	n.save.asked, n.save.at = false, n.now
 	n.confirmSaved()
 	n.stored()
 	n.distribute()
