@@ -35,7 +35,7 @@ func (b *building) radiate(list []Transmission) {
 		}
 		b.drain()
 	}
-	b.run(2*time.Second, nil)
+	b.run(3*time.Second, nil)
 }
 
 func TestGPSwitchLights(t *testing.T) {

@@ -64,16 +64,22 @@ type captured struct {
 
 // give gives a node the frame, and notes and reports whether it took it.
 func (c *captured) give(n *Node, now time.Time, f Received) (opened bool) {
-	d, ok := n.dev.(counted)
-	var before uint64
-	if ok {
-		before = d.Counters().NWK.Opened
-	}
+	before := accepted(n.dev)
 	n.dev.Receive(now, f.PSDU[:len(f.PSDU)-fcsLen], f.LQI)
-	if opened = ok && d.Counters().NWK.Opened != before; opened {
+	if opened = accepted(n.dev) != before; opened {
 		c.taken = append(c.taken, n.x.id)
 	}
 	return opened
+}
+
+// accepted returns how many frames a device has taken: of its network, and of switches
+// without a battery. One that does not count takes none.
+func accepted(dev Device) uint64 {
+	if d, ok := dev.(counted); ok {
+		c := d.Counters()
+		return c.NWK.Opened + c.GreenPower.Accepted
+	}
+	return 0
 }
 
 // memory is how many frames an attacker remembers.

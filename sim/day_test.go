@@ -31,7 +31,7 @@ type parts struct {
 	end    time.Time
 	number int
 
-	frames, secured, verified int
+	frames, secured, verified, green int
 	bytes                     int64
 }
 
@@ -83,25 +83,29 @@ func (p *parts) judge() {
 	if stranger.Readable+stranger.Verified > 0 {
 		p.t.Errorf("part %d: with the key that everybody knows, %d frames can be read and %d integrity codes verified", p.number, stranger.Readable, stranger.Verified)
 	}
-	p.frames, p.secured, p.verified = p.frames+r.Frames, p.secured+r.Secured, p.verified+r.Verified
+	p.frames, p.secured, p.verified, p.green = p.frames+r.Frames, p.secured+r.Secured, p.verified+r.Verified, p.green+r.Green
 	p.t.Logf("part %d: %d frames in %d bytes, %d of %d integrity codes verified", p.number, r.Frames, info.Size(), r.Verified, r.Secured)
 	if err := os.Remove(path); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
-// A day of a building of 250 lights, from the first join on: Wireshark verifies
-// every frame of it with the keys of the labels, and reads nothing without.
+// A day of a building of 250 devices and 50 switches without batteries, in which people work,
+// from the first join on: Wireshark verifies every frame of it with the keys of the labels,
+// and reads nothing without.
 func TestDay(t *testing.T) {
 	const seed = 7
-	cfg := TrialConfig{Seed: seed, Lights: 250, Duration: *day, Shadowing: 3, ReplayEvery: 10 * time.Second}.withDefaults()
+	cfg := TrialConfig{
+		Seed: seed, Lights: 210, Sensors: 25, Switches: 15, GPSwitches: 50, People: 120, Duration: *day, Shadowing: 3, ReplayEvery: 10 * time.Second, Start: monday,
+	}.withDefaults()
 	p := &parts{t: t, keys: labels(t, cfg), dir: t.TempDir()}
 	cfg.Tap = p.tap
 	begun := time.Now()
 	s := runTrial(t, cfg)
 	p.judge()
-	if s.Joined != cfg.Lights {
-		t.Errorf("seed %d: %d of %d lights are on the network", seed, s.Joined, cfg.Lights)
+	if s.Joined != cfg.Lights || s.SleepersJoined != cfg.Sensors+cfg.Switches || s.GPPaired != cfg.GPSwitches {
+		t.Errorf("seed %d: %+v are on the network", seed, s.Population)
 	}
-	t.Logf("seed %d: %v of a building in %v: %d frames in %d bytes, %d of %d integrity codes verified", seed, *day, time.Since(begun).Round(time.Second), p.frames, p.bytes, p.verified, p.secured)
+	t.Logf("seed %d: %v of a building in %v: %d frames in %d bytes, %d of %d integrity codes verified, %d of them of Green Power switches; delivered: %+v",
+		seed, *day, time.Since(begun).Round(time.Second), p.frames, p.bytes, p.verified, p.secured, p.green, s.Delivery)
 }

@@ -172,21 +172,28 @@ func (t *trial) wing(room int) *controller {
 	return t.controllers[room*t.cfg.Networks/t.cfg.Office.Rooms()]
 }
 
+// trialGPKeys returns the keys on the labels of the battery-less switches.
+func trialGPKeys(cfg TrialConfig) [][zigbee.KeySize]byte {
+	//nolint:gosec // keys of a simulation
+	luck := rand.New(rand.NewPCG(cfg.Seed, 0x67702d6b657973))
+	keys := make([][zigbee.KeySize]byte, cfg.GPSwitches)
+	for i := range keys {
+		for j := range keys[i] {
+			keys[i][j] = byte(luck.Uint32())
+		}
+	}
+	return keys
+}
+
 // harvest deals the battery-less switches to the networks in turn, and to the rooms of
 // each.
 func (t *trial) harvest() error {
 	o := t.cfg.Office
-	//nolint:gosec // keys of a simulation
-	luck := rand.New(rand.NewPCG(t.cfg.Seed, 0x67702d6b657973))
-	for i := range t.cfg.GPSwitches {
+	for i, key := range trialGPKeys(t.cfg) {
 		network, nth := i%t.cfg.Networks, i/t.cfg.Networks
 		first := (network*o.Rooms() + t.cfg.Networks - 1) / t.cfg.Networks
 		next := ((network+1)*o.Rooms() + t.cfg.Networks - 1) / t.cfg.Networks
 		room := first + nth%(next-first)
-		var key [zigbee.KeySize]byte
-		for j := range key {
-			key[j] = byte(luck.Uint32())
-		}
 		s, err := t.air.AddGPSwitch(GPSwitchConfig{
 			Source: trialGP + gp.SourceID(i), Key: gp.NewKey(key), Position: o.BesideDoor(room, 2+nth/(next-first)), TxPower: t.cfg.Power,
 		})

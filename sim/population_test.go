@@ -63,6 +63,9 @@ func TestInhabitedTrial(t *testing.T) {
 			t.Errorf("%s: %+v; want at least %d, and %v of them delivered", name, c.Delivery, c.least, c.ratio)
 		}
 	}
+	if r := judge(t, inhabited().withDefaults(), one); r.Green < 3*int(s.Delivery.GPPresses.Sent) {
+		t.Errorf("of %d presses of switches without batteries, %d frames were verified", s.Delivery.GPPresses.Sent, r.Green)
+	}
 	if s.PressP50 == 0 || s.PressP50 > Millis(500*time.Millisecond) {
 		t.Errorf("half of the lights act within %v after a press", time.Duration(s.PressP50))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sconce/zigbee"
+	"sconce/zigbee/gp"
 )
 
 // replayer gives nodes again what they have taken before, straight into their
@@ -106,6 +107,30 @@ func (r *replayer) rejected(nodes map[int]*Node) (n uint64) {
 	return n
 }
 
+// press presses a switch without a battery, and fails the test when nobody takes that.
+func (r *replayer) press(times int) {
+	r.t.Helper()
+	h := r.controllers[0].harvests[0]
+	if !r.runUntil(time.Minute, func() bool { return h.paired }) {
+		r.t.Fatalf("seed %d: the switch is not paired", r.cfg.Seed)
+	}
+	for i := range times {
+		h.presses++
+		h.Press(i%2 == 0)
+		r.building.RunFor(2 * time.Second)
+	}
+	taken := 0
+	for _, c := range r.attacker.captured {
+		if h, ok := parseHeader(appendFCS(bytes.Clone(c.frame))); ok && gp.IsFrame(h.payload) {
+			taken += len(c.taken)
+		}
+	}
+	if taken < times {
+		r.t.Fatalf("seed %d: %d presses were taken by %d nodes", r.cfg.Seed, times, taken)
+	}
+	r.t.Logf("seed %d: %d presses were taken by nodes %d times", r.cfg.Seed, times, taken)
+}
+
 // record keeps what the attacker has captured so far.
 func (r *replayer) record() {
 	r.frames = append(r.frames, r.attacker.captured...)
@@ -129,6 +154,7 @@ func TestMillionReplays(t *testing.T) {
 	}.withDefaults()
 	r := &replayer{scene: begin(t, cfg, 3*time.Minute)}
 	r.building.RunFor(30 * time.Second)
+	r.press(5)
 	r.record()
 	r.say("while they run", million/5)
 	r.reboot()

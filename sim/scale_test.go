@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -202,7 +203,7 @@ func TestPowerCutOf250(t *testing.T) {
 // judge shows a capture to Wireshark. With the codes of the labels it must verify
 // every frame and find fault with none; without them, and with the link key that
 // everybody knows, it must read no application frame and no key.
-func judge(t *testing.T, cfg TrialConfig, air []byte) {
+func judge(t *testing.T, cfg TrialConfig, air []byte) tshark.Report {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "air.pcap")
 	if err := os.WriteFile(path, air, 0o600); err != nil {
@@ -222,10 +223,11 @@ func judge(t *testing.T, cfg TrialConfig, air []byte) {
 	if stranger.Readable+stranger.Verified > 0 {
 		t.Errorf("seed %d: with the key that everybody knows, %d frames can be read and %d integrity codes verified", cfg.Seed, stranger.Readable, stranger.Verified)
 	}
-	t.Logf("seed %d: %d frames, %d of %d integrity codes verified", cfg.Seed, r.Frames, r.Verified, r.Secured)
+	t.Logf("seed %d: %d frames, %d of %d integrity codes verified, %d of them of Green Power switches", cfg.Seed, r.Frames, r.Verified, r.Secured, r.Green)
+	return r
 }
 
-// labels are the link keys of the install codes of a trial's lights.
+// labels are the keys on the labels of a trial's devices.
 func labels(t *testing.T, cfg TrialConfig) (keys []tshark.Key) {
 	t.Helper()
 	for i := range cfg.Lights {
@@ -234,6 +236,16 @@ func labels(t *testing.T, cfg TrialConfig) (keys []tshark.Key) {
 			t.Fatal(err)
 		}
 		keys = append(keys, tshark.Key{Name: l.Serial, Value: l.InstallCode.LinkKey().Bytes()})
+	}
+	for i := range cfg.Sensors + cfg.Switches {
+		s, err := trialSleeper(cfg, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, tshark.Key{Name: s.Serial, Value: s.InstallCode.LinkKey().Bytes()})
+	}
+	for i, key := range trialGPKeys(cfg) {
+		keys = append(keys, tshark.Key{Name: fmt.Sprintf("GP-%05d", i+1), Value: key, GreenPower: true})
 	}
 	return keys
 }

@@ -24,6 +24,8 @@ import (
 type Key struct {
 	Name  string
 	Value [16]byte
+
+	GreenPower bool // of a Green Power device
 }
 
 // Report is what tshark says of a capture.
@@ -32,6 +34,7 @@ type Report struct {
 	Secured  int      // frame protections with an integrity code: a frame may have two
 	Verified int      // of those, how many integrity codes a key was found for
 	Empty    int      // not of those: APS acknowledgements under a link key, whose code is of headers alone, which tshark passes over
+	Green    int      // of those that were verified, how many of Green Power devices
 	Readable int      // frames whose application data or keys can be read
 	Faults   []string // malformed frames and expert remarks, one a line
 	Found    []Key    // that travelled in it, and could be read
@@ -81,8 +84,10 @@ func read(ctx context.Context, capture string, keys []Key) (r Report, found []Ke
 		return r, nil, err
 	}
 	defer os.RemoveAll(config)
-	if err := os.WriteFile(filepath.Join(config, "zigbee_pc_keys"), table(keys), 0o600); err != nil {
-		return r, nil, err
+	for name, green := range map[string]bool{"zigbee_pc_keys": false, "zigbee_gp_keys": true} {
+		if err := os.WriteFile(filepath.Join(config, name), table(keys, green), 0o600); err != nil {
+			return r, nil, err
+		}
 	}
 	lines, err := run(ctx, config, capture)
 	if err != nil {
@@ -100,7 +105,15 @@ func read(ctx context.Context, capture string, keys []Key) (r Report, found []Ke
 // The fields of a frame that are asked for, in the order of [Report.add].
 var fields = []string{
 	"zbee.sec.mic", "zbee.sec.key", "zbee_aps.type", "zbee_aps.cmd.key", "frame.protocols", "_ws.malformed", "_ws.expert.message",
+	"zbee_nwk_gp.fc_ext_security_level", "zbee_nwk_gp.command_id",
 }
+
+// The security levels of Green Power frames (14-0563-18, A.1.4.1.3). The command of one that
+// is encrypted can be read only by who verified its integrity code.
+const (
+	gpNone      = "0x00"
+	gpEncrypted = "0x03"
+)
 
 // The values of zbee_aps.type for application data and acknowledgements.
 const (
@@ -111,12 +124,20 @@ const (
 // add counts one frame, and returns the key that it carries.
 func (r *Report) add(number int, f []string) (k Key, ok bool) {
 	f = append(f, make([]string, len(fields))...)
-	mic, key, apsType, apsKey, protocols, malformed, expert := f[0], f[1], f[2], f[3], f[4], f[5], f[6]
+	mic, key, apsType, apsKey, protocols, malformed, expert, gpLevel, gpCommand := f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]
 	r.Secured += values(mic)
 	r.Verified += values(key)
 	if apsType == apsAck && values(mic) == 2 && values(key) == 1 {
 		r.Secured-- // the link-key protection of an acknowledgement, which has no payload: tshark does not look at it
 		r.Empty++
+	}
+	if strings.Contains(protocols, "zbee_nwk_gp") && gpLevel != "" && gpLevel != gpNone {
+		r.Secured++
+		if gpLevel == gpEncrypted && gpCommand != "" {
+			r.Verified++
+			r.Green++
+			r.Readable++
+		}
 	}
 	if apsType == apsData || apsKey != "" || strings.Contains(protocols, "zbee_zcl") || strings.Contains(protocols, "zbee_zdp") {
 		r.Readable++
@@ -131,10 +152,13 @@ func (r *Report) add(number int, f []string) (k Key, ok bool) {
 	return Key{Name: "found", Value: [16]byte(b)}, true
 }
 
-// table is Wireshark's table of keys.
-func table(keys []Key) []byte {
+// table is Wireshark's table of keys: of those of Green Power devices, or of the others.
+func table(keys []Key, green bool) []byte {
 	var b bytes.Buffer
 	for _, k := range keys {
+		if k.GreenPower != green {
+			continue
+		}
 		octets := strings.ReplaceAll(fmt.Sprintf("% x", k.Value), " ", ":")
 		fmt.Fprintf(&b, "\"%s\",\"Normal\",%q\n", octets, k.Name)
 	}

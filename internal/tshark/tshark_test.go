@@ -33,7 +33,7 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
-func key(t *testing.T) Key { return Key{"nwk", [16]byte(unhex(t, networkKey))} }
+func key(t *testing.T) Key { return Key{Name: "nwk", Value: [16]byte(unhex(t, networkKey))} }
 
 // capture writes frames, to which it adds their check sequence, to a file.
 func capture(t *testing.T, frames ...[]byte) string {
@@ -84,7 +84,7 @@ func TestRead(t *testing.T) {
 	}{
 		{"sniffed frame with its key", [][]byte{real, {2, 0, 1}}, []Key{key(t)}, 1, 1, 1, ""},
 		{"without the key", [][]byte{real}, nil, 1, 0, 0, "Encrypted Payload"},
-		{"another key", [][]byte{real}, []Key{{"other", [16]byte{1}}}, 1, 0, 0, "Encrypted Payload"},
+		{"another key", [][]byte{real}, []Key{{Name: "other", Value: [16]byte{1}}}, 1, 0, 0, "Encrypted Payload"},
 		{"a wrong integrity code", [][]byte{real, flipped}, []Key{key(t)}, 2, 1, 1, "finds fault with 1 of 2"},
 		{"cut short", [][]byte{truncated, real}, []Key{key(t)}, 1, 1, 1, "finds fault"},
 		{"nothing protected", [][]byte{{2, 0, 1}}, []Key{key(t)}, 0, 0, 0, "none of 1 frames is protected"},
@@ -108,13 +108,38 @@ func TestRead(t *testing.T) {
 }
 
 func TestAcknowledgementUnderLinkKey(t *testing.T) {
-	r, err := Read(t.Context(), capture(t, unhex(t, linkAck)), Key{"network", [16]byte(unhex(t, linkAckKey))})
+	r, err := Read(t.Context(), capture(t, unhex(t, linkAck)), Key{Name: "network", Value: [16]byte(unhex(t, linkAckKey))})
 	if err != nil || r.Err() != nil || r.Empty != 1 || r.Secured != 1 || r.Verified != 1 {
 		t.Errorf("%+v, %v, %v", r, err, r.Err())
 	}
 	r, err = Read(t.Context(), capture(t, unhex(t, linkAck)))
 	if err != nil || r.Err() == nil || r.Empty != 0 || r.Secured != 1 {
 		t.Errorf("without the network key: %+v, %v", r, err)
+	}
+}
+
+// A frame of a switch without a battery, under its own key.
+func TestGreenPower(t *testing.T) {
+	const header = "010817ffffffff" // a broadcast without a sender
+	press, ask := unhex(t, header+"8c3800010000660000009ca0d24764"), unhex(t, header+"0c00010000e00280f328025d7b462a6e3516c133f546414e96c22fb00967000000")
+	flipped := slices.Clone(press)
+	flipped[len(flipped)-1] ^= 1
+	own := Key{Name: "switch", Value: [16]byte(unhex(t, "61207377697463682773206b65790000")), GreenPower: true}
+	for name, c := range map[string]struct {
+		frame             []byte
+		key               Key
+		secured, verified int
+	}{
+		"its key":                {press, own, 1, 1},
+		"another key":            {press, Key{Name: "other", Value: [16]byte{1}, GreenPower: true}, 1, 0},
+		"its key as a network's": {press, Key{Name: "switch", Value: own.Value}, 1, 0},
+		"a wrong integrity code": {flipped, own, 1, 0},
+		"asks to be paired":      {ask, own, 0, 0},
+	} {
+		r, err := Read(t.Context(), capture(t, c.frame), c.key)
+		if err != nil || r.Secured != c.secured || r.Verified != c.verified || r.Green != c.verified || r.Readable != c.verified {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
 	}
 }
 

@@ -16,8 +16,9 @@ const (
 	maxCandidates = 8  // devices that are being commissioned; frames of further ones are dropped and counted
 
 	// settle is how long a sink collects the reports of proxies about one
-	// commissioning frame before it chooses among them.
-	settle = introduceStep + introduceJitter
+	// commissioning frame before it chooses among them: those that heard it well, over a
+	// few hops. Who hears the switch itself needs them too, when a door is closed.
+	settle = 2*introduceStep + introduceJitter + 500*time.Millisecond
 )
 
 // Errors of a sink.

@@ -57,7 +57,7 @@ func (m *medium) radiate(frame []byte, who ...*station) {
 			s.drain()
 		}
 	}
-	m.run(2*time.Second, nil)
+	m.run(3*time.Second, nil)
 }
 
 // green returns the events of the sink of one kind.
