@@ -32,7 +32,7 @@ type parts struct {
 	number int
 
 	frames, secured, verified, green int
-	bytes                     int64
+	bytes                            int64
 }
 
 func (p *parts) tap(at time.Time, channel uint8, psdu []byte) {
