@@ -26,6 +26,10 @@ type Config struct {
 	RatedPower Milliwatts // of a luminaire: input at full output, 1 W to MaxRatedPower
 	White      White      // of a luminaire, optional: the colour temperatures that it can give
 
+	// MeasuresEnergy says that the owner answers [EnergyWanted]. Optional: without it, a
+	// trust centre that asks is told that this is not supported.
+	MeasuresEnergy bool
+
 	Restore *State // optional: continue after a power cut
 }
 
@@ -78,6 +82,7 @@ const maxFrame = stack.MaxPayloadLinkKey
 func (d *body) assemble(kind string, cfg Config, app firmware, endpoint zdo.SimpleDescriptor, node stack.Config) error {
 	*d = body{cfg: cfg, kind: kind, app: app, endpoint: endpoint, deliveries: map[stack.Handle]*delivery{}}
 	node.EUI64, node.Random, node.Channels, node.InstallCode = cfg.EUI64, cfg.Random, cfg.Channels, cfg.InstallCode
+	node.MeasuresEnergy = cfg.MeasuresEnergy
 	node.Endpoints = []zdo.SimpleDescriptor{endpoint}
 	var reporting []zcl.ReportingEntry
 	if cfg.Restore != nil {
@@ -143,6 +148,15 @@ func (d *body) FrameDone(now time.Time, s stack.TxStatus) {
 		return
 	}
 	d.node.FrameDone(now, s)
+	d.settle(now)
+}
+
+// EnergyMeasured answers [EnergyWanted]; channels that could not be measured are left out.
+func (d *body) EnergyMeasured(now time.Time, list []stack.Energy) {
+	if d.dead {
+		return
+	}
+	d.node.EnergyMeasured(now, list)
 	d.settle(now)
 }
 
@@ -259,6 +273,8 @@ func (d *body) handle(now time.Time, e stack.Event) {
 		d.emit(JoinFailed{Reason: e.Reason})
 	case stack.RadioChanged:
 		d.emit(RadioChanged{})
+	case stack.EnergyWanted:
+		d.emit(EnergyWanted(e))
 	case stack.SaveState:
 		d.saving = true
 		d.emit(SaveState{})

@@ -10,6 +10,8 @@
 package device
 
 import (
+	"time"
+
 	"sconce/zigbee"
 	"sconce/zigbee/zcl"
 )
@@ -51,6 +53,14 @@ type (
 	// again by itself.
 	JoinFailed struct{ Reason string }
 
+	// EnergyWanted asks the owner to measure the energy on each channel of the mask,
+	// for the given time each, and to call EnergyMeasured. Only a device whose
+	// configuration says MeasuresEnergy asks.
+	EnergyWanted struct {
+		Channels zigbee.ChannelMask
+		Duration time.Duration
+	}
+
 	// LightChanged says that what the lamp is to do has changed: it was switched,
 	// began to fade, stopped, or began or ended to identify. During a fade, the
 	// owner follows Light.
@@ -58,6 +68,7 @@ type (
 )
 
 func (RadioChanged) event() {}
+func (EnergyWanted) event() {}
 func (SaveState) event()    {}
 func (Joined) event()       {}
 func (JoinFailed) event()   {}

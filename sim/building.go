@@ -115,7 +115,8 @@ func (b *Building) addLight(a *Air, cfg LightConfig) error {
 	l.unit = unit{
 		b: b, eui64: cfg.EUI64, tell: l.watch,
 		cfg: device.Config{
-			EUI64: zigbee.EUI64(cfg.EUI64), InstallCode: cfg.InstallCode,
+			MeasuresEnergy: true,
+			EUI64:          zigbee.EUI64(cfg.EUI64), InstallCode: cfg.InstallCode,
 			Model: cfg.Model, Serial: cfg.Serial, Firmware: cfg.Firmware,
 			RatedPower: cfg.RatedPower, White: cfg.White, Channels: b.cfg.Channels,
 		},

@@ -112,7 +112,11 @@ func (d *driver) drain(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		switch e.(type) {
+		switch e := e.(type) {
+		case device.EnergyWanted:
+			if err := d.measure(ctx, e); err != nil {
+				return err
+			}
 		case device.RadioChanged:
 			if err := d.tune(ctx); err != nil {
 				return d.failed(ctx, err)
@@ -127,6 +131,23 @@ func (d *driver) drain(ctx context.Context) error {
 			d.Observe(time.Now(), e)
 		}
 	}
+}
+
+// measure measures the energy of channels. What the radio cannot measure is left out.
+func (d *driver) measure(ctx context.Context, w device.EnergyWanted) error {
+	var list []stack.Energy
+	for i := range w.Channels.Len() {
+		channel := w.Channels.Nth(i)
+		dBm, err := d.Radio.EnergyScan(ctx, channel, w.Duration)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			list = append(list, stack.Energy{Channel: channel, DBm: dBm})
+		}
+	}
+	d.Device.EnergyMeasured(time.Now(), list)
+	return nil
 }
 
 // tune sets the radio as the device wants it.

@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"sconce/device"
 	"sconce/radio"
 	"sconce/zigbee/stack"
 )
@@ -33,6 +34,8 @@ type Node struct {
 	drain   Drain
 	sending bool
 	off     bool
+
+	measuring *measuring // nil: nothing is measured
 
 	due   time.Duration // of the event that is scheduled
 	timed bool          // one is
@@ -81,6 +84,9 @@ func (n *Node) settle() {
 	for range maxTurn {
 		if n.drain(now) {
 			n.tune()
+		}
+		if n.scan() {
+			return // until the end of it, which settles
 		}
 		if more = !n.sending; !more {
 			break
@@ -171,5 +177,45 @@ func (n *Node) Sent(now time.Time, s Sent) {
 	n.settle()
 }
 
-// Scanned implements [Handler]. Nodes do not scan for energy.
-func (n *Node) Scanned(time.Time, uint8, int8) {}
+// measuring is a measurement of the energy of channels, one after the other.
+type measuring struct {
+	device.EnergyWanted
+	list  []stack.Energy
+	next  int  // of the channels
+	under bool // way
+	done  func(now time.Time, list []stack.Energy)
+}
+
+// measure measures as soon as the transceiver is free, and calls done.
+func (n *Node) measure(w device.EnergyWanted, done func(now time.Time, list []stack.Energy)) {
+	n.measuring = &measuring{EnergyWanted: w, done: done}
+}
+
+// scan begins with the next channel that is to be measured, and reports whether the
+// transceiver is busy with it.
+func (n *Node) scan() bool {
+	m := n.measuring
+	if m == nil || n.sending || m.under {
+		return m != nil && m.under
+	}
+	if err := n.x.EnergyScan(m.Channels.Nth(m.next), m.Duration); err != nil {
+		n.wakeIn(again) // it acknowledges something
+		return false
+	}
+	m.under = true
+	return true
+}
+
+// Scanned implements [Handler].
+func (n *Node) Scanned(now time.Time, channel uint8, dBm int8) {
+	m := n.measuring
+	if m == nil {
+		return
+	}
+	m.list, m.under = append(m.list, stack.Energy{Channel: channel, DBm: dBm}), false
+	if m.next++; m.next == m.Channels.Len() {
+		n.measuring = nil
+		m.done(now, m.list)
+	}
+	n.settle()
+}

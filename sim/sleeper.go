@@ -40,7 +40,8 @@ func (b *Building) addSleeper(a *Air, cfg SleeperConfig) error {
 	s.unit = unit{
 		b: b, eui64: cfg.EUI64, tell: s.seated, build: cfg.firmware,
 		cfg: device.Config{
-			EUI64: zigbee.EUI64(cfg.EUI64), InstallCode: cfg.InstallCode,
+			MeasuresEnergy: true,
+			EUI64:          zigbee.EUI64(cfg.EUI64), InstallCode: cfg.InstallCode,
 			Model: cfg.Model, Serial: cfg.Serial, Firmware: cfg.Firmware, Channels: b.cfg.Channels,
 		},
 	}

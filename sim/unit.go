@@ -18,6 +18,7 @@ type Firmware interface {
 	NextEvent() (device.Event, bool)
 	State() device.State
 	Saved(device.State)
+	EnergyMeasured(now time.Time, list []stack.Energy)
 	Counters() stack.Counters
 }
 
@@ -98,6 +99,8 @@ func (u *unit) drain(time.Time) (retune bool) {
 		switch e := e.(type) {
 		case device.RadioChanged:
 			retune = true
+		case device.EnergyWanted:
+			u.node.measure(e, u.fw.EnergyMeasured)
 		case device.SaveState:
 			u.save()
 		case device.LightChanged:

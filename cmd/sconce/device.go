@@ -54,7 +54,8 @@ func (c *deviceCommand) Run(ctx context.Context) error {
 		c.EUI64 = sconce.EUI64(r.EUI64())
 	}
 	d, err := c.make(store, device.Config{
-		EUI64: zigbee.EUI64(c.EUI64), InstallCode: code, Model: "SV-1", Serial: c.EUI64.String(), Firmware: version[:min(len(version), 16)],
+		MeasuresEnergy: true,
+		EUI64:          zigbee.EUI64(c.EUI64), InstallCode: code, Model: "SV-1", Serial: c.EUI64.String(), Firmware: version[:min(len(version), 16)],
 		RatedPower: device.Milliwatts(math.Round(1000 * c.Watts)), Channels: zigbee.AllChannels,
 		Random: func(p []byte) { _, _ = rand.Read(p) }, // never fails
 	})
