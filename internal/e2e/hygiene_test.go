@@ -36,7 +36,7 @@ func (w *watch) fault(format string, args ...any) {
 	w.faults = append(w.faults, fmt.Sprintf(format, args...))
 }
 
-// watch listens for requests to other origins, dialogs, faults in scripts and what the
+// watch listens for requests to other origins, alerts, faults in scripts and what the
 // content policy stopped.
 func (p page) watch() *watch {
 	p.t.Helper()
