@@ -32,6 +32,7 @@ import (
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
 	"sconce/cloud/mail"
+	"sconce/cloud/once"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/support"
@@ -53,6 +54,7 @@ type Options struct {
 	Identity  *identity.Service
 	Live      *identity.Live
 	Access    *access.Service
+	Once      *once.Service
 	Projects  *project.Service
 	Registry  *registry.Service
 	Lighting  *lighting.Service

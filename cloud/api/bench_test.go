@@ -27,6 +27,7 @@ import (
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
+	"sconce/cloud/once"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
@@ -108,6 +109,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	})
 	o := api.Options{
 		Access:   &access.Service{Store: b.store.Access(), Projects: b.projects, Vault: sealer, Now: time.Now},
+		Once:     &once.Service{Store: b.store.Once(), Vault: sealer, Now: time.Now},
 		Identity: b.people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
 		Registry: b.registry, Lighting: b.lighting, Telemetry: telemetry.New(b.store.Telemetry(), b.presence),
 		Log: log, SecurityLog: securityLog,

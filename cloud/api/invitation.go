@@ -61,7 +61,10 @@ func (a *API) invitationRoutes() {
 		summary: "The open invitations of the project", tag: "members",
 	}, func(ctx context.Context, scope project.Scope, in *Page) (*struct{ Body Invitations }, error) {
 		all, err := a.Invitations.List(ctx, scope)
-		all, next := pageOf(in, all, func(i invitation.Invitation) string {
+		if err != nil {
+			return nil, err
+		}
+		all, next, err := pageOf(in, all, func(i invitation.Invitation) string {
 			return fmt.Sprintf("%015d.%s", i.Made.UnixMilli(), i.ID) // the order of the list
 		})
 		items := make([]Invitation, len(all))

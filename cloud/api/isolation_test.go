@@ -226,7 +226,11 @@ func (b *bench) fresh(path string) string {
 type operation struct {
 	id, method, path string
 	secured          bool
+	parameters       []string
 }
+
+// takes reports whether a route has a parameter of a name.
+func (o operation) takes(name string) bool { return slices.Contains(o.parameters, name) }
 
 // operations returns all routes of the OpenAPI document.
 func (b *bench) operations() []operation {
@@ -234,13 +238,18 @@ func (b *bench) operations() []operation {
 		Paths map[string]map[string]struct {
 			OperationID string
 			Security    []map[string][]string
+			Parameters  []struct{ Name string }
 		}
 	}
 	must(b.t, json.Unmarshal([]byte(b.do(request{method: "GET", path: "/openapi.json"}).text), &document))
 	var all []operation
 	for path, methods := range document.Paths {
 		for method, o := range methods {
-			all = append(all, operation{o.OperationID, strings.ToUpper(method), path, len(o.Security) > 0})
+			op := operation{o.OperationID, strings.ToUpper(method), path, len(o.Security) > 0, nil}
+			for _, p := range o.Parameters {
+				op.parameters = append(op.parameters, p.Name)
+			}
+			all = append(all, op)
 		}
 	}
 	slices.SortFunc(all, func(a, b operation) int { return strings.Compare(a.id, b.id) })

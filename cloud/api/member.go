@@ -44,7 +44,10 @@ func (a *API) memberRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		members, next := pageOf(in, all, func(m project.Member) string { return string(m.Account) })
+		members, next, err := pageOf(in, all, func(m project.Member) string { return string(m.Account) })
+		if err != nil {
+			return nil, err
+		}
 		items, err := a.members(ctx, members...)
 		return &struct{ Body Members }{Members{items, next}}, err
 	})

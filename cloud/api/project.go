@@ -83,7 +83,7 @@ func (a *API) projectRoutes() {
 
 	signedIn(a, route{
 		id: "make-project", method: http.MethodPost, path: "/projects", status: http.StatusCreated,
-		summary: "Make a project of which you are the owner", tag: "projects",
+		summary: "Make a project of which you are the owner", tag: "projects", once: true,
 	}, func(ctx context.Context, who caller, in *namedRequest) (*struct{ Body ProjectItem }, error) {
 		m, err := a.Projects.Create(ctx, who.asCaller(), in.Body.Name)
 		return &struct{ Body ProjectItem }{projectItem(m)}, err

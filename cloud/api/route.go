@@ -20,6 +20,7 @@ type route struct {
 	status  int // of success
 	summary string
 	tag     string
+	once    bool // of one outside of projects: a POST whose answer is kept for who asks again
 	edits   bool // of one within a project: waits for others that change its things
 	tokens  bool // of one outside of projects: a program with a token may ask it as well
 }
@@ -37,6 +38,7 @@ func signedIn[I, O any](a *API, r route, handle func(context.Context, caller, *I
 	if r.tokens {
 		op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate, tagged}
 	}
+	a.doOnce(&op, r.once)
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		who, ok := ctx.Value(callerKey).(caller)
 		if !ok {
@@ -63,6 +65,7 @@ func withinAs[I, O any](a *API, r route, handle func(context.Context, caller, pr
 		Name: "project", In: "path", Required: true, Description: "Identifier of the project.", Schema: &huma.Schema{Type: huma.TypeString},
 	}}
 	op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate, a.enter, tagged}
+	a.doOnce(&op, true)
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		scope, ok := ctx.Value(scopeKey).(project.Scope)
 		if !ok {
@@ -91,6 +94,18 @@ func (a *API) operation(r route) huma.Operation {
 	}
 }
 
+// doOnce lets a POST be done once however often it is made, or refuses who thinks that it is.
+func (a *API) doOnce(op *huma.Operation, once bool) {
+	switch {
+	case op.Method != http.MethodPost:
+	case once:
+		op.Parameters = append(op.Parameters, onceParameter())
+		op.Middlewares = append(op.Middlewares, a.onlyOnce)
+	default:
+		op.Middlewares = append(op.Middlewares, a.neverOnce)
+	}
+}
+
 func register[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
@@ -108,12 +123,16 @@ type Page struct {
 }
 
 // pageOf returns the page of a list that is there as a whole, in the order of its keys.
-func pageOf[T any](p *Page, all []T, key func(T) string) (items []T, next string) {
+func pageOf[T any](p *Page, all []T, key func(T) string) (items []T, next string, err error) {
+	if strings.ContainsFunc(p.Cursor, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("<>\"'", r) }) {
+		return nil, "", errCursor()
+	}
 	from := slices.IndexFunc(all, func(item T) bool { return key(item) > p.Cursor })
 	if from < 0 {
-		return nil, ""
+		return nil, "", nil
 	}
-	return cut(all[from:], p.Limit, key)
+	items, next = cut(all[from:], p.Limit, key)
+	return items, next, nil
 }
 
 // cut returns the first limit items of a list that was asked for one more, and

@@ -18,6 +18,7 @@ var rules = []Rule{
 	{"session", 30 * day, "until signing out, or 7 days after the last use, and no longer than 30 days"},
 	{"token", 366 * day, "until its maker revokes it or its time is over, at most 366 days; then removed when a token is next made"},
 	{"sign-in", 90 * day, "90 days, and of one account no more than the last 100, and the last 100 that were refused"},
+	{"once", day, "24 hours"},
 	{"link", day, "until it was used, or its time is over: at most 24 hours"},
 	{"letter", day, "until it was sent; given up after 24 hours"},
 	{"invitation", 7 * day, "until it was accepted or taken back, and no longer than 7 days"},

@@ -28,6 +28,7 @@ var sealedColumns = []sealedColumn{
 	{"identity", "second_steps", "sealed", []string{"account_id"}, false},
 	{"identity", "invitees", "email", []string{"invitation_id"}, false},
 	{"identity", "api_tokens", "name_sealed", []string{"id"}, false},
+	{"identity", "requests_once", "answer_sealed", []string{"key_sha256"}, true},
 	{"site", "positions", "install_code", []string{"project_id", "id"}, false},
 	{"site", "support_grants", "reason", []string{"project_id", "id"}, false},
 }

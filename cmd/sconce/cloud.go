@@ -28,6 +28,7 @@ import (
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
 	"sconce/cloud/mail"
+	"sconce/cloud/once"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
@@ -134,7 +135,7 @@ func (c *cloud) lights(ctx context.Context) (err error) {
 // network makes what meets the network.
 func (c *cloud) network() (err error) {
 	options := api.Options{
-		Identity: c.identity, Live: c.live, Access: c.access, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
+		Identity: c.identity, Live: c.live, Access: c.access, Once: &once.Service{Store: c.store.Once(), Vault: c.vault, Now: time.Now}, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
 		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),

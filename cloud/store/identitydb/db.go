@@ -45,11 +45,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
 	}
+	if q.beginRequestOnceStmt, err = db.PrepareContext(ctx, beginRequestOnce); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginRequestOnce: %w", err)
+	}
 	if q.countAPITokensStmt, err = db.PrepareContext(ctx, countAPITokens); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAPITokens: %w", err)
 	}
 	if q.countLettersStmt, err = db.PrepareContext(ctx, countLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLetters: %w", err)
+	}
+	if q.countRequestsOnceStmt, err = db.PrepareContext(ctx, countRequestsOnce); err != nil {
+		return nil, fmt.Errorf("error preparing query CountRequestsOnce: %w", err)
 	}
 	if q.createAPITokenStmt, err = db.PrepareContext(ctx, createAPIToken); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateAPIToken: %w", err)
@@ -99,11 +105,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteOldestSignInsStmt, err = db.PrepareContext(ctx, deleteOldestSignIns); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOldestSignIns: %w", err)
 	}
+	if q.deleteRequestsOnceBeforeStmt, err = db.PrepareContext(ctx, deleteRequestsOnceBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteRequestsOnceBefore: %w", err)
+	}
 	if q.dueLettersStmt, err = db.PrepareContext(ctx, dueLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query DueLetters: %w", err)
 	}
 	if q.endOtherSessionsStmt, err = db.PrepareContext(ctx, endOtherSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query EndOtherSessions: %w", err)
+	}
+	if q.endRequestOnceStmt, err = db.PrepareContext(ctx, endRequestOnce); err != nil {
+		return nil, fmt.Errorf("error preparing query EndRequestOnce: %w", err)
 	}
 	if q.endSessionStmt, err = db.PrepareContext(ctx, endSession); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSession: %w", err)
@@ -113,6 +125,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.forgetInvitedStmt, err = db.PrepareContext(ctx, forgetInvited); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetInvited: %w", err)
+	}
+	if q.forgetRequestOnceStmt, err = db.PrepareContext(ctx, forgetRequestOnce); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetRequestOnce: %w", err)
 	}
 	if q.invitedStmt, err = db.PrepareContext(ctx, invited); err != nil {
 		return nil, fmt.Errorf("error preparing query Invited: %w", err)
@@ -137,6 +152,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.removeUnsealedProfileStmt, err = db.PrepareContext(ctx, removeUnsealedProfile); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveUnsealedProfile: %w", err)
+	}
+	if q.requestOnceStmt, err = db.PrepareContext(ctx, requestOnce); err != nil {
+		return nil, fmt.Errorf("error preparing query RequestOnce: %w", err)
 	}
 	if q.revokeAPITokenStmt, err = db.PrepareContext(ctx, revokeAPIToken); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeAPIToken: %w", err)
@@ -235,6 +253,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing appendSecurityLogStmt: %w", cerr)
 		}
 	}
+	if q.beginRequestOnceStmt != nil {
+		if cerr := q.beginRequestOnceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginRequestOnceStmt: %w", cerr)
+		}
+	}
 	if q.countAPITokensStmt != nil {
 		if cerr := q.countAPITokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countAPITokensStmt: %w", cerr)
@@ -243,6 +266,11 @@ func (q *Queries) Close() error {
 	if q.countLettersStmt != nil {
 		if cerr := q.countLettersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countLettersStmt: %w", cerr)
+		}
+	}
+	if q.countRequestsOnceStmt != nil {
+		if cerr := q.countRequestsOnceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countRequestsOnceStmt: %w", cerr)
 		}
 	}
 	if q.createAPITokenStmt != nil {
@@ -325,6 +353,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteOldestSignInsStmt: %w", cerr)
 		}
 	}
+	if q.deleteRequestsOnceBeforeStmt != nil {
+		if cerr := q.deleteRequestsOnceBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteRequestsOnceBeforeStmt: %w", cerr)
+		}
+	}
 	if q.dueLettersStmt != nil {
 		if cerr := q.dueLettersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueLettersStmt: %w", cerr)
@@ -333,6 +366,11 @@ func (q *Queries) Close() error {
 	if q.endOtherSessionsStmt != nil {
 		if cerr := q.endOtherSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endOtherSessionsStmt: %w", cerr)
+		}
+	}
+	if q.endRequestOnceStmt != nil {
+		if cerr := q.endRequestOnceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endRequestOnceStmt: %w", cerr)
 		}
 	}
 	if q.endSessionStmt != nil {
@@ -348,6 +386,11 @@ func (q *Queries) Close() error {
 	if q.forgetInvitedStmt != nil {
 		if cerr := q.forgetInvitedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetInvitedStmt: %w", cerr)
+		}
+	}
+	if q.forgetRequestOnceStmt != nil {
+		if cerr := q.forgetRequestOnceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetRequestOnceStmt: %w", cerr)
 		}
 	}
 	if q.invitedStmt != nil {
@@ -388,6 +431,11 @@ func (q *Queries) Close() error {
 	if q.removeUnsealedProfileStmt != nil {
 		if cerr := q.removeUnsealedProfileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeUnsealedProfileStmt: %w", cerr)
+		}
+	}
+	if q.requestOnceStmt != nil {
+		if cerr := q.requestOnceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing requestOnceStmt: %w", cerr)
 		}
 	}
 	if q.revokeAPITokenStmt != nil {
@@ -522,127 +570,139 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                         DBTX
-	tx                         *sql.Tx
-	aPITokenStmt               *sql.Stmt
-	aPITokensStmt              *sql.Stmt
-	aPITokensNamedStmt         *sql.Stmt
-	accountByEmailStmt         *sql.Stmt
-	accountsStmt               *sql.Stmt
-	allIsSealedStmt            *sql.Stmt
-	appendSecurityLogStmt      *sql.Stmt
-	countAPITokensStmt         *sql.Stmt
-	countLettersStmt           *sql.Stmt
-	createAPITokenStmt         *sql.Stmt
-	createAccountStmt          *sql.Stmt
-	createLetterStmt           *sql.Stmt
-	createLinkStmt             *sql.Stmt
-	createPersonStmt           *sql.Stmt
-	createRecoveryCodeStmt     *sql.Stmt
-	createSecondStepStmt       *sql.Stmt
-	createSessionStmt          *sql.Stmt
-	createSignInStmt           *sql.Stmt
-	deleteExpiredAPITokensStmt *sql.Stmt
-	deleteExpiredLinksStmt     *sql.Stmt
-	deleteExpiredSessionsStmt  *sql.Stmt
-	deleteLinksOfAccountStmt   *sql.Stmt
-	deleteOldSignInsStmt       *sql.Stmt
-	deleteOldestSessionsStmt   *sql.Stmt
-	deleteOldestSignInsStmt    *sql.Stmt
-	dueLettersStmt             *sql.Stmt
-	endOtherSessionsStmt       *sql.Stmt
-	endSessionStmt             *sql.Stmt
-	endSessionsStmt            *sql.Stmt
-	forgetInvitedStmt          *sql.Stmt
-	invitedStmt                *sql.Stmt
-	linkStmt                   *sql.Stmt
-	postponeLetterStmt         *sql.Stmt
-	removeLetterStmt           *sql.Stmt
-	removeRecoveryCodesStmt    *sql.Stmt
-	removeSecondStepStmt       *sql.Stmt
-	removeUnsealedInvitedStmt  *sql.Stmt
-	removeUnsealedProfileStmt  *sql.Stmt
-	revokeAPITokenStmt         *sql.Stmt
-	saveInvitedStmt            *sql.Stmt
-	secondStepStmt             *sql.Stmt
-	securityLogStmt            *sql.Stmt
-	securityLogHeadStmt        *sql.Stmt
-	securityLogNewestStmt      *sql.Stmt
-	sessionStmt                *sql.Stmt
-	sessionsStmt               *sql.Stmt
-	sessionsOfStmt             *sql.Stmt
-	setPasswordStmt            *sql.Stmt
-	signInsStmt                *sql.Stmt
-	touchAPITokenStmt          *sql.Stmt
-	touchSessionStmt           *sql.Stmt
-	unsealedStmt               *sql.Stmt
-	unsealedInvitedStmt        *sql.Stmt
-	unsealedProfilesStmt       *sql.Stmt
-	useCodeStmt                *sql.Stmt
-	useLinkStmt                *sql.Stmt
-	useRecoveryCodeStmt        *sql.Stmt
+	db                           DBTX
+	tx                           *sql.Tx
+	aPITokenStmt                 *sql.Stmt
+	aPITokensStmt                *sql.Stmt
+	aPITokensNamedStmt           *sql.Stmt
+	accountByEmailStmt           *sql.Stmt
+	accountsStmt                 *sql.Stmt
+	allIsSealedStmt              *sql.Stmt
+	appendSecurityLogStmt        *sql.Stmt
+	beginRequestOnceStmt         *sql.Stmt
+	countAPITokensStmt           *sql.Stmt
+	countLettersStmt             *sql.Stmt
+	countRequestsOnceStmt        *sql.Stmt
+	createAPITokenStmt           *sql.Stmt
+	createAccountStmt            *sql.Stmt
+	createLetterStmt             *sql.Stmt
+	createLinkStmt               *sql.Stmt
+	createPersonStmt             *sql.Stmt
+	createRecoveryCodeStmt       *sql.Stmt
+	createSecondStepStmt         *sql.Stmt
+	createSessionStmt            *sql.Stmt
+	createSignInStmt             *sql.Stmt
+	deleteExpiredAPITokensStmt   *sql.Stmt
+	deleteExpiredLinksStmt       *sql.Stmt
+	deleteExpiredSessionsStmt    *sql.Stmt
+	deleteLinksOfAccountStmt     *sql.Stmt
+	deleteOldSignInsStmt         *sql.Stmt
+	deleteOldestSessionsStmt     *sql.Stmt
+	deleteOldestSignInsStmt      *sql.Stmt
+	deleteRequestsOnceBeforeStmt *sql.Stmt
+	dueLettersStmt               *sql.Stmt
+	endOtherSessionsStmt         *sql.Stmt
+	endRequestOnceStmt           *sql.Stmt
+	endSessionStmt               *sql.Stmt
+	endSessionsStmt              *sql.Stmt
+	forgetInvitedStmt            *sql.Stmt
+	forgetRequestOnceStmt        *sql.Stmt
+	invitedStmt                  *sql.Stmt
+	linkStmt                     *sql.Stmt
+	postponeLetterStmt           *sql.Stmt
+	removeLetterStmt             *sql.Stmt
+	removeRecoveryCodesStmt      *sql.Stmt
+	removeSecondStepStmt         *sql.Stmt
+	removeUnsealedInvitedStmt    *sql.Stmt
+	removeUnsealedProfileStmt    *sql.Stmt
+	requestOnceStmt              *sql.Stmt
+	revokeAPITokenStmt           *sql.Stmt
+	saveInvitedStmt              *sql.Stmt
+	secondStepStmt               *sql.Stmt
+	securityLogStmt              *sql.Stmt
+	securityLogHeadStmt          *sql.Stmt
+	securityLogNewestStmt        *sql.Stmt
+	sessionStmt                  *sql.Stmt
+	sessionsStmt                 *sql.Stmt
+	sessionsOfStmt               *sql.Stmt
+	setPasswordStmt              *sql.Stmt
+	signInsStmt                  *sql.Stmt
+	touchAPITokenStmt            *sql.Stmt
+	touchSessionStmt             *sql.Stmt
+	unsealedStmt                 *sql.Stmt
+	unsealedInvitedStmt          *sql.Stmt
+	unsealedProfilesStmt         *sql.Stmt
+	useCodeStmt                  *sql.Stmt
+	useLinkStmt                  *sql.Stmt
+	useRecoveryCodeStmt          *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                         tx,
-		tx:                         tx,
-		aPITokenStmt:               q.aPITokenStmt,
-		aPITokensStmt:              q.aPITokensStmt,
-		aPITokensNamedStmt:         q.aPITokensNamedStmt,
-		accountByEmailStmt:         q.accountByEmailStmt,
-		accountsStmt:               q.accountsStmt,
-		allIsSealedStmt:            q.allIsSealedStmt,
-		appendSecurityLogStmt:      q.appendSecurityLogStmt,
-		countAPITokensStmt:         q.countAPITokensStmt,
-		countLettersStmt:           q.countLettersStmt,
-		createAPITokenStmt:         q.createAPITokenStmt,
-		createAccountStmt:          q.createAccountStmt,
-		createLetterStmt:           q.createLetterStmt,
-		createLinkStmt:             q.createLinkStmt,
-		createPersonStmt:           q.createPersonStmt,
-		createRecoveryCodeStmt:     q.createRecoveryCodeStmt,
-		createSecondStepStmt:       q.createSecondStepStmt,
-		createSessionStmt:          q.createSessionStmt,
-		createSignInStmt:           q.createSignInStmt,
-		deleteExpiredAPITokensStmt: q.deleteExpiredAPITokensStmt,
-		deleteExpiredLinksStmt:     q.deleteExpiredLinksStmt,
-		deleteExpiredSessionsStmt:  q.deleteExpiredSessionsStmt,
-		deleteLinksOfAccountStmt:   q.deleteLinksOfAccountStmt,
-		deleteOldSignInsStmt:       q.deleteOldSignInsStmt,
-		deleteOldestSessionsStmt:   q.deleteOldestSessionsStmt,
-		deleteOldestSignInsStmt:    q.deleteOldestSignInsStmt,
-		dueLettersStmt:             q.dueLettersStmt,
-		endOtherSessionsStmt:       q.endOtherSessionsStmt,
-		endSessionStmt:             q.endSessionStmt,
-		endSessionsStmt:            q.endSessionsStmt,
-		forgetInvitedStmt:          q.forgetInvitedStmt,
-		invitedStmt:                q.invitedStmt,
-		linkStmt:                   q.linkStmt,
-		postponeLetterStmt:         q.postponeLetterStmt,
-		removeLetterStmt:           q.removeLetterStmt,
-		removeRecoveryCodesStmt:    q.removeRecoveryCodesStmt,
-		removeSecondStepStmt:       q.removeSecondStepStmt,
-		removeUnsealedInvitedStmt:  q.removeUnsealedInvitedStmt,
-		removeUnsealedProfileStmt:  q.removeUnsealedProfileStmt,
-		revokeAPITokenStmt:         q.revokeAPITokenStmt,
-		saveInvitedStmt:            q.saveInvitedStmt,
-		secondStepStmt:             q.secondStepStmt,
-		securityLogStmt:            q.securityLogStmt,
-		securityLogHeadStmt:        q.securityLogHeadStmt,
-		securityLogNewestStmt:      q.securityLogNewestStmt,
-		sessionStmt:                q.sessionStmt,
-		sessionsStmt:               q.sessionsStmt,
-		sessionsOfStmt:             q.sessionsOfStmt,
-		setPasswordStmt:            q.setPasswordStmt,
-		signInsStmt:                q.signInsStmt,
-		touchAPITokenStmt:          q.touchAPITokenStmt,
-		touchSessionStmt:           q.touchSessionStmt,
-		unsealedStmt:               q.unsealedStmt,
-		unsealedInvitedStmt:        q.unsealedInvitedStmt,
-		unsealedProfilesStmt:       q.unsealedProfilesStmt,
-		useCodeStmt:                q.useCodeStmt,
-		useLinkStmt:                q.useLinkStmt,
-		useRecoveryCodeStmt:        q.useRecoveryCodeStmt,
+		db:                           tx,
+		tx:                           tx,
+		aPITokenStmt:                 q.aPITokenStmt,
+		aPITokensStmt:                q.aPITokensStmt,
+		aPITokensNamedStmt:           q.aPITokensNamedStmt,
+		accountByEmailStmt:           q.accountByEmailStmt,
+		accountsStmt:                 q.accountsStmt,
+		allIsSealedStmt:              q.allIsSealedStmt,
+		appendSecurityLogStmt:        q.appendSecurityLogStmt,
+		beginRequestOnceStmt:         q.beginRequestOnceStmt,
+		countAPITokensStmt:           q.countAPITokensStmt,
+		countLettersStmt:             q.countLettersStmt,
+		countRequestsOnceStmt:        q.countRequestsOnceStmt,
+		createAPITokenStmt:           q.createAPITokenStmt,
+		createAccountStmt:            q.createAccountStmt,
+		createLetterStmt:             q.createLetterStmt,
+		createLinkStmt:               q.createLinkStmt,
+		createPersonStmt:             q.createPersonStmt,
+		createRecoveryCodeStmt:       q.createRecoveryCodeStmt,
+		createSecondStepStmt:         q.createSecondStepStmt,
+		createSessionStmt:            q.createSessionStmt,
+		createSignInStmt:             q.createSignInStmt,
+		deleteExpiredAPITokensStmt:   q.deleteExpiredAPITokensStmt,
+		deleteExpiredLinksStmt:       q.deleteExpiredLinksStmt,
+		deleteExpiredSessionsStmt:    q.deleteExpiredSessionsStmt,
+		deleteLinksOfAccountStmt:     q.deleteLinksOfAccountStmt,
+		deleteOldSignInsStmt:         q.deleteOldSignInsStmt,
+		deleteOldestSessionsStmt:     q.deleteOldestSessionsStmt,
+		deleteOldestSignInsStmt:      q.deleteOldestSignInsStmt,
+		deleteRequestsOnceBeforeStmt: q.deleteRequestsOnceBeforeStmt,
+		dueLettersStmt:               q.dueLettersStmt,
+		endOtherSessionsStmt:         q.endOtherSessionsStmt,
+		endRequestOnceStmt:           q.endRequestOnceStmt,
+		endSessionStmt:               q.endSessionStmt,
+		endSessionsStmt:              q.endSessionsStmt,
+		forgetInvitedStmt:            q.forgetInvitedStmt,
+		forgetRequestOnceStmt:        q.forgetRequestOnceStmt,
+		invitedStmt:                  q.invitedStmt,
+		linkStmt:                     q.linkStmt,
+		postponeLetterStmt:           q.postponeLetterStmt,
+		removeLetterStmt:             q.removeLetterStmt,
+		removeRecoveryCodesStmt:      q.removeRecoveryCodesStmt,
+		removeSecondStepStmt:         q.removeSecondStepStmt,
+		removeUnsealedInvitedStmt:    q.removeUnsealedInvitedStmt,
+		removeUnsealedProfileStmt:    q.removeUnsealedProfileStmt,
+		requestOnceStmt:              q.requestOnceStmt,
+		revokeAPITokenStmt:           q.revokeAPITokenStmt,
+		saveInvitedStmt:              q.saveInvitedStmt,
+		secondStepStmt:               q.secondStepStmt,
+		securityLogStmt:              q.securityLogStmt,
+		securityLogHeadStmt:          q.securityLogHeadStmt,
+		securityLogNewestStmt:        q.securityLogNewestStmt,
+		sessionStmt:                  q.sessionStmt,
+		sessionsStmt:                 q.sessionsStmt,
+		sessionsOfStmt:               q.sessionsOfStmt,
+		setPasswordStmt:              q.setPasswordStmt,
+		signInsStmt:                  q.signInsStmt,
+		touchAPITokenStmt:            q.touchAPITokenStmt,
+		touchSessionStmt:             q.touchSessionStmt,
+		unsealedStmt:                 q.unsealedStmt,
+		unsealedInvitedStmt:          q.unsealedInvitedStmt,
+		unsealedProfilesStmt:         q.unsealedProfilesStmt,
+		useCodeStmt:                  q.useCodeStmt,
+		useLinkStmt:                  q.useLinkStmt,
+		useRecoveryCodeStmt:          q.useRecoveryCodeStmt,
 	}
 }

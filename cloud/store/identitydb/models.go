@@ -71,6 +71,15 @@ type RecoveryCode struct {
 	CodeSha256 []byte
 }
 
+type RequestsOnce struct {
+	KeySha256     []byte
+	AccountID     string
+	ContentSha256 []byte
+	Status        int64
+	AnswerSealed  []byte
+	MadeMs        int64
+}
+
 type SecondStep struct {
 	AccountID string
 	Sealed    []byte

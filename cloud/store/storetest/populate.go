@@ -12,6 +12,7 @@ import (
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/lighting"
+	"sconce/cloud/once"
 	"sconce/cloud/project"
 	"sconce/cloud/store"
 	"sconce/cloud/support"
@@ -35,6 +36,8 @@ func Populate(t testing.TB, s *store.Store) [2]Site {
 		ID: "g", Project: sites[0].Project, Operator: "ada", Access: project.ReadAccess, Sealed: []byte{0xff, 0}, Length: time.Hour, AskedBy: "ada", Asked: moment(4), Expires: moment(5),
 	}, audit.Event{At: moment(4), Who: "account:ada", Action: audit.SupportAsked, Result: audit.Done}, moment(0), 1))
 	check(t, s.Access().CreateToken(ctx, apiToken("ada", "a", moment(4)), 10))
+	_, err := s.Once().Begin(ctx, once.Request{Key: once.Digest{0xff}, Account: "ada", Made: moment(4)}, moment(0), 10)
+	check(t, err)
 	for i := int64(1); i <= 600; i++ { // more than are copied with one statement
 		check(t, s.Journal().Append(ctx, ingest.Batch{ID: i, Received: moment(i * 1000), Count: 1, Messages: s.Journal().Pack(nil, bytes.Repeat([]byte{byte(i)}, 100))}))
 	}

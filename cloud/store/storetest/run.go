@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		{"members", testMembers},
 		{"letters", testLetters},
 		{"API tokens", testAccess},
+		{"requests done once", testOnce},
 		{"support", testSupport},
 		{"second steps", testSecondSteps},
 		{"sign-ins", testSignIns},
