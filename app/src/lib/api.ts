@@ -3,6 +3,8 @@
 
 import type {
   Account,
+  Action,
+  ApiToken,
   Admitted,
   Command,
   CommandRequest,
@@ -11,6 +13,7 @@ import type {
   Invitation,
   KeyOffer,
   LogEntry,
+  MadeApiToken,
   Member,
   MqttToken,
   OwnAccount,
@@ -256,6 +259,25 @@ export class Api {
     return this.#read(path`/projects/${project}/commands/${id}` + `?wait_ms=${waitMs}`, {
       timeout: timeoutMs + waitMs,
     });
+  }
+
+  // API tokens, for programs that act for who is signed in.
+
+  async tokens(): Promise<ApiToken[]> {
+    return (await this.#read<Page<ApiToken>>('/tokens')).items;
+  }
+
+  makeToken(wish: {
+    name: string;
+    project_id: string;
+    actions: Action[];
+    expires_in_days: number;
+  }): Promise<MadeApiToken> {
+    return this.#request('POST', '/tokens', { body: wish });
+  }
+
+  revokeToken(id: string): Promise<void> {
+    return this.#request('DELETE', path`/tokens/${id}`, {});
   }
 
   // Live.

@@ -90,6 +90,7 @@ export type Action =
   | 'networks.manage'
   | 'members.manage'
   | 'security-log.read'
+  | 'support.manage'
   | 'support.manage';
 
 export interface Project extends ProjectItem {
@@ -255,6 +256,24 @@ export interface LogEntry {
   detail: string;
   result: 'done' | 'refused';
   digest: string;
+}
+
+/** A token of a program that acts for who made it, in one project. */
+export interface ApiToken {
+  id: string;
+  name: string;
+  /** How its text begins. */
+  prefix: string;
+  project_id: string;
+  actions: Action[];
+  created_at: string;
+  expires_at: string;
+  last_used_at: string | null;
+}
+
+/** With its text, which is told once. */
+export interface MadeApiToken extends ApiToken {
+  token: string;
 }
 
 export interface Page<T> {
