@@ -48,6 +48,8 @@ func groups() []group {
 		{[]string{"sim_ns_per_frame_1000"}, (*bench).simSmall},
 		{[]string{"sim_ns_per_frame_4000"}, (*bench).simLarge},
 		{[]string{"command_ms_p50", "command_ms_p99"}, (*bench).commands},
+		{[]string{"authorise_ns", "authorise_spread_ns", "api_p99_ms", "api_p99_10000_ms"}, (*bench).apiSQLite},
+		{[]string{"authorise_postgres_ns", "authorise_spread_postgres_ns", "api_p99_postgres_ms", "api_p99_10000_postgres_ms"}, (*bench).apiPostgres},
 		{[]string{"ingest_acked_msgs_per_s", "ingest_cpu_us_per_msg", "ingest_ack_cpu_us_per_msg"}, (*bench).ingest},
 		{[]string{"idle_kib_per_connection", "connect_cpu_ms", "connect_p256_cpu_ms"}, (*bench).connections},
 	}
