@@ -33,6 +33,7 @@ import (
 	"sconce/cloud/lighting"
 	"sconce/cloud/mail"
 	"sconce/cloud/once"
+	"sconce/cloud/privacy"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/support"
@@ -65,6 +66,7 @@ type Options struct {
 	SecurityLog *audit.Log
 	Invitations *invitation.Service
 	Support     *support.Service
+	Privacy     *privacy.Service
 
 	// SecurityText is whom to tell of weaknesses; optional.
 	SecurityText SecurityText
@@ -150,6 +152,7 @@ func (a *API) routes() {
 	a.accountRoutes()
 	a.secondStepRoutes()
 	a.ownRoutes()
+	a.privacyRoutes()
 	a.memberRoutes()
 	a.invitationRoutes()
 	a.securityLogRoutes()

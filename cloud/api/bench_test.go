@@ -28,6 +28,7 @@ import (
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
 	"sconce/cloud/once"
+	"sconce/cloud/privacy"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
@@ -114,8 +115,14 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 		Registry: b.registry, Lighting: b.lighting, Telemetry: telemetry.New(b.store.Telemetry(), b.presence),
 		Log: log, SecurityLog: securityLog,
 		Invitations: &invitation.Service{Store: b.store.Invitations(), People: b.people, Projects: b.projects, Now: time.Now},
-		Support:     support.New(b.store.Support(), b.people, sealer, time.Now),
-		App:         fs.FS(app), LiveURL: liveURL, DemoLiveURL: demoURL,
+		Privacy: privacy.New(privacy.Parts{
+			People: b.people, Projects: b.projects, Operators: b.store.Support(), Log: b.store.SecurityLog(), Now: time.Now,
+			Sources: []privacy.Source{{File: "account", About: "Who you are.", Read: func(_ context.Context, who privacy.Person) (any, error) {
+				return object{"email": who.Account.Email}, nil
+			}}},
+		}),
+		Support: support.New(b.store.Support(), b.people, sealer, time.Now),
+		App:     fs.FS(app), LiveURL: liveURL, DemoLiveURL: demoURL,
 	}
 	for _, c := range change {
 		c(&o)

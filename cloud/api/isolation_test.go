@@ -407,6 +407,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"get-account": nil, "list-sessions": nil, "list-sign-ins": nil, "end-session": nil, "end-other-sessions": nil,
 		"change-password":   object{"password": "", "new_password": "unbelievable"},
 		"offer-second-step": object{"password": ""}, "confirm-second-step": object{"token": "none", "code": "000000"},
+		"correct-account": object{"name": "Grace", "country": "US"}, "export-account": object{"password": ""}, "erase-account": object{},
 		"remove-second-step": object{"password": ""}, "renew-recovery-codes": object{"password": ""},
 	}
 	refused := map[string]int{
@@ -416,6 +417,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"accept-invitation": 404, // takes the token of a letter: TestInvitation
 		// Take a key or codes that were made for one person: TestSecondStepOverTheAPI.
 		"confirm-second-step": 404, "renew-recovery-codes": 404, "end-session": 404,
+		"erase-account":   422, // it would: TestErasure
 		"change-password": 422, // it would end the session: TestChangePasswordOverTheAPI
 	}
 	for _, o := range b.operations() {

@@ -94,6 +94,11 @@ func (b *bench) writtenFields() map[string]written {
 			}
 			return a
 		}, field("name"), 5},
+		"correct-account.name": {func(b *bench, text string) answer {
+			return as("expert", "PUT", "/account", object{"name": text, "country": "DE"})
+		}, func(b *bench, _ answer) string {
+			return fmt.Sprint(decode[object](b.t, as("expert", "GET", "/account", nil))["name"])
+		}, 0},
 		"register.name": {func(b *bench, text string) answer { // from many places, for letters are limited
 			r := b.Stats().Requests
 			from := identity.Client{From: netip.AddrFrom4([4]byte{10, byte(r >> 16), byte(r >> 8), byte(r)})}

@@ -79,6 +79,14 @@ type Store interface {
 
 	// Queue stores a letter. It is a [sconce.TooMany] when [mail.MaxQueued] wait.
 	Queue(ctx context.Context, letter mail.Item) error
+	// CorrectPerson stores what is known of a person. It is [ErrAccountGone] when there is
+	// no such account.
+	CorrectPerson(ctx context.Context, in Session, a Account, at time.Time) error
+	// EraseAccount removes an account with everything that belongs to it, so that nothing of
+	// it can be read again, and queues a letter, if there is one. It is [ErrAccountGone]
+	// when there is no such account.
+	EraseAccount(ctx context.Context, in Session, a Account, letter *mail.Item, at time.Time) error
+
 	// Accounts returns those of the given accounts that are there, in any order.
 	Accounts(ctx context.Context, ids []sconce.AccountID) ([]Account, error)
 

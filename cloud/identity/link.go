@@ -82,8 +82,8 @@ func (s *Service) Register(ctx context.Context, email, name, country string, fro
 	if name, err = checkName(name); err != nil {
 		return err
 	}
-	if len(country) != 2 || strings.ContainsFunc(country, func(r rune) bool { return r < 'A' || r > 'Z' }) {
-		return sconce.FieldErrorf("country", "expected a country as two capital letters, such as DE (ISO 3166-1)")
+	if err := checkCountry(country); err != nil {
+		return err
 	}
 	return s.write(ctx, email, from, func(ctx context.Context) error {
 		c, err := s.store.Credentials(ctx, email)

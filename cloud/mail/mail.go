@@ -29,13 +29,14 @@ const (
 	ResetPassword   Kind = "reset-password"
 	PasswordChanged Kind = "password-changed"
 	AccountChanged  Kind = "account-changed"
+	AccountErased   Kind = "account-erased"
 	Invitation      Kind = "invitation"
 	SupportGranted  Kind = "support-granted"
 )
 
 // Kinds returns all letters.
 func Kinds() []Kind {
-	return []Kind{VerifyAddress, AccountExists, ResetPassword, PasswordChanged, AccountChanged, Invitation, SupportGranted}
+	return []Kind{VerifyAddress, AccountExists, ResetPassword, PasswordChanged, AccountChanged, AccountErased, Invitation, SupportGranted}
 }
 
 // Values are what a letter speaks of. A template uses those that it needs.

@@ -33,6 +33,9 @@ type pools struct {
 	// wipe makes that nothing is left in the files of what was removed from tables that
 	// are empty by now.
 	wipe func(ctx context.Context, db *sql.DB, tables ...string) error
+	// settle makes, as far as it can now, that nothing is left beside the files of what was
+	// removed.
+	settle func(ctx context.Context, db *sql.DB) error
 }
 
 func (p pools) close() error { return errors.Join(closed(p.read), closed(p.write)) }

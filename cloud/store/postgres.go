@@ -46,6 +46,7 @@ func (a Addresses) connect(ctx context.Context, name string) (p pools, err error
 		return p, err
 	}
 	p.passing, p.wipe = passing, wipeTables
+	p.settle = func(context.Context, *sql.DB) error { return nil } // its own log is its server's
 	if err = isCurrent(ctx, goose.DialectPostgres, p.read, name); err != nil {
 		if sconce.KindOf(err) == sconce.Conflict {
 			err = sconce.Errorf(sconce.Conflict, "%w; `sconce ctl store prepare` brings them up to date", err)

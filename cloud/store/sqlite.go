@@ -59,7 +59,8 @@ func (f folder) connect(ctx context.Context, name string) (p pools, err error) {
 	if p.read, err = openSQLite(path, readers, "_pragma=query_only(1)"); err != nil {
 		return p, err
 	}
-	p.prepare, p.passing, p.wipe = true, func(error) bool { return false }, wipeFile
+	p.prepare, p.passing = true, func(error) bool { return false }
+	p.wipe, p.settle = wipeFile, settleFile
 	if f.beside {
 		return p, isCurrent(ctx, goose.DialectSQLite3, p.read, name)
 	}
@@ -72,14 +73,23 @@ func wipeFile(ctx context.Context, db *sql.DB, _ ...string) error {
 	if _, err := db.ExecContext(ctx, "VACUUM"); err != nil {
 		return err
 	}
-	var busy, frames, moved int
-	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
-		return err
+	busy, err := emptyLog(ctx, db)
+	if err == nil && busy {
+		err = sconce.Errorf(sconce.Unavailable, "another program reads the database: its write-ahead log cannot be emptied")
 	}
-	if busy != 0 {
-		return sconce.Errorf(sconce.Unavailable, "another program reads the database: its write-ahead log cannot be emptied")
-	}
-	return nil
+	return err
+}
+
+// settleFile empties the write-ahead log, unless somebody reads from it now.
+func settleFile(ctx context.Context, db *sql.DB) error {
+	_, err := emptyLog(ctx, db)
+	return err
+}
+
+func emptyLog(ctx context.Context, db *sql.DB) (busy bool, err error) {
+	var frames, moved int
+	err = db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+	return busy, err
 }
 
 func openSQLite(path string, connections int, option string) (*sql.DB, error) {

@@ -139,6 +139,7 @@ func (c *cloud) network() (err error) {
 		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
+		Privacy:     newPrivacy(c.store, c.identity, c.access, c.projects),
 		App:         app.Files(), Mailbox: c.mailbox, SecurityText: c.config.securityText(),
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
 	}

@@ -62,7 +62,7 @@ var layers = []layer{
 	{"sconce/cloud/once", false, []string{root, "sconce/cloud/vault"}},
 	{"sconce/cloud/project", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit"}},
 	{"sconce/cloud/support", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/vault"}},
-	{"sconce/cloud/privacy", false, []string{root}},
+	{"sconce/cloud/privacy", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/project"}},
 	{"sconce/cloud/vault", false, []string{root}},
 	{"sconce/cloud/registry", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/project"}},
 	{"sconce/cloud/telemetry", false, []string{root, "sconce/cloud/project"}},

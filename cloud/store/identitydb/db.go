@@ -48,6 +48,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.beginRequestOnceStmt, err = db.PrepareContext(ctx, beginRequestOnce); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginRequestOnce: %w", err)
 	}
+	if q.correctPersonStmt, err = db.PrepareContext(ctx, correctPerson); err != nil {
+		return nil, fmt.Errorf("error preparing query CorrectPerson: %w", err)
+	}
 	if q.countAPITokensStmt, err = db.PrepareContext(ctx, countAPITokens); err != nil {
 		return nil, fmt.Errorf("error preparing query CountAPITokens: %w", err)
 	}
@@ -123,11 +126,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endSessionsStmt, err = db.PrepareContext(ctx, endSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessions: %w", err)
 	}
+	if q.forgetInvitationsToStmt, err = db.PrepareContext(ctx, forgetInvitationsTo); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetInvitationsTo: %w", err)
+	}
 	if q.forgetInvitedStmt, err = db.PrepareContext(ctx, forgetInvited); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetInvited: %w", err)
 	}
 	if q.forgetRequestOnceStmt, err = db.PrepareContext(ctx, forgetRequestOnce); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetRequestOnce: %w", err)
+	}
+	if q.invitationsToStmt, err = db.PrepareContext(ctx, invitationsTo); err != nil {
+		return nil, fmt.Errorf("error preparing query InvitationsTo: %w", err)
 	}
 	if q.invitedStmt, err = db.PrepareContext(ctx, invited); err != nil {
 		return nil, fmt.Errorf("error preparing query Invited: %w", err)
@@ -135,8 +144,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.linkStmt, err = db.PrepareContext(ctx, link); err != nil {
 		return nil, fmt.Errorf("error preparing query Link: %w", err)
 	}
+	if q.personStmt, err = db.PrepareContext(ctx, person); err != nil {
+		return nil, fmt.Errorf("error preparing query Person: %w", err)
+	}
 	if q.postponeLetterStmt, err = db.PrepareContext(ctx, postponeLetter); err != nil {
 		return nil, fmt.Errorf("error preparing query PostponeLetter: %w", err)
+	}
+	if q.removeAccountStmt, err = db.PrepareContext(ctx, removeAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveAccount: %w", err)
 	}
 	if q.removeLetterStmt, err = db.PrepareContext(ctx, removeLetter); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveLetter: %w", err)
@@ -173,6 +188,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.securityLogNewestStmt, err = db.PrepareContext(ctx, securityLogNewest); err != nil {
 		return nil, fmt.Errorf("error preparing query SecurityLogNewest: %w", err)
+	}
+	if q.securityLogOfStmt, err = db.PrepareContext(ctx, securityLogOf); err != nil {
+		return nil, fmt.Errorf("error preparing query SecurityLogOf: %w", err)
 	}
 	if q.sessionStmt, err = db.PrepareContext(ctx, session); err != nil {
 		return nil, fmt.Errorf("error preparing query Session: %w", err)
@@ -256,6 +274,11 @@ func (q *Queries) Close() error {
 	if q.beginRequestOnceStmt != nil {
 		if cerr := q.beginRequestOnceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing beginRequestOnceStmt: %w", cerr)
+		}
+	}
+	if q.correctPersonStmt != nil {
+		if cerr := q.correctPersonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing correctPersonStmt: %w", cerr)
 		}
 	}
 	if q.countAPITokensStmt != nil {
@@ -383,6 +406,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endSessionsStmt: %w", cerr)
 		}
 	}
+	if q.forgetInvitationsToStmt != nil {
+		if cerr := q.forgetInvitationsToStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetInvitationsToStmt: %w", cerr)
+		}
+	}
 	if q.forgetInvitedStmt != nil {
 		if cerr := q.forgetInvitedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetInvitedStmt: %w", cerr)
@@ -391,6 +419,11 @@ func (q *Queries) Close() error {
 	if q.forgetRequestOnceStmt != nil {
 		if cerr := q.forgetRequestOnceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetRequestOnceStmt: %w", cerr)
+		}
+	}
+	if q.invitationsToStmt != nil {
+		if cerr := q.invitationsToStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing invitationsToStmt: %w", cerr)
 		}
 	}
 	if q.invitedStmt != nil {
@@ -403,9 +436,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing linkStmt: %w", cerr)
 		}
 	}
+	if q.personStmt != nil {
+		if cerr := q.personStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing personStmt: %w", cerr)
+		}
+	}
 	if q.postponeLetterStmt != nil {
 		if cerr := q.postponeLetterStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing postponeLetterStmt: %w", cerr)
+		}
+	}
+	if q.removeAccountStmt != nil {
+		if cerr := q.removeAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeAccountStmt: %w", cerr)
 		}
 	}
 	if q.removeLetterStmt != nil {
@@ -466,6 +509,11 @@ func (q *Queries) Close() error {
 	if q.securityLogNewestStmt != nil {
 		if cerr := q.securityLogNewestStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing securityLogNewestStmt: %w", cerr)
+		}
+	}
+	if q.securityLogOfStmt != nil {
+		if cerr := q.securityLogOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing securityLogOfStmt: %w", cerr)
 		}
 	}
 	if q.sessionStmt != nil {
@@ -580,6 +628,7 @@ type Queries struct {
 	allIsSealedStmt              *sql.Stmt
 	appendSecurityLogStmt        *sql.Stmt
 	beginRequestOnceStmt         *sql.Stmt
+	correctPersonStmt            *sql.Stmt
 	countAPITokensStmt           *sql.Stmt
 	countLettersStmt             *sql.Stmt
 	countRequestsOnceStmt        *sql.Stmt
@@ -605,11 +654,15 @@ type Queries struct {
 	endRequestOnceStmt           *sql.Stmt
 	endSessionStmt               *sql.Stmt
 	endSessionsStmt              *sql.Stmt
+	forgetInvitationsToStmt      *sql.Stmt
 	forgetInvitedStmt            *sql.Stmt
 	forgetRequestOnceStmt        *sql.Stmt
+	invitationsToStmt            *sql.Stmt
 	invitedStmt                  *sql.Stmt
 	linkStmt                     *sql.Stmt
+	personStmt                   *sql.Stmt
 	postponeLetterStmt           *sql.Stmt
+	removeAccountStmt            *sql.Stmt
 	removeLetterStmt             *sql.Stmt
 	removeRecoveryCodesStmt      *sql.Stmt
 	removeSecondStepStmt         *sql.Stmt
@@ -622,6 +675,7 @@ type Queries struct {
 	securityLogStmt              *sql.Stmt
 	securityLogHeadStmt          *sql.Stmt
 	securityLogNewestStmt        *sql.Stmt
+	securityLogOfStmt            *sql.Stmt
 	sessionStmt                  *sql.Stmt
 	sessionsStmt                 *sql.Stmt
 	sessionsOfStmt               *sql.Stmt
@@ -649,6 +703,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		allIsSealedStmt:              q.allIsSealedStmt,
 		appendSecurityLogStmt:        q.appendSecurityLogStmt,
 		beginRequestOnceStmt:         q.beginRequestOnceStmt,
+		correctPersonStmt:            q.correctPersonStmt,
 		countAPITokensStmt:           q.countAPITokensStmt,
 		countLettersStmt:             q.countLettersStmt,
 		countRequestsOnceStmt:        q.countRequestsOnceStmt,
@@ -674,11 +729,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endRequestOnceStmt:           q.endRequestOnceStmt,
 		endSessionStmt:               q.endSessionStmt,
 		endSessionsStmt:              q.endSessionsStmt,
+		forgetInvitationsToStmt:      q.forgetInvitationsToStmt,
 		forgetInvitedStmt:            q.forgetInvitedStmt,
 		forgetRequestOnceStmt:        q.forgetRequestOnceStmt,
+		invitationsToStmt:            q.invitationsToStmt,
 		invitedStmt:                  q.invitedStmt,
 		linkStmt:                     q.linkStmt,
+		personStmt:                   q.personStmt,
 		postponeLetterStmt:           q.postponeLetterStmt,
+		removeAccountStmt:            q.removeAccountStmt,
 		removeLetterStmt:             q.removeLetterStmt,
 		removeRecoveryCodesStmt:      q.removeRecoveryCodesStmt,
 		removeSecondStepStmt:         q.removeSecondStepStmt,
@@ -691,6 +750,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		securityLogStmt:              q.securityLogStmt,
 		securityLogHeadStmt:          q.securityLogHeadStmt,
 		securityLogNewestStmt:        q.securityLogNewestStmt,
+		securityLogOfStmt:            q.securityLogOfStmt,
 		sessionStmt:                  q.sessionStmt,
 		sessionsStmt:                 q.sessionsStmt,
 		sessionsOfStmt:               q.sessionsOfStmt,

@@ -19,6 +19,21 @@ func (q *Queries) AllIsSealed(ctx context.Context) error {
 	return err
 }
 
+const correctPerson = `-- name: CorrectPerson :exec
+UPDATE people SET name = ?1, country = ?2 WHERE account_id = ?3
+`
+
+type CorrectPersonParams struct {
+	Name      []byte
+	Country   []byte
+	AccountID string
+}
+
+func (q *Queries) CorrectPerson(ctx context.Context, arg CorrectPersonParams) error {
+	_, err := q.exec(ctx, q.correctPersonStmt, correctPerson, arg.Name, arg.Country, arg.AccountID)
+	return err
+}
+
 const createPerson = `-- name: CreatePerson :exec
 INSERT INTO people (account_id, sealed_key, email_hmac, email, name, country)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -45,6 +60,15 @@ func (q *Queries) CreatePerson(ctx context.Context, arg CreatePersonParams) erro
 	return err
 }
 
+const forgetInvitationsTo = `-- name: ForgetInvitationsTo :exec
+DELETE FROM invitees WHERE email_hmac = ?1
+`
+
+func (q *Queries) ForgetInvitationsTo(ctx context.Context, emailHmac []byte) error {
+	_, err := q.exec(ctx, q.forgetInvitationsToStmt, forgetInvitationsTo, emailHmac)
+	return err
+}
+
 const forgetInvited = `-- name: ForgetInvited :exec
 DELETE FROM invitees WHERE invitation_id = ?1
 `
@@ -52,6 +76,33 @@ DELETE FROM invitees WHERE invitation_id = ?1
 func (q *Queries) ForgetInvited(ctx context.Context, invitationID string) error {
 	_, err := q.exec(ctx, q.forgetInvitedStmt, forgetInvited, invitationID)
 	return err
+}
+
+const invitationsTo = `-- name: InvitationsTo :many
+SELECT invitation_id FROM invitees WHERE email_hmac = ?1 ORDER BY invitation_id
+`
+
+func (q *Queries) InvitationsTo(ctx context.Context, emailHmac []byte) ([]string, error) {
+	rows, err := q.query(ctx, q.invitationsToStmt, invitationsTo, emailHmac)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var invitation_id string
+		if err := rows.Scan(&invitation_id); err != nil {
+			return nil, err
+		}
+		items = append(items, invitation_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const invited = `-- name: Invited :many
@@ -89,6 +140,36 @@ func (q *Queries) Invited(ctx context.Context, ids []string) ([]Invitee, error) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const person = `-- name: Person :one
+SELECT account_id, sealed_key, email_hmac, email, name, country FROM people WHERE account_id = ?1
+`
+
+func (q *Queries) Person(ctx context.Context, accountID string) (Person, error) {
+	row := q.queryRow(ctx, q.personStmt, person, accountID)
+	var i Person
+	err := row.Scan(
+		&i.AccountID,
+		&i.SealedKey,
+		&i.EmailHmac,
+		&i.Email,
+		&i.Name,
+		&i.Country,
+	)
+	return i, err
+}
+
+const removeAccount = `-- name: RemoveAccount :execrows
+DELETE FROM accounts WHERE id = ?1
+`
+
+func (q *Queries) RemoveAccount(ctx context.Context, id string) (int64, error) {
+	result, err := q.exec(ctx, q.removeAccountStmt, removeAccount, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const removeUnsealedInvited = `-- name: RemoveUnsealedInvited :exec

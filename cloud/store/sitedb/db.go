@@ -90,6 +90,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.commandStmt, err = db.PrepareContext(ctx, command); err != nil {
 		return nil, fmt.Errorf("error preparing query Command: %w", err)
 	}
+	if q.commandsOfStmt, err = db.PrepareContext(ctx, commandsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query CommandsOf: %w", err)
+	}
 	if q.countDevicesStmt, err = db.PrepareContext(ctx, countDevices); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDevices: %w", err)
 	}
@@ -342,6 +345,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.securityLogNewestStmt, err = db.PrepareContext(ctx, securityLogNewest); err != nil {
 		return nil, fmt.Errorf("error preparing query SecurityLogNewest: %w", err)
 	}
+	if q.securityLogOfStmt, err = db.PrepareContext(ctx, securityLogOf); err != nil {
+		return nil, fmt.Errorf("error preparing query SecurityLogOf: %w", err)
+	}
 	if q.securityLogsStmt, err = db.PrepareContext(ctx, securityLogs); err != nil {
 		return nil, fmt.Errorf("error preparing query SecurityLogs: %w", err)
 	}
@@ -389,6 +395,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.supportGrantsStmt, err = db.PrepareContext(ctx, supportGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query SupportGrants: %w", err)
+	}
+	if q.supportGrantsOfStmt, err = db.PrepareContext(ctx, supportGrantsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query SupportGrantsOf: %w", err)
 	}
 	if q.supportedProjectsStmt, err = db.PrepareContext(ctx, supportedProjects); err != nil {
 		return nil, fmt.Errorf("error preparing query SupportedProjects: %w", err)
@@ -506,6 +515,11 @@ func (q *Queries) Close() error {
 	if q.commandStmt != nil {
 		if cerr := q.commandStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing commandStmt: %w", cerr)
+		}
+	}
+	if q.commandsOfStmt != nil {
+		if cerr := q.commandsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing commandsOfStmt: %w", cerr)
 		}
 	}
 	if q.countDevicesStmt != nil {
@@ -928,6 +942,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing securityLogNewestStmt: %w", cerr)
 		}
 	}
+	if q.securityLogOfStmt != nil {
+		if cerr := q.securityLogOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing securityLogOfStmt: %w", cerr)
+		}
+	}
 	if q.securityLogsStmt != nil {
 		if cerr := q.securityLogsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing securityLogsStmt: %w", cerr)
@@ -1008,6 +1027,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing supportGrantsStmt: %w", cerr)
 		}
 	}
+	if q.supportGrantsOfStmt != nil {
+		if cerr := q.supportGrantsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing supportGrantsOfStmt: %w", cerr)
+		}
+	}
 	if q.supportedProjectsStmt != nil {
 		if cerr := q.supportedProjectsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing supportedProjectsStmt: %w", cerr)
@@ -1074,6 +1098,7 @@ type Queries struct {
 	clearStagesStmt              *sql.Stmt
 	clearStatesStmt              *sql.Stmt
 	commandStmt                  *sql.Stmt
+	commandsOfStmt               *sql.Stmt
 	countDevicesStmt             *sql.Stmt
 	countGroupMembersStmt        *sql.Stmt
 	countGroupsOfPositionStmt    *sql.Stmt
@@ -1158,6 +1183,7 @@ type Queries struct {
 	securityLogStmt              *sql.Stmt
 	securityLogHeadStmt          *sql.Stmt
 	securityLogNewestStmt        *sql.Stmt
+	securityLogOfStmt            *sql.Stmt
 	securityLogsStmt             *sql.Stmt
 	setGatewayHelloStmt          *sql.Stmt
 	setKeyringStmt               *sql.Stmt
@@ -1174,6 +1200,7 @@ type Queries struct {
 	supportStmt                  *sql.Stmt
 	supportGrantByIDStmt         *sql.Stmt
 	supportGrantsStmt            *sql.Stmt
+	supportGrantsOfStmt          *sql.Stmt
 	supportedProjectsStmt        *sql.Stmt
 }
 
@@ -1203,6 +1230,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		clearStagesStmt:              q.clearStagesStmt,
 		clearStatesStmt:              q.clearStatesStmt,
 		commandStmt:                  q.commandStmt,
+		commandsOfStmt:               q.commandsOfStmt,
 		countDevicesStmt:             q.countDevicesStmt,
 		countGroupMembersStmt:        q.countGroupMembersStmt,
 		countGroupsOfPositionStmt:    q.countGroupsOfPositionStmt,
@@ -1287,6 +1315,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		securityLogStmt:              q.securityLogStmt,
 		securityLogHeadStmt:          q.securityLogHeadStmt,
 		securityLogNewestStmt:        q.securityLogNewestStmt,
+		securityLogOfStmt:            q.securityLogOfStmt,
 		securityLogsStmt:             q.securityLogsStmt,
 		setGatewayHelloStmt:          q.setGatewayHelloStmt,
 		setKeyringStmt:               q.setKeyringStmt,
@@ -1303,6 +1332,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		supportStmt:                  q.supportStmt,
 		supportGrantByIDStmt:         q.supportGrantByIDStmt,
 		supportGrantsStmt:            q.supportGrantsStmt,
+		supportGrantsOfStmt:          q.supportGrantsOfStmt,
 		supportedProjectsStmt:        q.supportedProjectsStmt,
 	}
 }

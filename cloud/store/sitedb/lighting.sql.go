@@ -117,6 +117,55 @@ func (q *Queries) Command(ctx context.Context, arg CommandParams) (Command, erro
 	return i, err
 }
 
+const commandsOf = `-- name: CommandsOf :many
+SELECT project_id, id, network_id, account_id, device, group_id, switch_on, level, fade_ms, targets, made_ms, expires_ms, deadline_ms, status, confirmed, ended_ms FROM commands WHERE account_id = ?1 ORDER BY made_ms DESC, project_id, id LIMIT ?2
+`
+
+type CommandsOfParams struct {
+	AccountID string
+	Max       int64
+}
+
+func (q *Queries) CommandsOf(ctx context.Context, arg CommandsOfParams) ([]Command, error) {
+	rows, err := q.query(ctx, q.commandsOfStmt, commandsOf, arg.AccountID, arg.Max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Command
+	for rows.Next() {
+		var i Command
+		if err := rows.Scan(
+			&i.ProjectID,
+			&i.ID,
+			&i.NetworkID,
+			&i.AccountID,
+			&i.Device,
+			&i.GroupID,
+			&i.SwitchOn,
+			&i.Level,
+			&i.FadeMs,
+			&i.Targets,
+			&i.MadeMs,
+			&i.ExpiresMs,
+			&i.DeadlineMs,
+			&i.Status,
+			&i.Confirmed,
+			&i.EndedMs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countDevices = `-- name: CountDevices :one
 SELECT COUNT(*) FROM positions WHERE project_id = ?1 AND network_id = ?2
 `

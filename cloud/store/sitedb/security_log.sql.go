@@ -151,6 +151,50 @@ func (q *Queries) SecurityLogNewest(ctx context.Context, arg SecurityLogNewestPa
 	return items, nil
 }
 
+const securityLogOf = `-- name: SecurityLogOf :many
+SELECT project_id, number, at_ms, who, origin, "action", target, detail, result, previous, digest FROM security_log WHERE who = ?1 OR target = ?1 ORDER BY at_ms DESC, project_id, number DESC LIMIT ?2
+`
+
+type SecurityLogOfParams struct {
+	Subject string
+	Max     int64
+}
+
+func (q *Queries) SecurityLogOf(ctx context.Context, arg SecurityLogOfParams) ([]SecurityLog, error) {
+	rows, err := q.query(ctx, q.securityLogOfStmt, securityLogOf, arg.Subject, arg.Max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SecurityLog
+	for rows.Next() {
+		var i SecurityLog
+		if err := rows.Scan(
+			&i.ProjectID,
+			&i.Number,
+			&i.AtMs,
+			&i.Who,
+			&i.Origin,
+			&i.Action,
+			&i.Target,
+			&i.Detail,
+			&i.Result,
+			&i.Previous,
+			&i.Digest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const securityLogs = `-- name: SecurityLogs :many
 SELECT DISTINCT project_id FROM security_log ORDER BY project_id
 `

@@ -364,6 +364,48 @@ func (q *Queries) SupportGrants(ctx context.Context, arg SupportGrantsParams) ([
 	return items, nil
 }
 
+const supportGrantsOf = `-- name: SupportGrantsOf :many
+SELECT project_id, id, operator_id, access, reason, length_ms, asked_by, asked_ms, granted_by, granted_ms, expires_ms, ended_ms FROM support_grants
+WHERE operator_id = ?1 OR asked_by = ?1 OR granted_by = ?1
+ORDER BY asked_ms DESC, id
+`
+
+func (q *Queries) SupportGrantsOf(ctx context.Context, accountID string) ([]SupportGrant, error) {
+	rows, err := q.query(ctx, q.supportGrantsOfStmt, supportGrantsOf, accountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SupportGrant
+	for rows.Next() {
+		var i SupportGrant
+		if err := rows.Scan(
+			&i.ProjectID,
+			&i.ID,
+			&i.OperatorID,
+			&i.Access,
+			&i.Reason,
+			&i.LengthMs,
+			&i.AskedBy,
+			&i.AskedMs,
+			&i.GrantedBy,
+			&i.GrantedMs,
+			&i.ExpiresMs,
+			&i.EndedMs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const supportedProjects = `-- name: SupportedProjects :many
 SELECT DISTINCT s.project_id
 FROM support_grants AS s

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
@@ -126,5 +127,60 @@ func testLetters(t *testing.T, s *store.Store) {
 	check(t, people.ForgetInvited(ctx, "i"))
 	if invited, err := people.Invited(ctx, []string{"i"}); err != nil || len(invited) != 0 {
 		t.Errorf("forgotten: %v, %v", invited, err)
+	}
+}
+
+// testPerson corrects somebody, and erases them with all that is theirs.
+func testPerson(t *testing.T, s *store.Store) {
+	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Millisecond)
+	people := s.Identity()
+	ada := makeAccount(t, s, "ada", now)
+	bob := makeAccount(t, s, "bob", now)
+	a := identity.Account{ID: "ada", Email: "ada@example.org", Name: "Ada Lovelace", Country: "GB", Made: now}
+	check(t, people.CorrectPerson(ctx, ada, a, now))
+	if c, err := people.Credentials(ctx, a.Email); err != nil || c.Account != a {
+		t.Errorf("corrected: %+v, %v", c.Account, err)
+	}
+	check(t, people.CreateSecondStep(ctx, ada, identity.SecondStep{Sealed: []byte{1}, Since: now}, [][32]byte{{1}}, nil))
+	reset := identity.Link{ID: [32]byte{7}, Kind: identity.ResetLink, Account: "ada", Expires: now.Add(time.Hour)}
+	letter := func(id string) mail.Item { return mail.Item{ID: id, Sealed: []byte(id), Made: now, Next: now} }
+	check(t, people.SendLink(ctx, reset, letter("first"), now))
+	check(t, people.SaveInvited(ctx, "i", a.Email, letter("second")))
+	check(t, people.SaveInvited(ctx, "j", "bob@example.org", letter("third")))
+	if ids, err := s.InvitationsTo(ctx, a.Email); err != nil || !slices.Equal(ids, []string{"i"}) {
+		t.Errorf("invited to %q, %v", ids, err)
+	}
+
+	last := letter("last")
+	check(t, people.EraseAccount(ctx, ada, a, &last, now))
+	found, err := people.Accounts(ctx, []sconce.AccountID{"ada", "bob"})
+	if err != nil || len(found) != 1 || found[0].ID != "bob" {
+		t.Errorf("accounts %v, %v", found, err)
+	}
+	if in, _, err := people.Session(ctx, ada.ID); err != nil || in.Account != "" {
+		t.Errorf("a session of who is gone: %v, %v", in.Account, err)
+	}
+	if in, _, err := people.Session(ctx, bob.ID); err != nil || in.Account != "bob" {
+		t.Errorf("the session of the other one: %v, %v", in.Account, err)
+	}
+	if step, err := people.SecondStep(ctx, "ada"); err != nil || step.Asked() {
+		t.Errorf("a second step of who is gone: %v, %v", step.Since, err)
+	}
+	if l, err := people.Link(ctx, reset.ID); err != nil || l.Kind != 0 {
+		t.Errorf("a link of who is gone: %v, %v", l.Kind, err)
+	}
+	if got, err := people.Invited(ctx, []string{"i", "j"}); err != nil || len(got) != 1 || got["j"] == "" {
+		t.Errorf("invited: %d, %v", len(got), err)
+	}
+	due, err := s.Letters().Due(ctx, now, 10)
+	if err != nil || !slices.ContainsFunc(due, func(i mail.Item) bool { return i.ID == "last" }) {
+		t.Errorf("%d letters, %v", len(due), err)
+	}
+	if err := people.CorrectPerson(ctx, ada, a, now); sconce.KindOf(err) != sconce.NotFound {
+		t.Errorf("correcting who is gone: %v", err)
+	}
+	entries, err := s.EntriesOf(ctx, audit.Account("ada"), 10)
+	if err != nil || len(entries) < 4 || entries[0].Action != audit.AccountErased {
+		t.Errorf("%d entries, %v", len(entries), err)
 	}
 }

@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		{"security log", testSecurityLog},
 		{"members", testMembers},
 		{"letters", testLetters},
+		{"person", testPerson},
 		{"API tokens", testAccess},
 		{"requests done once", testOnce},
 		{"support", testSupport},

@@ -2,6 +2,18 @@
 INSERT INTO people (account_id, sealed_key, email_hmac, email, name, country)
 VALUES (@account_id, @sealed_key, @email_hmac, @email, @name, @country);
 
+-- name: Person :one
+SELECT * FROM people WHERE account_id = @account_id;
+
+-- name: CorrectPerson :exec
+UPDATE people SET name = @name, country = @country WHERE account_id = @account_id;
+
+-- name: RemoveAccount :execrows
+DELETE FROM accounts WHERE id = @id;
+
+-- name: ForgetInvitationsTo :exec
+DELETE FROM invitees WHERE email_hmac = @email_hmac;
+
 -- name: SaveInvited :exec
 INSERT INTO invitees (invitation_id, email_hmac, email) VALUES (@invitation_id, @email_hmac, @email);
 
@@ -28,3 +40,6 @@ SELECT * FROM invited ORDER BY invitation_id LIMIT @max;
 
 -- name: RemoveUnsealedInvited :exec
 DELETE FROM invited WHERE invitation_id = @invitation_id;
+
+-- name: InvitationsTo :many
+SELECT invitation_id FROM invitees WHERE email_hmac = @email_hmac ORDER BY invitation_id;

@@ -10,3 +10,6 @@ SELECT * FROM security_log WHERE number > @after ORDER BY number LIMIT @max;
 
 -- name: SecurityLogNewest :many
 SELECT * FROM security_log WHERE number < @before ORDER BY number DESC LIMIT @max;
+
+-- name: SecurityLogOf :many
+SELECT * FROM security_log WHERE who = @subject OR target = @subject ORDER BY number DESC LIMIT @max;

@@ -135,3 +135,6 @@ RETURNING *;
 SELECT deadline_ms FROM commands WHERE ended_ms IS NULL
 ORDER BY deadline_ms
 LIMIT 1;
+
+-- name: CommandsOf :many
+SELECT * FROM commands WHERE account_id = @account_id ORDER BY made_ms DESC, project_id, id LIMIT @max;

@@ -13,3 +13,6 @@ SELECT * FROM security_log WHERE project_id = @project_id AND number < @before O
 
 -- name: SecurityLogs :many
 SELECT DISTINCT project_id FROM security_log ORDER BY project_id;
+
+-- name: SecurityLogOf :many
+SELECT * FROM security_log WHERE who = @subject OR target = @subject ORDER BY at_ms DESC, project_id, number DESC LIMIT @max;

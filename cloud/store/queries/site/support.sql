@@ -57,3 +57,8 @@ ORDER BY s.project_id;
 
 -- name: Owners :many
 SELECT account_id FROM members WHERE project_id = @project_id AND role = 1 ORDER BY account_id LIMIT @max;
+
+-- name: SupportGrantsOf :many
+SELECT * FROM support_grants
+WHERE operator_id = @account_id OR asked_by = @account_id OR granted_by = @account_id
+ORDER BY asked_ms DESC, id;

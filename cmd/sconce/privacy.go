@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"sconce"
+	"sconce/cloud/access"
+	"sconce/cloud/audit"
+	"sconce/cloud/identity"
+	"sconce/cloud/privacy"
+	"sconce/cloud/project"
+	"sconce/cloud/store"
+)
+
+// newPrivacy returns what shows people what is known of them, and forgets it.
+func newPrivacy(s *store.Store, people *identity.Service, tokens *access.Service, projects *project.Service) *privacy.Service {
+	return privacy.New(privacy.Parts{
+		People: people, Projects: projects, Operators: s.Support(), Log: s.SecurityLog(), Now: time.Now,
+		Sources: privacySources(s, people, tokens, projects),
+	})
+}
+
+type object = map[string]any
+
+// most is how many entries of a kind are in a copy, the newest.
+const mostExported = 100_000
+
+// privacySources returns all that is known of a person. Each table of the inventory that
+// says something of people is in one of them, which a test sees to.
+func privacySources(s *store.Store, people *identity.Service, tokens *access.Service, projects *project.Service) []privacy.Source {
+	return []privacy.Source{
+		{
+			File: "account", About: "Who you are here.",
+			Tables: []string{"identity.accounts", "identity.people"},
+			Read: func(_ context.Context, who privacy.Person) (any, error) {
+				a := who.Account
+				return object{"id": a.ID, "email": a.Email, "name": a.Name, "country": a.Country, "made": a.Made}, nil
+			},
+		},
+		{
+			File: "signing-in", About: "How you sign in: what is asked for beside your password, and how many recovery codes are left.",
+			Tables: []string{"identity.second_steps", "identity.recovery_codes"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				step, err := people.SecondStep(ctx, who.Account.ID)
+				o := object{"second_step": step.Asked()}
+				if step.Asked() {
+					o["since"], o["recovery_codes"] = step.Since, step.Recovery
+				}
+				return o, err
+			},
+		},
+		{
+			File: "sessions", About: "Where you are signed in, and what was tried in the last 90 days.",
+			Tables: []string{"identity.sessions", "identity.sign_ins"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				sessions, err := people.SignedIn(ctx, who.Account.ID)
+				if err != nil {
+					return nil, err
+				}
+				history, err := people.History(ctx, who.Account.ID)
+				return object{
+					"sessions": each(sessions, func(n identity.SignedIn) object {
+						return object{"id": n.Name(), "began": n.Made, "last_used": n.Used, "by": n.By, "device": n.Device, "network": n.Network}
+					}),
+					"sign_ins": each(history, func(v identity.Visit) object {
+						return object{"at": v.At, "by": v.By, "refused": v.Refused, "device": v.Device, "network": v.Network}
+					}),
+				}, err
+			},
+		},
+		{
+			File: "tokens", About: "The tokens with which programs act for you.",
+			Tables: []string{"identity.api_tokens"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				all, err := tokens.List(ctx, who.Account.ID)
+				return each(all, func(t access.Token) object {
+					return object{"id": t.ID, "name": t.Name, "project": t.Project, "made": t.Made, "expires": t.Expires, "last_used": orNil(t.Used)}
+				}), err
+			},
+		},
+		{
+			File: "projects", About: "The projects that you belong to, your role there, and the groups that you may control.",
+			Tables: []string{"site.members", "site.grants"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				return memberships(ctx, s, projects, who.Account.ID)
+			},
+		},
+		{
+			File: "invitations", About: "Invitations that were sent to your address and that you did not accept yet: their identifiers. The letters have their links.",
+			Tables: []string{"identity.invitees"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				return s.InvitationsTo(ctx, who.Account.Email)
+			},
+		},
+		{
+			File: "support", About: "Whether you are an operator of this service, and the support grants that you have or asked for, open or of the last time.",
+			Tables: []string{"site.operators", "site.support_grants"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				return s.SupportOf(ctx, who.Account.ID)
+			},
+		},
+		{
+			File: "commands", About: "What you asked of lights, the newest first.",
+			Tables: []string{"site.commands"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				return s.CommandsOf(ctx, who.Account.ID, mostExported)
+			},
+		},
+		{
+			File: "security-log", About: "The entries of the security log that are about you, the newest first: what you did, and what was done with your account.",
+			Tables: []string{"identity.security_log", "site.security_log", "site.gateway_claims", "site.invitations"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				all, err := s.EntriesOf(ctx, audit.Account(who.Account.ID), mostExported)
+				return each(all, func(e audit.Entry) object {
+					return object{
+						"log": e.Chain, "number": e.Number, "at": e.At, "who": e.Who, "origin": e.Origin, "action": e.Action,
+						"target": e.Target, "detail": e.Detail, "result": e.Result,
+					}
+				}), err
+			},
+		},
+	}
+}
+
+func memberships(ctx context.Context, s *store.Store, projects *project.Service, who sconce.AccountID) (any, error) {
+	all, err := projects.List(ctx, who, "", project.MaxProjectsPerAccount)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]object, len(all))
+	for i, m := range all {
+		member, err := s.Projects().Member(ctx, who, m.ID)
+		if err != nil {
+			return nil, err
+		}
+		items[i] = object{"id": m.ID, "name": m.Name, "role": m.Role, "groups": each(member.Groups, func(g sconce.GroupID) sconce.GroupID { return g })}
+	}
+	return items, nil
+}
+
+// each returns a list that is written as [] when it is empty.
+func each[T, U any](all []T, of func(T) U) []U {
+	out := make([]U, len(all))
+	for i, v := range all {
+		out[i] = of(v)
+	}
+	return out
+}
+
+func orNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
