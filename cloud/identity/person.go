@@ -35,7 +35,7 @@ func (s *Service) Correct(ctx context.Context, in Session, a Account, name, coun
 func (s *Service) Erase(ctx context.Context, in Session, a Account) error {
 	var letter *mail.Item
 	if s.post.Page != nil {
-		l, err := mail.Seal(s.vault, s.now(), mail.AccountErased, a.Email, mail.Values{Name: a.Name})
+		l, err := mail.Seal(s.vault, s.now(), mail.AccountErased, a.Email, mail.Values{Name: a.Name, Link: s.post.Page("register")})
 		if err != nil {
 			return err
 		}

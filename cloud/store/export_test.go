@@ -78,13 +78,13 @@ func (s *Store) openColumn(ctx context.Context, tx *sql.Tx, c sealedColumn, all 
 		if err := rows.Scan(append(into, &sealed)...); err != nil {
 			return err
 		}
-		at := c.place(key)
+		at := c.at(key)
 		value, err := s.vault.Open(sealed, at)
 		if err != nil {
 			return err
 		}
 		if c.table != people.table {
-			all[at.Table+"."+at.Column+" "+at.Row] = string(value)
+			all[c.table+"."+c.column+" "+at.Row] = string(value)
 			continue
 		}
 		a, err := identities{s.identity, s.vault}.Accounts(ctx, []sconce.AccountID{sconce.AccountID(at.Row)})

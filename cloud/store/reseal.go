@@ -8,33 +8,36 @@ import (
 	"strconv"
 	"strings"
 
+	"sconce/cloud/identity"
 	"sconce/cloud/vault"
 )
 
-// sealedColumn is a column that the vault seals. A value is bound to the last column of
-// its key, in text, or in hexadecimal digits where it is bytes.
+// sealedColumn is a column that the vault seals. A value is bound to the table, the column
+// and the last column of the key, in text, or in hexadecimal digits where it is bytes.
 type sealedColumn struct {
 	database, table, column string
 	key                     []string
-	bytes                   bool // the key is
+	// place is what a value is bound to when it is something else; nil when it is not.
+	place func(key []byte) vault.Field
 }
 
 // sealedColumns are those whose values are sealed under the vault's keyset directly; the
 // keys of persons are so as well, and sealed anew with what they seal.
 var sealedColumns = []sealedColumn{
-	{"identity", "links", "sealed", []string{"token_sha256"}, true},
-	{"identity", "letters", "sealed", []string{"id"}, false},
-	{"identity", "sessions", "sealed", []string{"token_sha256"}, true},
-	{"identity", "second_steps", "sealed", []string{"account_id"}, false},
-	{"identity", "invitees", "email", []string{"invitation_id"}, false},
-	{"identity", "api_tokens", "name_sealed", []string{"id"}, false},
-	{"identity", "requests_once", "answer_sealed", []string{"key_sha256"}, true},
-	{"site", "positions", "install_code", []string{"project_id", "id"}, false},
-	{"site", "support_grants", "reason", []string{"project_id", "id"}, false},
+	{"identity", "links", "sealed", []string{"token_sha256"}, nil},
+	{"identity", "letters", "sealed", []string{"id"}, nil},
+	{"identity", "sessions", "sealed", []string{"token_sha256"}, sessionPlace},
+	{"identity", "sign_ins", "sealed", []string{"id"}, nil},
+	{"identity", "second_steps", "sealed", []string{"account_id"}, nil},
+	{"identity", "invitees", "email", []string{"invitation_id"}, nil},
+	{"identity", "api_tokens", "name_sealed", []string{"id"}, nil},
+	{"identity", "requests_once", "answer_sealed", []string{"key_sha256"}, nil},
+	{"site", "positions", "install_code", []string{"project_id", "id"}, nil},
+	{"site", "support_grants", "reason", []string{"project_id", "id"}, nil},
 }
 
 // people is the column that decides under which key of the vault a person is.
-var people = sealedColumn{"identity", "people", "sealed_key", []string{"account_id"}, false}
+var people = sealedColumn{"identity", "people", "sealed_key", []string{"account_id"}, nil}
 
 // changer is a database, whatever its statements are.
 type changer interface {
@@ -155,17 +158,25 @@ func (c sealedColumn) read(ctx context.Context, tx *sql.Tx, v *vault.Vault, afte
 	return all, found.Err()
 }
 
-// place returns where a value is sealed for.
-func (c sealedColumn) place(key []any) vault.Field {
+// sessionPlace is the place of where a session was opened: the same value is in the history
+// of signing in, under the session's name.
+func sessionPlace(key []byte) vault.Field {
+	var id identity.SessionID
+	copy(id[:], key)
+	return vault.Field{Table: "sign_ins", Column: "sealed", Row: identity.Session{ID: id}.Name()}
+}
+
+// at returns where a value is sealed for.
+func (c sealedColumn) at(key []any) vault.Field {
 	f := vault.Field{Table: c.table, Column: c.column}
 	switch k := key[len(key)-1].(type) {
 	case string:
 		f.Row = k
 	case []byte:
-		f.Row = string(k)
-		if c.bytes {
-			f.Row = hex.EncodeToString(k)
+		if c.place != nil {
+			return c.place(k)
 		}
+		f.Row = hex.EncodeToString(k)
 	}
 	return f
 }
@@ -175,11 +186,11 @@ func (c sealedColumn) resealRow(ctx context.Context, tx *sql.Tx, v *vault.Vault,
 	if c.table == people.table {
 		return resealPerson(ctx, tx, v, r)
 	}
-	value, err := v.Open(r.value, c.place(r.key))
+	value, err := v.Open(r.value, c.at(r.key))
 	if err != nil {
 		return 0, nil //nolint:nilerr // it is counted as not done, and stays as it is
 	}
-	sealed, err := v.Seal(value, c.place(r.key))
+	sealed, err := v.Seal(value, c.at(r.key))
 	if err != nil {
 		return 0, err
 	}
@@ -193,7 +204,7 @@ var personal = []string{"email", "name", "country"}
 
 // resealPerson gives a person a new key, and seals with it what is known of them.
 func resealPerson(ctx context.Context, tx *sql.Tx, v *vault.Vault, r sealedRow) (int, error) {
-	id := people.place(r.key).Row
+	id := people.at(r.key).Row
 	was, err := v.OpenPerson(r.value, personAt("sealed_key", id))
 	if err != nil {
 		return 0, nil //nolint:nilerr // it is counted as not done, and stays as it is

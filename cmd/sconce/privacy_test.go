@@ -23,10 +23,11 @@ import (
 
 // notInCopies are tables that name people and are in no copy, and why.
 var notInCopies = map[string]string{
-	"identity.links":    "what letters that were just sent open; an hour or a day",
-	"identity.letters":  "sealed until they are sent; a day",
-	"identity.profiles": "emptied",
-	"identity.invited":  "emptied",
+	"identity.links":         "what letters that were just sent open; an hour or a day",
+	"identity.letters":       "sealed until they are sent; a day",
+	"identity.requests_once": "answers that programs got to what they asked for in the last day",
+	"identity.profiles":      "emptied",
+	"identity.invited":       "emptied",
 }
 
 // TestCopiesHaveEverything: a table that says something of people is in a copy of what is

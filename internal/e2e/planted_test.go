@@ -168,6 +168,9 @@ func (s *system) livePlantedAgain() {
 	if err := c.SignIn(s.t.Context(), plantedEmail, plantedPassword); err != nil {
 		s.t.Fatal(err)
 	}
+	s.await(30*time.Second, "everything to be sealed with the new key", func() bool {
+		return strings.Contains(s.ctl("", "vault", "status"), "Everything is sealed")
+	})
 	var account struct{ Email, Name string }
 	if err := c.Do(s.t.Context(), http.MethodGet, "/account", nil, &account); err != nil || account.Email != strings.ToLower(plantedEmail) {
 		s.t.Errorf("the account is %+v, %v", account, err)
