@@ -226,12 +226,9 @@ func TestCodeFaults(t *testing.T) {
 	}
 }
 
-// TestSecurityNamesItsTests holds the threat model to tests that exist.
+// TestSecurityNamesItsTests holds the threat model, and the table of the Application Security
+// Verification Standard, to tests that exist.
 func TestSecurityNamesItsTests(t *testing.T) {
-	text, err := os.ReadFile("../../SECURITY.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var code strings.Builder
 	for _, p := range packages(t) {
 		for _, name := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
@@ -242,13 +239,52 @@ func TestSecurityNamesItsTests(t *testing.T) {
 			code.Write(b)
 		}
 	}
-	names := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1)
-	if len(names) < 50 {
-		t.Errorf("only %d tests are named", len(names))
-	}
-	for _, n := range names {
-		if !strings.Contains(code.String(), "func "+n[1]+"(t *testing.T)") {
-			t.Errorf("SECURITY.md names %s, which is not there", n[1])
+	for _, file := range []string{"SECURITY.md", "docs/asvs.md"} {
+		text, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
 		}
+		names := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1)
+		if len(names) < 50 {
+			t.Errorf("%s names only %d tests", file, len(names))
+		}
+		for _, n := range names {
+			if !strings.Contains(code.String(), "func "+n[1]+"(t *testing.T)") {
+				t.Errorf("%s names %s, which is not there", file, n[1])
+			}
+		}
+	}
+}
+
+// TestVerificationStandard: each requirement has one row, which says that it is shown, does
+// not apply or is not yet met, and the sum is that of the rows.
+func TestVerificationStandard(t *testing.T) {
+	text, err := os.ReadFile("../../docs/asvs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	var shown, part, open, none int
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+\.\d+\.\d+) \| [12] \| (.+) \| (.+) \|$`).FindAllStringSubmatch(string(text), -1) {
+		if seen[row[1]] {
+			t.Errorf("%s is there twice", row[1])
+		}
+		seen[row[1]] = true
+		tested, notYet := strings.Contains(row[3], "`Test"), strings.Contains(row[3], "**not yet**")
+		switch {
+		case strings.HasPrefix(row[3], "not applicable: "):
+			none++
+		case tested && notYet:
+			part++
+		case tested:
+			shown++
+		case notYet:
+			open++
+		default:
+			t.Errorf("%s says neither which test shows it, nor that it is not yet met or does not apply: %s", row[1], row[3])
+		}
+	}
+	if sum := fmt.Sprintf("Of %d requirements tests show %d, %d in part; %d are not yet; %d do not apply", len(seen), shown, part, open, none); !strings.Contains(string(text), sum) {
+		t.Errorf("docs/asvs.md lacks the sum: %s", sum)
 	}
 }
