@@ -145,3 +145,8 @@ func (s *Store) part(project sconce.ProjectID) part {
 	}
 	return s.site.of(project)
 }
+
+// Expiring returns the tables from which rows are removed whose time is over.
+func Expiring() []string {
+	return mapped(expiries, expiry.String)
+}

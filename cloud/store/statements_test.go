@@ -22,6 +22,7 @@ var acrossProjects = map[string]string{
 	"OpenSupportGrants":  "the support grants of one operator, and what is asked for",
 	"ExpireCommands":     "ends what is overdue, in every project",
 	"NextDeadline":       "of what may become overdue",
+	"OpenInvitations":    "which are over, in every project",
 	"SecurityLogOf":      "what is known of one person",
 	"CommandsOf":         "what is known of one person",
 	"SupportGrantsOf":    "what is known of one person",

@@ -29,6 +29,7 @@ import (
 	"sconce/cloud/lighting"
 	"sconce/cloud/mail"
 	"sconce/cloud/once"
+	"sconce/cloud/privacy"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
@@ -253,6 +254,7 @@ func (c *cloud) run(ctx context.Context) error {
 		c.journal.Run,
 		func(ctx context.Context) { c.projector.Run(ctx, c.journal.Committed()) },
 		c.presences.Run, c.lighting.Run, c.intake.run,
+		func(ctx context.Context) { privacy.Retain(ctx, c.store, time.Now, c.log) },
 		(&vault.Resealer{Vault: c.vault, Rows: c.store, Now: time.Now, Log: c.log}).Run,
 		func(ctx context.Context) { ingest.Retain(ctx, c.store.Journal(), ingest.Retention, c.log) },
 		func(ctx context.Context) {

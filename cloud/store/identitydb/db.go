@@ -141,6 +141,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.invitedStmt, err = db.PrepareContext(ctx, invited); err != nil {
 		return nil, fmt.Errorf("error preparing query Invited: %w", err)
 	}
+	if q.inviteesStmt, err = db.PrepareContext(ctx, invitees); err != nil {
+		return nil, fmt.Errorf("error preparing query Invitees: %w", err)
+	}
 	if q.linkStmt, err = db.PrepareContext(ctx, link); err != nil {
 		return nil, fmt.Errorf("error preparing query Link: %w", err)
 	}
@@ -431,6 +434,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing invitedStmt: %w", cerr)
 		}
 	}
+	if q.inviteesStmt != nil {
+		if cerr := q.inviteesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing inviteesStmt: %w", cerr)
+		}
+	}
 	if q.linkStmt != nil {
 		if cerr := q.linkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linkStmt: %w", cerr)
@@ -659,6 +667,7 @@ type Queries struct {
 	forgetRequestOnceStmt        *sql.Stmt
 	invitationsToStmt            *sql.Stmt
 	invitedStmt                  *sql.Stmt
+	inviteesStmt                 *sql.Stmt
 	linkStmt                     *sql.Stmt
 	personStmt                   *sql.Stmt
 	postponeLetterStmt           *sql.Stmt
@@ -734,6 +743,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forgetRequestOnceStmt:        q.forgetRequestOnceStmt,
 		invitationsToStmt:            q.invitationsToStmt,
 		invitedStmt:                  q.invitedStmt,
+		inviteesStmt:                 q.inviteesStmt,
 		linkStmt:                     q.linkStmt,
 		personStmt:                   q.personStmt,
 		postponeLetterStmt:           q.postponeLetterStmt,

@@ -142,6 +142,38 @@ func (q *Queries) Invited(ctx context.Context, ids []string) ([]Invitee, error) 
 	return items, nil
 }
 
+const invitees = `-- name: Invitees :many
+SELECT invitation_id FROM invitees WHERE invitation_id > ?1 ORDER BY invitation_id LIMIT ?2
+`
+
+type InviteesParams struct {
+	After string
+	Max   int64
+}
+
+func (q *Queries) Invitees(ctx context.Context, arg InviteesParams) ([]string, error) {
+	rows, err := q.query(ctx, q.inviteesStmt, invitees, arg.After, arg.Max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var invitation_id string
+		if err := rows.Scan(&invitation_id); err != nil {
+			return nil, err
+		}
+		items = append(items, invitation_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const person = `-- name: Person :one
 SELECT account_id, sealed_key, email_hmac, email, name, country FROM people WHERE account_id = ?1
 `

@@ -270,6 +270,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.openChunkStmt, err = db.PrepareContext(ctx, openChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenChunk: %w", err)
 	}
+	if q.openInvitationsStmt, err = db.PrepareContext(ctx, openInvitations); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenInvitations: %w", err)
+	}
 	if q.openSupportGrantsStmt, err = db.PrepareContext(ctx, openSupportGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenSupportGrants: %w", err)
 	}
@@ -817,6 +820,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing openChunkStmt: %w", cerr)
 		}
 	}
+	if q.openInvitationsStmt != nil {
+		if cerr := q.openInvitationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openInvitationsStmt: %w", cerr)
+		}
+	}
 	if q.openSupportGrantsStmt != nil {
 		if cerr := q.openSupportGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing openSupportGrantsStmt: %w", cerr)
@@ -1158,6 +1166,7 @@ type Queries struct {
 	offerGroupStmt               *sql.Stmt
 	offeredGroupsStmt            *sql.Stmt
 	openChunkStmt                *sql.Stmt
+	openInvitationsStmt          *sql.Stmt
 	openSupportGrantsStmt        *sql.Stmt
 	operatorsStmt                *sql.Stmt
 	outcomesStmt                 *sql.Stmt
@@ -1290,6 +1299,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		offerGroupStmt:               q.offerGroupStmt,
 		offeredGroupsStmt:            q.offeredGroupsStmt,
 		openChunkStmt:                q.openChunkStmt,
+		openInvitationsStmt:          q.openInvitationsStmt,
 		openSupportGrantsStmt:        q.openSupportGrantsStmt,
 		operatorsStmt:                q.operatorsStmt,
 		outcomesStmt:                 q.outcomesStmt,

@@ -7,6 +7,7 @@ package sitedb
 
 import (
 	"context"
+	"strings"
 )
 
 const countInvitations = `-- name: CountInvitations :one
@@ -153,6 +154,43 @@ func (q *Queries) OfferedGroups(ctx context.Context, projectID string) ([]Offere
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const openInvitations = `-- name: OpenInvitations :many
+SELECT id FROM invitations WHERE id IN (/*SLICE:ids*/?)
+`
+
+func (q *Queries) OpenInvitations(ctx context.Context, ids []string) ([]string, error) {
+	query := openInvitations
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.query(ctx, nil, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

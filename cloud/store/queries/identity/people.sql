@@ -43,3 +43,6 @@ DELETE FROM invited WHERE invitation_id = @invitation_id;
 
 -- name: InvitationsTo :many
 SELECT invitation_id FROM invitees WHERE email_hmac = @email_hmac ORDER BY invitation_id;
+
+-- name: Invitees :many
+SELECT invitation_id FROM invitees WHERE invitation_id > @after ORDER BY invitation_id LIMIT @max;

@@ -22,3 +22,6 @@ SELECT * FROM invitations WHERE token_sha256 = @token_sha256;
 
 -- name: RemoveInvitation :execrows
 DELETE FROM invitations WHERE project_id = @project_id AND id = @id;
+
+-- name: OpenInvitations :many
+SELECT id FROM invitations WHERE id IN (sqlc.slice(ids));
