@@ -151,6 +151,7 @@ func (a *API) routes() {
 	a.readingRoutes()
 	a.accountRoutes()
 	a.secondStepRoutes()
+	a.passkeyRoutes()
 	a.ownRoutes()
 	a.privacyRoutes()
 	a.memberRoutes()

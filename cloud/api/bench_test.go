@@ -94,13 +94,15 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	b.projects = project.New(b.store.Projects(), time.Now)
 	securityLog := audit.NewLog(b.store.SecurityLog(), time.Now)
 	sealer := b.store.Vault()
+	base := &url.URL{Scheme: "https", Host: "sconce.example.org"}
+	relying, err := identity.NewRelyingParty(base)
+	must(t, err)
 	b.people = identity.New(identity.Parts{
 		Store: b.store.Identity(), Refusals: securityLog, Now: time.Now, Log: log,
-		Vault: sealer, Base: &url.URL{Scheme: "https", Host: "sconce.example.org"},
+		Vault: sealer, Base: base, Passkeys: relying,
 		Post: identity.Post{Page: func(p string) string { return "https://sconce.example.org/" + p }, Came: func() {}},
 	})
 	b.vault = sealer
-	var err error
 	b.registry, err = registry.New(ctx, b.store.Registry(), time.Now, log, func(sconce.EUI64) {})
 	must(t, err)
 	b.presence, err = telemetry.NewPresences(ctx, b.store.Presence(), b, log)

@@ -397,15 +397,17 @@ func TestRoutesOutsideProjects(t *testing.T) {
 	b := newBench(t)
 	open := map[string]bool{
 		"sign-in": true, "sign-out": true,
-		"finish-sign-in": true,
-		"register":       true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
+		"finish-sign-in": true, "begin-passkey-sign-in": true, "finish-passkey-sign-in": true,
+		"register": true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
 	}
 	secured := map[string]any{
 		"list-tokens": nil, "make-token": object{"name": "Panel", "project_id": absent, "actions": []string{}}, "revoke-token": nil,
 		"accept-invitation": object{"token": "none"}, "get-session": nil, "make-mqtt-token": nil, "list-support": nil,
 		"ask-for-support": supportWish(absent), "approve-support": nil, "give-back-support": nil, "list-projects": nil, "make-project": object{"name": "Project"},
 		"get-account": nil, "list-sessions": nil, "list-sign-ins": nil, "end-session": nil, "end-other-sessions": nil,
-		"change-password":   object{"password": "", "new_password": "unbelievable"},
+		"change-password": object{"password": "", "new_password": "unbelievable"},
+		"list-passkeys":   nil, "begin-passkey": object{"password": ""}, "remove-passkey": object{"password": ""},
+		"add-passkey":       object{"token": "none", "credential": object{}, "name": "Laptop"},
 		"offer-second-step": object{"password": ""}, "confirm-second-step": object{"token": "none", "code": "000000"},
 		"correct-account": object{"name": "Grace", "country": "US"}, "export-account": object{"password": ""}, "erase-account": object{},
 		"remove-second-step": object{"password": ""}, "renew-recovery-codes": object{"password": ""},
@@ -417,7 +419,8 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"accept-invitation": 404, // takes the token of a letter: TestInvitation
 		// Take a key or codes that were made for one person: TestSecondStepOverTheAPI.
 		"confirm-second-step": 404, "renew-recovery-codes": 404, "end-session": 404,
-		"erase-account":   422, // it would: TestErasure
+		"erase-account": 422,                        // it would: TestErasure
+		"add-passkey":   404, "remove-passkey": 404, // TestPasskeyOverTheAPI
 		"change-password": 422, // it would end the session: TestChangePasswordOverTheAPI
 	}
 	for _, o := range b.operations() {

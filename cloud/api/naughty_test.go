@@ -15,6 +15,7 @@ import (
 	"sconce/cloud/identity"
 	"sconce/cloud/project"
 	"sconce/internal/naughty"
+	"sconce/internal/securitykey"
 )
 
 // written is a field in which people write what they like, and how what they wrote is read
@@ -99,6 +100,13 @@ func (b *bench) writtenFields() map[string]written {
 		}, func(b *bench, _ answer) string {
 			return fmt.Sprint(decode[object](b.t, as("expert", "GET", "/account", nil))["name"])
 		}, 0},
+		"add-passkey.name": {func(b *bench, text string) answer {
+			a := b.addPasskey("owner", securitykey.New(b.t, "https://sconce.example.org"), text)
+			if a.status == 201 { // a person has at most a few
+				as("owner", "POST", "/account/passkeys/"+decode[object](b.t, a)["id"].(string)+"/remove", object{"password": ""})
+			}
+			return a
+		}, field("name"), 5},
 		"register.name": {func(b *bench, text string) answer { // from many places, for letters are limited
 			r := b.Stats().Requests
 			from := identity.Client{From: netip.AddrFrom4([4]byte{10, byte(r >> 16), byte(r >> 8), byte(r)})}

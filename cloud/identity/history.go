@@ -140,7 +140,7 @@ func (s *Service) ChangePassword(ctx context.Context, in Session, a Account, old
 	}
 	hash, err := s.hashNew(ctx, p, a.Email, a.Name)
 	if err != nil {
-		return Admission{}, err
+		return Admission{}, sconce.InField("new_password", err)
 	}
 	letter, err := s.notice(a, "the password was changed, and every other session was signed out")
 	if err != nil {

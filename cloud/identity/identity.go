@@ -21,6 +21,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"golang.org/x/sync/errgroup"
 
 	"sconce"
@@ -134,6 +135,22 @@ type Store interface {
 	// is one.
 	ChangePassword(ctx context.Context, in Session, passwordHash string, n Session, where []byte, letter *mail.Item) error
 
+	// CreatePasskey stores a passkey, made in a session, and queues a letter, if there is one. It
+	// is [ErrPasskeys] when the account has max, and a [sconce.Conflict] when the passkey is there.
+	CreatePasskey(ctx context.Context, in Session, p Passkey, letter *mail.Item, max int) error
+	// Passkeys returns those of an account, the newest first.
+	Passkeys(ctx context.Context, account sconce.AccountID) ([]Passkey, error)
+	// Passkey returns a passkey and whose it is, and zero values when there is none.
+	Passkey(ctx context.Context, id PasskeyID) (Passkey, Account, error)
+	// UsePasskey notes a use and its signature counter. It returns false when the counter did not
+	// go on, without ever having been 0, and for a passkey that is suspected.
+	UsePasskey(ctx context.Context, id PasskeyID, count uint32, at time.Time) (bool, error)
+	// SuspectPasskey lets a passkey be used no more, and queues a letter, if there is one.
+	SuspectPasskey(ctx context.Context, id PasskeyID, account sconce.AccountID, letter *mail.Item, at time.Time) error
+	// RemovePasskey removes a passkey of the account of a session, and queues a letter, if there is
+	// one. It is no error when there is none.
+	RemovePasskey(ctx context.Context, in Session, id PasskeyID, letter *mail.Item, at time.Time) error
+
 	// EndSession and EndSessions end what is there of a session, and of those of an
 	// account.
 	EndSession(ctx context.Context, id SessionID, at time.Time) error
@@ -159,11 +176,17 @@ type Service struct {
 	codes     *attempts.Limiter // wrong ones of the second step, by account
 	halfways  *shelf[halfway]
 	offers    *shelf[offer]
-	refusals  Refusals
-	vault     *vault.Vault
-	base      *url.URL
-	post      Post
-	log       *slog.Logger
+
+	relying    *webauthn.WebAuthn
+	ceremonies *attempts.Limiter // begun with passkeys, by place
+	makings    *shelf[making]
+	assertions *shelf[webauthn.SessionData]
+
+	refusals Refusals
+	vault    *vault.Vault
+	base     *url.URL
+	post     Post
+	log      *slog.Logger
 
 	lettersTo      *attempts.Limiter
 	lettersByPlace *attempts.Limiter
@@ -185,7 +208,8 @@ type Parts struct {
 	Store    Store
 	Refusals Refusals
 	Vault    *vault.Vault
-	Base     *url.URL // where the application is, for what names the site
+	Base     *url.URL           // where the application is, for what names the site
+	Passkeys *webauthn.WebAuthn // of [NewRelyingParty], nil for no passkeys
 	Post     Post
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -209,6 +233,11 @@ func newService(p Parts, derive deriveFunc) *Service {
 		codes:     attempts.New(codesPerAccount, codesWindow, attemptsKept),
 		halfways:  newShelf[halfway](StepLife, shelfSize),
 		offers:    newShelf[offer](OfferLife, shelfSize),
+
+		relying:    p.Passkeys,
+		ceremonies: attempts.New(ceremoniesPerPlace, attemptsWindow, attemptsKept),
+		makings:    newShelf[making](CeremonyLife, shelfSize),
+		assertions: newShelf[webauthn.SessionData](CeremonyLife, shelfSize),
 
 		lettersTo:      attempts.New(lettersPerAddress, lettersWindow, attemptsKept),
 		lettersByPlace: attempts.New(lettersPerPlace, lettersWindow, attemptsKept),

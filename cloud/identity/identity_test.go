@@ -57,8 +57,13 @@ func newPeople(t *testing.T) people {
 	p := people{clock: newClock(), store: s.Identity()}
 	p.log = s.SecurityLog()
 	p.letters, p.vault = s.Letters(), s.Vault()
+	base := &url.URL{Scheme: "https", Host: "sconce.example.org"}
+	relying, err := identity.NewRelyingParty(base)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p.Service, p.costs = identity.NewCheap(identity.Parts{
-		Store: p.store, Refusals: audit.NewLog(p.log, p.clock.now), Now: p.clock.now, Log: slog.New(slog.DiscardHandler), Vault: p.vault, Base: &url.URL{Scheme: "https", Host: "sconce.example.org"},
+		Store: p.store, Refusals: audit.NewLog(p.log, p.clock.now), Now: p.clock.now, Log: slog.New(slog.DiscardHandler), Vault: p.vault, Base: base, Passkeys: relying,
 		Post: identity.Post{Page: func(path string) string { return site + path }, Came: func() {}},
 	})
 	ada, err := p.CreateAccount(t.Context(), " Ada@Example.org ", " Ada ", identity.NewPassword(password))

@@ -37,6 +37,7 @@ const (
 	ByPassword     By = "password"
 	ByCode         By = "code"          // a password, and the code of an authenticator app
 	ByRecoveryCode By = "recovery-code" // a password, and a recovery code
+	ByPasskey      By = "passkey"
 )
 
 // Session is one place where an account is signed in.

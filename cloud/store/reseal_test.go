@@ -107,6 +107,7 @@ func sealedThings(t *testing.T, s *store.Store, n int) {
 			s.Identity().CreateAccount(ctx, identity.Credentials{Account: a}, audit.Operator, audit.Console),
 			s.Identity().CreateSession(ctx, session, seal("sign_ins", "sealed", session.Name()), 10),
 			s.Identity().CreateSecondStep(ctx, session, step, nil, nil),
+			s.Identity().CreatePasskey(ctx, session, identity.Passkey{ID: token, Account: a.ID, Sealed: seal("passkeys", "sealed", row), Made: now}, nil, 1),
 			s.Identity().SendLink(ctx, identity.Link{ID: token, Kind: identity.RegistrationLink, Sealed: seal("links", "sealed", row), Expires: now.Add(time.Hour)}, letter(fmt.Sprint("l", i)), now),
 			s.Identity().SaveInvited(ctx, fmt.Sprint("i", i), a.Email, letter(fmt.Sprint("m", i))),
 			s.Lighting().AddDevice(ctx, site.Owner, d, seal("positions", "install_code", string(d.Position))),

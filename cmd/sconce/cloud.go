@@ -107,8 +107,13 @@ func (c *cloud) people(ctx context.Context) (err error) {
 	if err := c.letters(ctx); err != nil {
 		return err
 	}
+	passkeys, err := identity.NewRelyingParty(c.base)
+	if err != nil {
+		return err
+	}
 	c.identity = identity.New(identity.Parts{
-		Store: c.store.Identity(), Refusals: c.securityLog, Post: c.post, Vault: c.vault, Base: c.base, Now: time.Now, Log: c.log,
+		Passkeys: passkeys,
+		Store:    c.store.Identity(), Refusals: c.securityLog, Post: c.post, Vault: c.vault, Base: c.base, Now: time.Now, Log: c.log,
 	})
 	c.projects = project.New(c.store.Projects(), time.Now)
 	c.live = identity.NewLive(c.store.Identity(), c.projects, time.Now)

@@ -80,6 +80,7 @@ var layers = []layer{
 	{"sconce/internal/naughty", false, nil},
 	{"sconce/internal/postgres", false, nil},
 	{"sconce/internal/mqttload", false, nil},
+	{"sconce/internal/securitykey", false, nil},
 	{"sconce/internal/installation", false, []string{root, "sconce/factory"}},
 	{"sconce/internal/bench", false, []string{everything}},
 	{"sconce/internal/tidy", false, nil},

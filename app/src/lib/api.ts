@@ -6,8 +6,10 @@ import type {
   Action,
   ApiToken,
   Admitted,
+  Ceremony,
   Command,
   CommandRequest,
+  CredentialJson,
   Device,
   Group,
   Invitation,
@@ -18,6 +20,7 @@ import type {
   MqttToken,
   OwnAccount,
   OwnSession,
+  Passkey,
   Page,
   Project,
   ProjectItem,
@@ -104,6 +107,17 @@ export class Api {
     });
   }
 
+  beginPasskeySignIn(): Promise<Ceremony> {
+    return this.#request('POST', '/sessions/passkey/begin', { quiet401: true });
+  }
+
+  finishPasskeySignIn(token: string, credential: CredentialJson): Promise<Admitted> {
+    return this.#request('POST', '/sessions/passkey', {
+      body: { token, credential },
+      quiet401: true,
+    });
+  }
+
   session(): Promise<{ account: Account }> {
     return this.#read('/sessions/current', { quiet401: true });
   }
@@ -159,6 +173,22 @@ export class Api {
     const body = { password };
     return (await this.#request<{ codes: string[] }>('POST', '/account/recovery-codes', { body }))
       .codes;
+  }
+
+  async passkeys(): Promise<Passkey[]> {
+    return (await this.#read<Page<Passkey>>('/account/passkeys')).items;
+  }
+
+  beginPasskey(password: string): Promise<Ceremony> {
+    return this.#request('POST', '/account/passkeys/begin', { body: { password } });
+  }
+
+  addPasskey(token: string, credential: CredentialJson, name: string): Promise<Passkey> {
+    return this.#request('POST', '/account/passkeys', { body: { token, credential, name } });
+  }
+
+  removePasskey(id: string, password: string): Promise<void> {
+    return this.#request('POST', path`/account/passkeys/${id}/remove`, { body: { password } });
   }
 
   async sessions(): Promise<OwnSession[]> {

@@ -27,7 +27,7 @@ export interface Admitted {
 }
 
 /** How somebody proved who they are; "" when it is not known. */
-export type Proof = 'password' | 'code' | 'recovery-code' | '';
+export type Proof = 'password' | 'code' | 'recovery-code' | 'passkey' | '';
 
 export interface OwnSession {
   id: string;
@@ -46,6 +46,28 @@ export interface SignInEntry {
   refused: boolean;
   device: string;
   network: string;
+}
+
+/** Options of Web Authentication, and its answers, for the browser and the server to read. */
+export type PasskeyOptions = Record<string, unknown>;
+export type CredentialJson = Record<string, unknown>;
+
+/** What the browser is asked, to make a passkey or to use one. */
+export interface Ceremony {
+  token: string;
+  options: PasskeyOptions;
+  expires_at: string;
+}
+
+export interface Passkey {
+  id: string;
+  name: string;
+  created_at: string;
+  used_at: string | null;
+  /** A service keeps it on several devices. */
+  synced: boolean;
+  /** There may be a copy of it: it is not taken any more. */
+  suspect: boolean;
 }
 
 /** A key for an authenticator app. */

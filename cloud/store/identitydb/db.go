@@ -57,6 +57,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLettersStmt, err = db.PrepareContext(ctx, countLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLetters: %w", err)
 	}
+	if q.countPasskeysStmt, err = db.PrepareContext(ctx, countPasskeys); err != nil {
+		return nil, fmt.Errorf("error preparing query CountPasskeys: %w", err)
+	}
 	if q.countRequestsOnceStmt, err = db.PrepareContext(ctx, countRequestsOnce); err != nil {
 		return nil, fmt.Errorf("error preparing query CountRequestsOnce: %w", err)
 	}
@@ -71,6 +74,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.createLinkStmt, err = db.PrepareContext(ctx, createLink); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateLink: %w", err)
+	}
+	if q.createPasskeyStmt, err = db.PrepareContext(ctx, createPasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query CreatePasskey: %w", err)
 	}
 	if q.createPersonStmt, err = db.PrepareContext(ctx, createPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query CreatePerson: %w", err)
@@ -147,6 +153,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.linkStmt, err = db.PrepareContext(ctx, link); err != nil {
 		return nil, fmt.Errorf("error preparing query Link: %w", err)
 	}
+	if q.passkeyStmt, err = db.PrepareContext(ctx, passkey); err != nil {
+		return nil, fmt.Errorf("error preparing query Passkey: %w", err)
+	}
+	if q.passkeysStmt, err = db.PrepareContext(ctx, passkeys); err != nil {
+		return nil, fmt.Errorf("error preparing query Passkeys: %w", err)
+	}
 	if q.personStmt, err = db.PrepareContext(ctx, person); err != nil {
 		return nil, fmt.Errorf("error preparing query Person: %w", err)
 	}
@@ -158,6 +170,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.removeLetterStmt, err = db.PrepareContext(ctx, removeLetter); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveLetter: %w", err)
+	}
+	if q.removePasskeyStmt, err = db.PrepareContext(ctx, removePasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query RemovePasskey: %w", err)
 	}
 	if q.removeRecoveryCodesStmt, err = db.PrepareContext(ctx, removeRecoveryCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveRecoveryCodes: %w", err)
@@ -210,6 +225,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.signInsStmt, err = db.PrepareContext(ctx, signIns); err != nil {
 		return nil, fmt.Errorf("error preparing query SignIns: %w", err)
 	}
+	if q.suspectPasskeyStmt, err = db.PrepareContext(ctx, suspectPasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query SuspectPasskey: %w", err)
+	}
 	if q.touchAPITokenStmt, err = db.PrepareContext(ctx, touchAPIToken); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchAPIToken: %w", err)
 	}
@@ -230,6 +248,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.useLinkStmt, err = db.PrepareContext(ctx, useLink); err != nil {
 		return nil, fmt.Errorf("error preparing query UseLink: %w", err)
+	}
+	if q.usePasskeyStmt, err = db.PrepareContext(ctx, usePasskey); err != nil {
+		return nil, fmt.Errorf("error preparing query UsePasskey: %w", err)
 	}
 	if q.useRecoveryCodeStmt, err = db.PrepareContext(ctx, useRecoveryCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseRecoveryCode: %w", err)
@@ -294,6 +315,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLettersStmt: %w", cerr)
 		}
 	}
+	if q.countPasskeysStmt != nil {
+		if cerr := q.countPasskeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countPasskeysStmt: %w", cerr)
+		}
+	}
 	if q.countRequestsOnceStmt != nil {
 		if cerr := q.countRequestsOnceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countRequestsOnceStmt: %w", cerr)
@@ -317,6 +343,11 @@ func (q *Queries) Close() error {
 	if q.createLinkStmt != nil {
 		if cerr := q.createLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createLinkStmt: %w", cerr)
+		}
+	}
+	if q.createPasskeyStmt != nil {
+		if cerr := q.createPasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createPasskeyStmt: %w", cerr)
 		}
 	}
 	if q.createPersonStmt != nil {
@@ -444,6 +475,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing linkStmt: %w", cerr)
 		}
 	}
+	if q.passkeyStmt != nil {
+		if cerr := q.passkeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeyStmt: %w", cerr)
+		}
+	}
+	if q.passkeysStmt != nil {
+		if cerr := q.passkeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing passkeysStmt: %w", cerr)
+		}
+	}
 	if q.personStmt != nil {
 		if cerr := q.personStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing personStmt: %w", cerr)
@@ -462,6 +503,11 @@ func (q *Queries) Close() error {
 	if q.removeLetterStmt != nil {
 		if cerr := q.removeLetterStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeLetterStmt: %w", cerr)
+		}
+	}
+	if q.removePasskeyStmt != nil {
+		if cerr := q.removePasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removePasskeyStmt: %w", cerr)
 		}
 	}
 	if q.removeRecoveryCodesStmt != nil {
@@ -549,6 +595,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing signInsStmt: %w", cerr)
 		}
 	}
+	if q.suspectPasskeyStmt != nil {
+		if cerr := q.suspectPasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing suspectPasskeyStmt: %w", cerr)
+		}
+	}
 	if q.touchAPITokenStmt != nil {
 		if cerr := q.touchAPITokenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchAPITokenStmt: %w", cerr)
@@ -582,6 +633,11 @@ func (q *Queries) Close() error {
 	if q.useLinkStmt != nil {
 		if cerr := q.useLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing useLinkStmt: %w", cerr)
+		}
+	}
+	if q.usePasskeyStmt != nil {
+		if cerr := q.usePasskeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing usePasskeyStmt: %w", cerr)
 		}
 	}
 	if q.useRecoveryCodeStmt != nil {
@@ -639,11 +695,13 @@ type Queries struct {
 	correctPersonStmt            *sql.Stmt
 	countAPITokensStmt           *sql.Stmt
 	countLettersStmt             *sql.Stmt
+	countPasskeysStmt            *sql.Stmt
 	countRequestsOnceStmt        *sql.Stmt
 	createAPITokenStmt           *sql.Stmt
 	createAccountStmt            *sql.Stmt
 	createLetterStmt             *sql.Stmt
 	createLinkStmt               *sql.Stmt
+	createPasskeyStmt            *sql.Stmt
 	createPersonStmt             *sql.Stmt
 	createRecoveryCodeStmt       *sql.Stmt
 	createSecondStepStmt         *sql.Stmt
@@ -669,10 +727,13 @@ type Queries struct {
 	invitedStmt                  *sql.Stmt
 	inviteesStmt                 *sql.Stmt
 	linkStmt                     *sql.Stmt
+	passkeyStmt                  *sql.Stmt
+	passkeysStmt                 *sql.Stmt
 	personStmt                   *sql.Stmt
 	postponeLetterStmt           *sql.Stmt
 	removeAccountStmt            *sql.Stmt
 	removeLetterStmt             *sql.Stmt
+	removePasskeyStmt            *sql.Stmt
 	removeRecoveryCodesStmt      *sql.Stmt
 	removeSecondStepStmt         *sql.Stmt
 	removeUnsealedInvitedStmt    *sql.Stmt
@@ -690,6 +751,7 @@ type Queries struct {
 	sessionsOfStmt               *sql.Stmt
 	setPasswordStmt              *sql.Stmt
 	signInsStmt                  *sql.Stmt
+	suspectPasskeyStmt           *sql.Stmt
 	touchAPITokenStmt            *sql.Stmt
 	touchSessionStmt             *sql.Stmt
 	unsealedStmt                 *sql.Stmt
@@ -697,6 +759,7 @@ type Queries struct {
 	unsealedProfilesStmt         *sql.Stmt
 	useCodeStmt                  *sql.Stmt
 	useLinkStmt                  *sql.Stmt
+	usePasskeyStmt               *sql.Stmt
 	useRecoveryCodeStmt          *sql.Stmt
 }
 
@@ -715,11 +778,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		correctPersonStmt:            q.correctPersonStmt,
 		countAPITokensStmt:           q.countAPITokensStmt,
 		countLettersStmt:             q.countLettersStmt,
+		countPasskeysStmt:            q.countPasskeysStmt,
 		countRequestsOnceStmt:        q.countRequestsOnceStmt,
 		createAPITokenStmt:           q.createAPITokenStmt,
 		createAccountStmt:            q.createAccountStmt,
 		createLetterStmt:             q.createLetterStmt,
 		createLinkStmt:               q.createLinkStmt,
+		createPasskeyStmt:            q.createPasskeyStmt,
 		createPersonStmt:             q.createPersonStmt,
 		createRecoveryCodeStmt:       q.createRecoveryCodeStmt,
 		createSecondStepStmt:         q.createSecondStepStmt,
@@ -745,10 +810,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		invitedStmt:                  q.invitedStmt,
 		inviteesStmt:                 q.inviteesStmt,
 		linkStmt:                     q.linkStmt,
+		passkeyStmt:                  q.passkeyStmt,
+		passkeysStmt:                 q.passkeysStmt,
 		personStmt:                   q.personStmt,
 		postponeLetterStmt:           q.postponeLetterStmt,
 		removeAccountStmt:            q.removeAccountStmt,
 		removeLetterStmt:             q.removeLetterStmt,
+		removePasskeyStmt:            q.removePasskeyStmt,
 		removeRecoveryCodesStmt:      q.removeRecoveryCodesStmt,
 		removeSecondStepStmt:         q.removeSecondStepStmt,
 		removeUnsealedInvitedStmt:    q.removeUnsealedInvitedStmt,
@@ -766,6 +834,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sessionsOfStmt:               q.sessionsOfStmt,
 		setPasswordStmt:              q.setPasswordStmt,
 		signInsStmt:                  q.signInsStmt,
+		suspectPasskeyStmt:           q.suspectPasskeyStmt,
 		touchAPITokenStmt:            q.touchAPITokenStmt,
 		touchSessionStmt:             q.touchSessionStmt,
 		unsealedStmt:                 q.unsealedStmt,
@@ -773,6 +842,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unsealedProfilesStmt:         q.unsealedProfilesStmt,
 		useCodeStmt:                  q.useCodeStmt,
 		useLinkStmt:                  q.useLinkStmt,
+		usePasskeyStmt:               q.usePasskeyStmt,
 		useRecoveryCodeStmt:          q.useRecoveryCodeStmt,
 	}
 }

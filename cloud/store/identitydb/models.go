@@ -50,6 +50,16 @@ type Link struct {
 	ExpiresMs   int64
 }
 
+type Passkey struct {
+	CredentialSha256 []byte
+	AccountID        string
+	Sealed           []byte
+	MadeMs           int64
+	UsedMs           int64
+	SignCount        int64
+	Suspect          int64
+}
+
 type Person struct {
 	AccountID string
 	SealedKey []byte

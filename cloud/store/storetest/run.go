@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.Store) {
 		{"support", testSupport},
 		{"second steps", testSecondSteps},
 		{"sign-ins", testSignIns},
+		{"passkeys", testPasskeys},
 		{"journal", testJournal},
 		{"results", testResults},
 		{"readings", testReadings},

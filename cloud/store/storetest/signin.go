@@ -166,3 +166,51 @@ func testSignIns(t *testing.T, s *store.Store) {
 		t.Errorf("the session of somebody else: %+v, %v", of, err)
 	}
 }
+
+// testPasskeys goes through the life of passkeys.
+func testPasskeys(t *testing.T, s *store.Store) {
+	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Millisecond)
+	people := s.Identity()
+	ada, bob := makeAccount(t, s, "ada", now), makeAccount(t, s, "bob", now)
+	made := func(b byte, count uint32) identity.Passkey {
+		return identity.Passkey{ID: identity.PasskeyID{b}, Account: "ada", Sealed: []byte{b}, Made: now.Add(time.Duration(b) * time.Second), Count: count}
+	}
+	check(t, people.CreatePasskey(ctx, ada, made(1, 5), nil, 2))
+	if err := people.CreatePasskey(ctx, ada, made(1, 5), nil, 2); sconce.KindOf(err) != sconce.Conflict {
+		t.Errorf("the same again: %v", err)
+	}
+	check(t, people.CreatePasskey(ctx, ada, made(2, 0), &mail.Item{ID: "a", Sealed: []byte{1}, Made: now, Next: now}, 2))
+	if err := people.CreatePasskey(ctx, ada, made(3, 0), nil, 2); sconce.KindOf(err) != sconce.TooMany {
+		t.Errorf("one too many: %v", err)
+	}
+	all, err := people.Passkeys(ctx, "ada")
+	check(t, err)
+	if want := []identity.Passkey{made(2, 0), made(1, 5)}; fmt.Sprint(all) != fmt.Sprint(want) {
+		t.Errorf("passkeys %+v, want %+v", all, want)
+	}
+	for _, try := range []struct {
+		id    byte
+		count uint32
+		want  bool
+	}{{1, 5, false}, {1, 0, false}, {1, 6, true}, {1, 6, false}, {2, 0, true}, {2, 0, true}, {2, 1, true}, {2, 0, false}, {9, 1, false}} {
+		if used, err := people.UsePasskey(ctx, identity.PasskeyID{try.id}, try.count, now); err != nil || used != try.want {
+			t.Errorf("passkey %d with counter %d: %v, want %v, %v", try.id, try.count, used, try.want, err)
+		}
+	}
+	check(t, people.SuspectPasskey(ctx, identity.PasskeyID{1}, "ada", nil, now))
+	if used, err := people.UsePasskey(ctx, identity.PasskeyID{1}, 100, now); err != nil || used {
+		t.Errorf("one that is suspected was used: %v", err)
+	}
+	p, owner, err := people.Passkey(ctx, identity.PasskeyID{1})
+	if err != nil || !p.Suspect || p.Count != 6 || !p.Used.Equal(now) || owner.ID != "ada" || owner.Email != "ada@example.org" {
+		t.Errorf("%+v of %+v, %v", p, owner, err)
+	}
+	if none, _, err := people.Passkey(ctx, identity.PasskeyID{9}); err != nil || none.Account != "" {
+		t.Errorf("one that is not there: %+v, %v", none, err)
+	}
+	check(t, people.RemovePasskey(ctx, bob, identity.PasskeyID{1}, nil, now)) // it is not bob's
+	check(t, people.RemovePasskey(ctx, ada, identity.PasskeyID{2}, nil, now))
+	if all, err := people.Passkeys(ctx, "ada"); err != nil || len(all) != 1 || all[0].ID != (identity.PasskeyID{1}) {
+		t.Errorf("passkeys that are left: %+v, %v", all, err)
+	}
+}
