@@ -14,7 +14,7 @@ FUZZ     ?= .
 
 APP_SOURCES := $(shell find app -path app/node_modules -prune -o -path app/dist -prune -o -type f -print)
 
-.PHONY: help demo demo-reset build app test test-go test-app lint interop proof generate bench fuzz setup
+.PHONY: guards help demo demo-reset build app test test-go test-app lint interop proof generate bench fuzz setup
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,6 +72,10 @@ proof: ## hold a day of a building of 250 lights against Wireshark (DAY=24h; an 
 interop: ## let Zigbee2MQTT, with a Zigbee stack of its own, run our virtual lights over two hops
 	@scripts/setup interop
 	go test -tags interop -count=1 -timeout 8m -v ./internal/interop
+
+guards: ## take each check of who may do what away in turn: a test has to fail (some 20 minutes)
+	@scripts/need go
+	go test -tags guards -count=1 -timeout 90m -v -run TestGuards ./internal/guards
 
 lint: app/node_modules/.package-lock.json app ## check format, house rules and known mistakes
 	@scripts/need go

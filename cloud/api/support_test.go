@@ -104,6 +104,8 @@ func TestSupport(t *testing.T) {
 		t.Errorf("a member: %s", a.text)
 	}
 	wantProblem(t, "another operator", see("second"), 404, "not-found")
+	token := object{"project_id": s.bench.own.scope.Project(), "name": "Panel", "actions": []string{"project.read"}}
+	wantProblem(t, "a token for a program", s.as("operator", "POST", "/tokens", token), 404, "not-found")
 	wantProblem(t, "changing with a grant to read", change("operator"), 403, "forbidden")
 	wantProblem(t, "another project", s.as("operator", "GET", "/projects/"+string(s.other.scope.Project()), nil), 404, "not-found")
 

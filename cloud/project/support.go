@@ -75,7 +75,8 @@ const (
 )
 
 // enterAsSupport is [Service.Enter] for somebody who is no member. Nobody enters whose
-// use could not be written.
+// use could not be written, and nobody who does not say what for: programs do not, so that a
+// support grant is for its operator in person, and no token is made of it.
 func (s *Service) enterAsSupport(ctx context.Context, who Caller, id sconce.ProjectID) (Scope, error) {
 	now := s.now()
 	g, err := s.store.Support(ctx, who.Account, id, now)
@@ -83,7 +84,7 @@ func (s *Service) enterAsSupport(ctx context.Context, who Caller, id sconce.Proj
 		return Scope{}, err
 	}
 	role := g.Access.role()
-	if who.Account == "" || id == "" || g.Grant == "" || !now.Before(g.Until) || !actionsOf(role).Has(ReadProject) {
+	if who.Account == "" || id == "" || who.Operation == "" || g.Grant == "" || !now.Before(g.Until) || !actionsOf(role).Has(ReadProject) {
 		return Scope{}, errNotFound()
 	}
 	scope := Scope{project: id, role: role, may: actionsOf(role), account: who.Account, origin: who.Origin, support: g, at: now}

@@ -74,14 +74,17 @@ func fill(ctx context.Context, dir, keys string, projects int) (_ *site, err err
 		return nil, err
 	}
 	b := &site{Store: s, projects: project.New(s.Projects(), time.Now), askers: make([]asker, projects)}
+	var group errgroup.Group
+	group.SetLimit(4) // people and projects are in two databases, which are written side by side
 	for i := range b.askers {
 		devices := 1
 		if i == 0 {
 			devices = apiDevices
 		}
-		if err := b.settle(ctx, i, devices); err != nil {
-			return nil, fmt.Errorf("making %d projects: %w", projects, err)
-		}
+		group.Go(func() error { return b.settle(ctx, i, devices) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("making %d projects: %w", projects, err)
 	}
 	return b, nil
 }

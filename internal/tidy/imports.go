@@ -77,6 +77,7 @@ var layers = []layer{
 	{"sconce/internal/corpus", false, nil},
 	{"sconce/internal/tshark", false, nil},
 	{"sconce/internal/mosquitto", false, nil},
+	{"sconce/internal/guards", false, nil},
 	{"sconce/internal/naughty", false, nil},
 	{"sconce/internal/postgres", false, nil},
 	{"sconce/internal/mqttload", false, nil},

@@ -1,0 +1,138 @@
+// Package guards lists the checks that decide who may do what, so that each can be taken
+// away in turn: with any of them missing, at least one test has to fail. `make guards` does
+// so, by giving the compiler another text of one file (go test -overlay); nothing in the
+// tree is changed. A check that two tests would have to miss is still a check that one
+// careless line could remove.
+//
+// Every call of Scope.Require and Scope.RequireControl is found by itself; the others are in
+// the list below, as the line that is there and the line that is put in its place.
+package guards
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// guard is a check, and the tests of which at least one has to fail without it.
+type guard struct {
+	name     string
+	file     string // from the root of the project
+	from, to string // from is there once
+	tests    string // packages
+	run      string // regular expression of their tests
+}
+
+const (
+	ofAPI      = "./cloud/api"
+	ofEdge     = "./cloud/edge"
+	ofIdentity = "./cloud/identity"
+	ofProject  = "./cloud/project"
+	ofStore    = "./cloud/store"
+)
+
+// listed are the checks that are no call of Scope.Require.
+var listed = []guard{
+	{"a route asks who is there", "cloud/api/authenticate.go", "	who, err := a.caller(ctx)\n	if err != nil {", "	who, err := a.caller(ctx)\n	if false {", ofAPI, "TestRoutesOutsideProjects|TestIsolation"},
+	{"a route enters its project", "cloud/api/authenticate.go", "	if err != nil {\n		a.refuse(ctx, err)\n		return\n	}\n	next(huma.WithValue(ctx, scopeKey", "	if false {\n		a.refuse(ctx, err)\n		return\n	}\n	next(huma.WithValue(ctx, scopeKey", ofAPI, "TestIsolation"},
+	{"another site's requests are refused", "cloud/api/guard.go", "checked := origin.Handler(next)", "checked := next", ofAPI, "TestCrossOrigin"},
+	{"TLS is required", "cloud/api/guard.go", "if r.TLS == nil && (a.DemoLiveURL == \"\" || !isLoopback(r.Host)) {", "if false {", ofAPI, "TestTLS|TestTheDemo"},
+	{"the demo is for this machine", "cloud/api/guard.go", "(a.DemoLiveURL == \"\" || !isLoopback(r.Host))", "a.DemoLiveURL == \"\"", ofAPI, "TestTheDemo"},
+	{"a session is valid", "cloud/identity/session.go", "	if !session.Valid(now) {", "	if false {", ofIdentity, "Session"},
+	{"a password is right", "cloud/identity/identity.go", "	if !ok {\n		return Credentials{}, s.refuse(", "	if false {\n		return Credentials{}, s.refuse(", ofIdentity, "TestSignIn"},
+	{"guesses of passwords are limited", "cloud/identity/identity.go", "if now := s.now(); !s.byPlace.Take(now, place) || !s.byAccount.Take(now, key) {", "if now := s.now(); !s.byPlace.Take(now, place) {", ofIdentity, "TestAttemptsAreLimited"},
+	{"guesses from one place are limited", "cloud/identity/identity.go", "if now := s.now(); !s.byPlace.Take(now, place) || !s.byAccount.Take(now, key) {", "if now := s.now(); !s.byAccount.Take(now, key) {", ofIdentity, "TestOnePlaceCannotTryManyAccounts"},
+	{"a second step is asked for", "cloud/identity/secondstep.go", "	if step.Asked() {\n		token, until", "	if false {\n		token, until", ofIdentity, "SecondStep|HalfSignedIn"},
+	{"a link is of its kind and time", "cloud/identity/link.go", "	if l.Kind != kind || !s.now().Before(l.Expires) {", "	if false {", ofIdentity, "Link|Reset|Regist"},
+	{"a link is not too old", "cloud/identity/link.go", "l.Kind != kind || !s.now().Before(l.Expires)", "l.Kind != kind", ofIdentity, "TestLinksExpire"},
+	{"a ticket has its password", "cloud/identity/live.go", "return t.viewer, subtle.ConstantTimeCompare(t.password[:], password[:]) == 1", "return t.viewer, subtle.ConstantTimeCompare(t.password[:], password[:]) < 2", ofIdentity, "Ticket"},
+	{"a ticket is of a session that goes on", "cloud/identity/live.go", "	if len(ended) > 0 {", "	if false {", ofIdentity, "Ticket|Ended|Session"},
+	{"an invitation is for its address", "cloud/invitation/invitation.go", "who.Account == \"\" || who.Account != account.ID || emails[string(i.ID)] != account.Email", "who.Account == \"\"", ofAPI, "TestInvitation"},
+	{"an invitation is not too old", "cloud/invitation/invitation.go", "	if i.ID == \"\" || !now.Before(i.Expires) {", "	if i.ID == \"\" {", ofAPI, "TestInvitation"},
+	{"a member may see the project", "cloud/project/scope.go", "	if m.Role == 0 {\n		return s.enterAsSupport(ctx, who, id)\n	}", "	if m.Role == 0 {\n		m.Role = sconce.Viewer\n	}", ofProject, "TestEnter"},
+	{"a scope permits what is in its row", "cloud/project/scope.go", "	case s.may.Has(a):\n		return nil", "	case true:\n		return nil", ofProject, "TestEnter|TestEveryMethodAsks"},
+	{"a token has less", "cloud/project/scope.go", "	s.may, s.limited = s.may.And(actions), true", "	s.limited = true", ofProject + " " + ofAPI, "TestOnly|TestToken"},
+	{"a user controls granted groups", "cloud/project/scope.go", "	if s.granted != nil && slices.ContainsFunc(", "	if s.granted == nil || slices.ContainsFunc(", ofProject + " " + ofAPI, "TestRequireControl|TestGrantedGroups"},
+	{"a support grant is in force", "cloud/project/support.go", "who.Operation == \"\" || g.Grant == \"\" || !now.Before(g.Until) || ", "", ofProject + " " + ofAPI, "TestSupport|TestEnter|TestIsolation"},
+	{"a support grant is for a person", "cloud/project/support.go", "who.Operation == \"\" || ", "", ofAPI, "TestSupport"},
+	{"the use of a support grant is written", "cloud/project/support.go", "	return scope, s.noteUse(ctx, scope, who.Operation)", "	_ = s.noteUse(ctx, scope, who.Operation)\n	return scope, nil", ofAPI, "TestSupportNeedsItsLog"},
+	{"a support grant ends", "cloud/store/sitedb/support.sql.go", "s.granted_by <> '' AND s.ended_ms = 0 AND s.expires_ms > ?3\nORDER BY s.access", "s.granted_by <> '' AND s.expires_ms > ?3\nORDER BY s.access", ofStore, "TestSQLite"},
+	{"a support grant is granted", "cloud/store/sitedb/support.sql.go", "s.granted_by <> '' AND s.ended_ms = 0 AND s.expires_ms > ?3\nORDER BY s.access", "s.ended_ms = 0 AND s.expires_ms > ?3\nORDER BY s.access", ofStore, "TestSQLite"},
+	{"only operators ask for support", "cloud/support/operator.go", "	if err == nil && (!is || who.Account == \"\") {", "	if false {", ofAPI, "TestSupport|TestRoutesOutside"},
+	{"another operator approves", "cloud/support/operator.go", "	if who.Account == g.AskedBy || who.Account == g.Operator {", "	if false {", ofAPI, "TestSupportForAnIncident"},
+	{"who has a grant gives it back", "cloud/support/operator.go", "who.Account == \"\" || g.Operator != who.Account", "who.Account == \"\"", ofAPI, "TestSupportForAnIncident"},
+	{"a grant is of the project", "cloud/support/owner.go", "g.ID == \"\" || g.Project != scope.Project()", "g.ID == \"\"", ofAPI, "TestIsolation"},
+	{"a grant is for an operator", "cloud/store/support.go", "	if err == nil && n == 0 {\n		return support.ErrNoOperator()", "	if false {\n		return support.ErrNoOperator()", ofStore, "TestSQLite"},
+	{"an API token is valid", "cloud/access/access.go", "	if !t.valid(now) {", "	if false {", "./cloud/access " + ofAPI, "Token"},
+	{"a claim code is right", "cloud/registry/claim.go", "	if !proven(ids, code) {", "	if false {", "./cloud/registry", "TestClaim"},
+	{"claim codes are limited", "cloud/registry/claim.go", "	if !s.claims.Take(now, who) {", "	if false {", "./cloud/registry", "TestGuess|TestClaim|Limited"},
+	{"a project keeps an owner", "cloud/store/members.go", "	if err == nil && n == 0 {\n		return sconce.Errorf(sconce.Conflict, \"a project needs an owner", "	if false {\n		return sconce.Errorf(sconce.Conflict, \"a project needs an owner", ofProject, "TestLastOwner"},
+	{"rows are guarded on PostgreSQL", "cloud/store/prepare.go", "	return execute(ctx, tx, statements...)\n}\n\n// unguarded", "	return nil\n}\n\n// unguarded", ofStore, "TestRowLevelSecurity"},
+	{"the log only grows on PostgreSQL", "cloud/store/prepare.go", "var appendOnly = []string{\"security_log\"}", "var appendOnly []string", ofStore, "TestSecurityLogIsAppendOnlyOnPostgres"},
+	{"the role is bound by policies", "cloud/store/postgres.go", "	if free || owner {", "	if false {", ofStore, "TestRolesThatAreNotBound"},
+	{"a gateway publishes its own", "cloud/edge/handle.go", "	case !c.who.rights.MayPublish(p.Topic):", "	case false:", ofEdge, "TestOutsideOnesRights"},
+	{"a client subscribes to its own", "cloud/edge/handle.go", "!ev.Codes[i].Failed() && !c.who.rights.MaySubscribe(f.Filter)", "false", ofEdge, "TestOutsideOnesRights|TestWebRights"},
+	{"a will is published to its own", "cloud/edge/handle.go", "r == mqtt.Success && p.Will != nil && !c.who.rights.MayPublish(p.Will.Topic)", "false", ofEdge, "TestOutsideOnesRights|TestWill"},
+	{"a client identifier is the gateway's", "cloud/edge/handle.go", "		return \"\", \"\", mqtt.InvalidClientID", "		return gatewayKey(g), \"\", mqtt.Success", ofEdge, "TestClientIdentifierIsBound"},
+	{"an app has a ticket", "cloud/edge/handle.go", "	case err == nil && principal.ID != \"\" && principal.Rights != nil:", "	case true:", ofEdge, "TestWebClientsAreAuthenticated"},
+	{"a page of another origin does not connect", "cloud/edge/web.go", "	if !s.originAllowed(r) {", "	if false {", ofEdge, "TestWebSocketUpgrade"},
+	{"a device is in the registry", "cloud/edge/tls.go", "	_, err = s.cfg.Devices.Authenticate(s.stop, leaf)\n	return err", "	return nil", ofEdge, "TestHandshakeRefuses|TestResumption"},
+	{"a certificate is of the factory", "cloud/edge/tls.go", "	if err != nil {\n		return fmt.Errorf(\"verifying device certificate", "	if false {\n		return fmt.Errorf(\"verifying device certificate", ofEdge, "TestHandshakeRefuses"},
+}
+
+// call is a call of Scope.Require or Scope.RequireControl that is a check.
+var call = regexp.MustCompile(`\bscope\.Require(?:Control)?\([^()]*\)`)
+
+// testsOf are the tests of the calls, by the folder that they are in: those of the folder,
+// and those that cross every route with every role.
+var testsOf = map[string]string{
+	"access": "./cloud/access", "api": "", "invitation": "", "lighting": "./cloud/lighting", "project": ofProject, "registry": "./cloud/registry",
+	"support": "", "telemetry": "./cloud/telemetry",
+}
+
+// twice are calls behind which the same is asked once more, so that no test can tell.
+var twice = map[string]string{
+	"cloud/project/members.go:23": "SetMember asks again",
+}
+
+// calls returns the checks that are calls, of the files below root.
+func calls(root string) ([]guard, error) {
+	var all []guard
+	files, err := filepath.Glob(filepath.Join(root, "cloud", "*", "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		file, err := filepath.Rel(root, path)
+		if err != nil {
+			return nil, err
+		}
+		for _, at := range call.FindAllIndex(text, -1) {
+			line := 1 + strings.Count(string(text[:at[0]]), "\n")
+			name := fmt.Sprintf("%s:%d", filepath.ToSlash(file), line)
+			if twice[name] != "" {
+				continue
+			}
+			folder := filepath.Base(filepath.Dir(path))
+			own, known := testsOf[folder]
+			if !known {
+				return nil, fmt.Errorf("%s: no tests are named for package %s", name, folder)
+			}
+			all = append(all, guard{
+				name: name + " " + string(text[at[0]:at[1]]), file: file,
+				from: string(text), to: string(text[:at[0]]) + "error(nil)" + string(text[at[1]:]),
+				tests: strings.TrimSpace(own + " " + ofAPI), run: "TestEveryMethodAsks|TestIsolation|TestGrantedGroups|TestSupport|TestToken|TestTheZeroScope|TestProjectsAreApart|Scope|Asks|Requires|May",
+			})
+		}
+	}
+	return all, nil
+}
