@@ -1,6 +1,6 @@
 package mqtt
 
-// acks keeps the identifiers of received QoS 1 messages in order until each is
+// acks keeps the identifiers of received QoS 1 and 2 messages in order until each is
 // settled. It grows with what is under way and is bounded by
 // [Limits.ReceiveMaximum].
 type acks struct {
@@ -11,12 +11,13 @@ type acks struct {
 
 type pendingAck struct {
 	id      uint16
+	qos     QoS
 	settled bool
 	reason  Reason
 }
 
 // add returns the token of a new message.
-func (a *acks) add(id uint16) uint64 {
+func (a *acks) add(id uint16, q QoS) uint64 {
 	if a.n == len(a.ring) {
 		bigger := make([]pendingAck, max(8, 2*len(a.ring)))
 		for i := range a.n {
@@ -27,7 +28,7 @@ func (a *acks) add(id uint16) uint64 {
 	}
 	a.n++
 	token := a.head + uint64(a.n)
-	*a.at(token) = pendingAck{id: id}
+	*a.at(token) = pendingAck{id: id, qos: q}
 	return token
 }
 
@@ -47,15 +48,15 @@ func (a *acks) settle(token uint64, r Reason) bool {
 }
 
 // next takes the oldest if it is settled.
-func (a *acks) next() (id uint16, r Reason, ok bool) {
+func (a *acks) next() (pendingAck, bool) {
 	if a.n == 0 {
-		return 0, 0, false
+		return pendingAck{}, false
 	}
 	p := a.at(a.head + 1)
 	if !p.settled {
-		return 0, 0, false
+		return pendingAck{}, false
 	}
 	a.head++
 	a.n--
-	return p.id, p.reason, true
+	return *p, true
 }

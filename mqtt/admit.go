@@ -16,14 +16,15 @@ func (c *Conn) connect(p *Connect) (Event, error) {
 	if v, ok := p.Properties.Number(MaximumPacketSize); ok {
 		c.maxPacket = int(v)
 	}
+	if v, ok := p.Properties.Number(TopicAliasMaximum); ok {
+		c.maxGiven = min(c.lim.TopicAliases, int(v))
+	}
 	if v, ok := p.Properties.Number(RequestProblemInfo); ok {
 		c.noReasons = v == 0
 	}
 	switch {
 	case p.Version == V311 && p.ClientID == "" && !p.CleanStart:
 		return Event{}, &Error{InvalidClientID, "an empty client identifier needs a clean session"} // 3.1.1: [MQTT-3.1.3-8]
-	case p.Will != nil && p.Will.QoS == 2:
-		return Event{}, &Error{QoSNotSupported, "QoS 2 is not available"} // [MQTT-3.2.2-12]
 	}
 	if _, ok := p.Properties.Text(AuthMethod); ok {
 		return Event{}, &Error{BadAuthMethod, "enhanced authentication is not available"} // [MQTT-4.12.0-1]
@@ -83,9 +84,8 @@ func (c *Conn) Accept(now time.Time, p *Connect, a Admission) {
 func (c *Conn) terms(a Admission, imposed bool) Properties {
 	p := Properties(nil).
 		AppendNumber(ReceiveMaximum, uint32(c.lim.ReceiveMaximum)).
-		AppendNumber(MaximumQoS, 1).
 		AppendNumber(MaximumPacketSize, uint32(c.lim.MaxPacket)).
-		AppendNumber(SharedAvailable, 0)
+		AppendNumber(TopicAliasMaximum, uint32(c.lim.TopicAliases))
 	if !a.Retain {
 		p = p.AppendNumber(RetainAvailable, 0)
 	}

@@ -1,6 +1,9 @@
 package mqtt
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Conn is the server's end of one MQTT connection. Its owner reads the network
 // and gives what it read to [Conn.Next]; decides on the events that come back;
@@ -15,9 +18,12 @@ type Conn struct {
 	out       []byte
 	acks      acks
 	lastTopic string
-	maxPacket int // the client's; 0 for none
-	window    int // QoS 1 messages to the client under way
-	sent      int // how many of session.inflight were sent on this connection
+	aliases   []string          // topics that the client has given aliases, by alias less 1
+	given     map[string]uint16 // aliases that topics were given for the client
+	maxGiven  int               // the client's Topic Alias Maximum
+	maxPacket int               // the client's; 0 for none
+	window    int               // QoS 1 and 2 messages to the client under way
+	sent      int               // how many of session.inflight were sent on this connection
 	version   Version
 	state     connState
 	noRetain  bool
@@ -41,7 +47,7 @@ type EventKind byte
 const (
 	NoEvent          EventKind = iota // the packet was dealt with, or is not complete
 	ConnectEvent                      // answer with Accept or Refuse
-	PublishEvent                      // QoS 1: answer with Ack, now or later
+	PublishEvent                      // QoS 1 and 2: answer with Ack, now or later
 	SubscribeEvent                    // answer with Grant
 	UnsubscribeEvent                  // answer with Unsubscribed
 	DisconnectEvent                   // the client is leaving: close the network connection
@@ -51,7 +57,7 @@ const (
 // alias the bytes given to [Conn.Next].
 type Event struct {
 	Kind        EventKind
-	Token       uint64 // names a QoS 1 message on this connection, from 1; 0 for QoS 0
+	Token       uint64 // names a QoS 1 or 2 message on this connection, from 1; 0 for QoS 0
 	Publish     Publish
 	Connect     *Connect
 	Subscribe   *Subscribe
@@ -104,6 +110,20 @@ func (c *Conn) Extend(now time.Time) {
 func (c *Conn) Full() bool {
 	return c.version == V311 && c.acks.n >= c.lim.ReceiveMaximum
 }
+
+// crowded reports whether a client has more messages under way than it was allowed. One of
+// MQTT 3.1.1, which cannot know, is held back by [Conn.Full], but for those of QoS 2 that
+// wait for it.
+func (c *Conn) crowded() bool {
+	if c.version == V311 {
+		return len(c.session.received) >= legacyReceived*c.lim.ReceiveMaximum
+	}
+	return c.acks.n+len(c.session.received) >= c.lim.ReceiveMaximum
+}
+
+// legacyReceived is how many times as many QoS 2 messages of an MQTT 3.1.1 client may wait
+// for its PUBREL as one of MQTT 5.0 may have under way.
+const legacyReceived = 4
 
 // Next takes at most one packet from the front of b and returns how many bytes
 // it took: 0 when the packet is not complete. An error means that the connection
@@ -210,10 +230,8 @@ func (c *Conn) packet(now time.Time, first byte, body []byte) (Event, error) {
 			return Event{}, nil
 		}
 	case *Ack:
-		if p.Type == TypePuback {
-			c.acknowledged(p.ID)
-			return Event{}, nil
-		}
+		c.handshake(p)
+		return Event{}, nil
 	case *Subscribe:
 		return Event{Kind: SubscribeEvent, Subscribe: p, Codes: c.screen(p)}, nil
 	case *Unsubscribe:
@@ -221,7 +239,7 @@ func (c *Conn) packet(now time.Time, first byte, body []byte) (Event, error) {
 	case *Disconnect:
 		return c.leave(p)
 	}
-	// AUTH without a method, a packet of QoS 2, or one that only a server sends.
+	// AUTH without a method, or a packet that only a server sends.
 	return Event{}, violation("packet type %d is not expected here", first>>4)
 }
 
@@ -231,32 +249,55 @@ func (c *Conn) publish(first byte, body []byte) (Event, error) {
 		return Event{}, err
 	}
 	if len(p.Properties) > 0 {
-		if _, ok := p.Properties.Number(TopicAlias); ok {
-			return Event{}, &Error{InvalidTopicAlias, "topic aliases are not available"} // [MQTT-3.3.2-9]
+		if a, ok := p.Properties.Number(TopicAlias); ok {
+			if err := c.resolve(&p, int(a)); err != nil {
+				return Event{}, err
+			}
 		}
 		if _, ok := p.Properties.Number(SubscriptionID); ok {
 			return Event{}, violation("subscription identifier from a client") // [MQTT-3.3.4-6]
 		}
 	}
-	switch {
-	case p.QoS == 2:
-		return Event{}, &Error{QoSNotSupported, "QoS 2 is not available"} // [MQTT-3.2.2-11]
-	case p.Retain && c.noRetain && c.version == V5:
+	if p.Retain && c.noRetain && c.version == V5 {
 		return Event{}, &Error{RetainNotSupported, "retained messages are not available"} // [MQTT-3.2.2-14]
 	}
 	p.Retain = p.Retain && !c.noRetain
 	c.lastTopic = p.Topic
 	ev := Event{Kind: PublishEvent, Publish: p}
-	if p.QoS == 1 {
-		if c.acks.n >= c.lim.ReceiveMaximum {
+	if p.QoS > 0 {
+		if p.QoS == 2 && slices.Contains(c.session.received, p.ID) {
+			c.answer(TypePubrec, p.ID, Success) // it was received before [MQTT-4.3.3-10]
+			return Event{}, nil
+		}
+		if c.crowded() {
 			return Event{}, &Error{ReceiveMaxExceeded, "more messages under way than were allowed"} // [MQTT-3.3.4-7]
 		}
-		ev.Token = c.acks.add(p.ID)
+		ev.Token = c.acks.add(p.ID, p.QoS)
 	}
 	return ev, nil
 }
 
-// Ack says what became of the QoS 1 message with a token: the acknowledgement
+// resolve puts the topic of an alias into a message, or notes the alias of its topic
+// (3.3.2.3.4).
+func (c *Conn) resolve(p *Publish, alias int) error {
+	if alias == 0 || alias > c.lim.TopicAliases {
+		return &Error{InvalidTopicAlias, "topic alias 0, or above what was announced"} // [MQTT-3.3.2-8], [MQTT-3.3.2-9]
+	}
+	switch {
+	case p.Topic != "":
+		if len(c.aliases) < alias {
+			c.aliases = append(c.aliases, make([]string, alias-len(c.aliases))...)
+		}
+		c.aliases[alias-1] = p.Topic
+	case alias > len(c.aliases) || c.aliases[alias-1] == "":
+		return violation("topic alias %d was not given a topic", alias)
+	default:
+		p.Topic = c.aliases[alias-1]
+	}
+	return nil
+}
+
+// Ack says what became of the QoS 1 or 2 message with a token: PUBACK or PUBREC
 // goes out as soon as those of all earlier messages have [MQTT-4.6.0-2]. It
 // reports whether there is something to write. A token that is not waiting is
 // ignored. MQTT 3.1.1 cannot say no: there a failure ends the connection.
@@ -266,7 +307,7 @@ func (c *Conn) Ack(token uint64, r Reason) bool {
 	}
 	wrote := false
 	for {
-		id, r, ok := c.acks.next()
+		p, ok := c.acks.next()
 		if !ok {
 			return wrote
 		}
@@ -274,16 +315,17 @@ func (c *Conn) Ack(token uint64, r Reason) bool {
 			c.out = make([]byte, 0, 64) // acknowledgements come in bursts
 		}
 		wrote = true
-		switch {
-		case r == Success:
-			c.out = append(c.out, byte(TypePuback)<<4, 2, byte(id>>8), byte(id))
-		case c.version == V5:
-			c.out = append(c.out, byte(TypePuback)<<4, 3, byte(id>>8), byte(id), byte(r))
-		case r.Failed():
+		if p.reason.Failed() && c.version != V5 {
 			c.state = closed
 			return true
-		default:
-			c.out = append(c.out, byte(TypePuback)<<4, 2, byte(id>>8), byte(id))
+		}
+		if p.qos == 2 {
+			if !p.reason.Failed() {
+				c.session.received = append(c.session.received, p.id)
+			}
+			c.answer(TypePubrec, p.id, p.reason)
+		} else {
+			c.answer(TypePuback, p.id, p.reason)
 		}
 	}
 }

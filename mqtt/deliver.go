@@ -12,12 +12,12 @@ func (c *Conn) screen(p *Subscribe) []Reason {
 	codes := make([]Reason, len(p.Filters))
 	for i, f := range p.Filters {
 		switch {
-		case strings.HasPrefix(f.Filter, sharePrefix):
-			codes[i] = SharedNotSupported
+		case strings.HasPrefix(f.Filter, sharePrefix) && !validShared(f.Filter):
+			codes[i] = InvalidFilter
 		case Levels(f.Filter) > c.lim.MaxLevels:
 			codes[i] = QuotaExceeded
 		default:
-			codes[i] = Reason(min(f.QoS, 1))
+			codes[i] = Reason(f.QoS)
 		}
 	}
 	return codes
@@ -91,9 +91,13 @@ func (c *Conn) fill(now time.Time) {
 	s := c.session
 	for c.sent < min(len(s.inflight), c.window) && len(c.out) < outTarget {
 		f := s.inflight[c.sent]
-		if c.encode(now, f.delivery, f.id, true) {
+		switch {
+		case f.released:
+			c.answer(TypePubrel, f.id, Success)
 			c.sent++
-		} else {
+		case c.encode(now, f.delivery, f.id, true):
+			c.sent++
+		default:
 			s.inflight = slices.Delete(s.inflight, c.sent, c.sent+1)
 		}
 	}
@@ -111,7 +115,7 @@ func (c *Conn) fill(now time.Time) {
 		}
 		id := s.takeID()
 		if c.encode(now, d, id, false) {
-			s.inflight = append(s.inflight, flight{id, d})
+			s.inflight = append(s.inflight, flight{id: id, delivery: d})
 			c.sent++
 		}
 	}
@@ -128,8 +132,38 @@ func (c *Conn) encode(now time.Time, d delivery, id uint16, dup bool) bool {
 	if c.maxPacket != 0 && 1+varintSize(size)+size > c.maxPacket {
 		return false
 	}
-	c.out = appendPublish(c.out, c.version, m.Topic, m.Payload, id, d.qos, d.retain, dup, props)
+	topic := m.Topic
+	if c.maxGiven > 0 && (c.maxPacket == 0 || size+aliasSize+maxHeader <= c.maxPacket) {
+		topic, props = c.abbreviate(topic, props)
+	}
+	c.out = appendPublish(c.out, c.version, topic, m.Payload, id, d.qos, d.retain, dup, props)
 	return true
+}
+
+const (
+	aliasSize = 3     // bytes of the property
+	maxHeader = 1 + 4 // bytes of a packet before what its length counts
+)
+
+// abbreviate gives a topic an alias, as long as the client takes more of them, or puts the
+// one that it has in its place (3.3.2.3.4).
+func (c *Conn) abbreviate(topic string, p Properties) (string, Properties) {
+	alias, had := c.given[topic]
+	if !had {
+		if len(c.given) == c.maxGiven {
+			return topic, p
+		}
+		if c.given == nil {
+			c.given = make(map[string]uint16)
+		}
+		alias = uint16(len(c.given) + 1)
+		c.given[topic] = alias
+	}
+	p = append(Properties(nil), p...).AppendNumber(TopicAlias, uint32(alias))
+	if had {
+		topic = ""
+	}
+	return topic, p
 }
 
 // properties are those of the message, with what is left of its expiry
@@ -149,23 +183,4 @@ func (d *delivery) properties(now time.Time) Properties {
 		p = p.AppendNumber(SubscriptionID, id)
 	}
 	return p
-}
-
-// acknowledged takes a PUBACK of the client. One for no message is ignored: it
-// does no harm.
-func (c *Conn) acknowledged(id uint16) {
-	s := c.session
-	for i := range s.inflight {
-		if s.inflight[i].id != id {
-			continue
-		}
-		s.inflight = slices.Delete(s.inflight, i, i+1)
-		if i < c.sent {
-			c.sent--
-		}
-		if len(s.inflight) == 0 {
-			s.inflight = nil
-		}
-		return
-	}
 }

@@ -15,11 +15,13 @@ type Limits struct {
 	// MaxKeepAlive is imposed on MQTT 5.0 clients that ask for a longer keep-alive
 	// or for none. MQTT 3.1.1 has no way to impose one: its clients get theirs.
 	MaxKeepAlive time.Duration
-	// ReceiveMaximum is how many QoS 1 messages of a client may wait for their
+	// ReceiveMaximum is how many QoS 1 and 2 messages of a client may wait for their
 	// acknowledgement, 1 to 65,535. An MQTT 5.0 client that sends more is
 	// disconnected; an MQTT 3.1.1 client, which cannot know, is not read ([Conn.Full]).
 	ReceiveMaximum int
-	// MaxInflight is how many QoS 1 messages to a client may wait for its
+	// TopicAliases is how many aliases a client may give to topics, and is given.
+	TopicAliases int
+	// MaxInflight is how many QoS 1 and 2 messages to a client may wait for its
 	// acknowledgement, if the client allows as many.
 	MaxInflight int
 	// MaxSessionExpiry is the longest that a session is kept without a connection.
@@ -49,6 +51,7 @@ func DefaultLimits() Limits {
 		ConnectTimeout:   5 * time.Second,
 		MaxKeepAlive:     18 * time.Second, // silence is seen within 1.5 times this: under 30 s
 		ReceiveMaximum:   256,
+		TopicAliases:     16,
 		MaxInflight:      32,
 		MaxSessionExpiry: 24 * time.Hour,
 		QueueMessages:    1000,

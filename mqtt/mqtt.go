@@ -9,9 +9,7 @@
 // who may do what: its owner accepts or refuses. Everything that a peer can make
 // it hold has a limit ([Limits]).
 //
-// The engine serves QoS 0 and 1. QoS 2 is refused where the protocol lets a
-// server refuse it, and so are shared subscriptions, topic aliases and enhanced
-// authentication: each is announced as unavailable in CONNACK. Clause numbers
+// Enhanced authentication is refused, as the protocol lets a server do. Clause numbers
 // in brackets, such as [MQTT-3.1.2-24], are those of the MQTT 5.0 document.
 package mqtt
 

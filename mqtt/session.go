@@ -11,7 +11,8 @@ import (
 type Session struct {
 	lim      *Limits
 	subs     map[string]Grant
-	inflight []flight // sent at QoS 1 and not acknowledged, oldest first
+	inflight []flight // sent at QoS 1 and 2 and not acknowledged to the end, oldest first
+	received []uint16 // identifiers of QoS 2 messages of the client that wait for its PUBREL
 	queue    []delivery
 	bytes    int // of the counted deliveries in queue
 	counted  int
@@ -21,9 +22,10 @@ type Session struct {
 	dropped  uint64
 }
 
-// flight is a QoS 1 message that was sent.
+// flight is a QoS 1 or 2 message that was sent.
 type flight struct {
-	id uint16
+	id       uint16
+	released bool // of QoS 2: the client has it, and PUBREL follows
 	delivery
 }
 

@@ -188,7 +188,7 @@ func TestSubscriptionLimitsAndRefusals(t *testing.T) {
 	l := newLink(t, func(l *Limits) { l.MaxFilters, l.MaxLevels = 2, 3 })
 	l.connect(nil)
 	ev := l.give(&Subscribe{ID: 1, Filters: []Subscription{
-		{Filter: "$share/g/t"}, {Filter: "a/b/c/d"}, {Filter: "a", QoS: 2}, {Filter: "no"}, {Filter: "b"}, {Filter: "c"}, {Filter: "a"},
+		{Filter: "$share/g"}, {Filter: "a/b/c/d"}, {Filter: "a", QoS: 2}, {Filter: "no"}, {Filter: "b"}, {Filter: "c"}, {Filter: "a"},
 	}})
 	ev.Codes[3] = NotAuthorized
 	var added []string
@@ -196,11 +196,11 @@ func TestSubscriptionLimitsAndRefusals(t *testing.T) {
 		added = append(added, fmt.Sprint(f.Filter, g.QoS, isNew))
 	})
 	got := l.out()[0].(*Grants).Codes
-	want := []Reason{SharedNotSupported, QuotaExceeded, GrantedQoS1, NotAuthorized, Success, QuotaExceeded, Success}
+	want := []Reason{InvalidFilter, QuotaExceeded, GrantedQoS2, NotAuthorized, Success, QuotaExceeded, Success}
 	if !slices.Equal(got, want) {
 		t.Errorf("codes %v, expected %v", got, want)
 	}
-	if fmt.Sprint(added) != "[a1 true b0 true a0 false]" {
+	if fmt.Sprint(added) != "[a2 true b0 true a0 false]" {
 		t.Errorf("added %v", added)
 	}
 	ev = l.give(&Unsubscribe{ID: 2, Filters: []string{"a", "x"}})

@@ -38,5 +38,23 @@ func ValidFilter(s string) bool {
 // sharePrefix begins the filter of a shared subscription (4.8.2).
 const sharePrefix = "$share/"
 
+// Shared takes the filter of a shared subscription apart: into the name of those who
+// share it, and what topics it is for. It returns false for any other filter.
+func Shared(s string) (name, filter string, ok bool) {
+	rest, ok := strings.CutPrefix(s, sharePrefix)
+	if !ok {
+		return "", s, false
+	}
+	name, filter, ok = strings.Cut(rest, "/")
+	return name, filter, ok
+}
+
+// validShared reports whether a filter that begins as a shared subscription's is one
+// [MQTT-4.8.2-1], [MQTT-4.8.2-2].
+func validShared(s string) bool {
+	name, filter, ok := Shared(s)
+	return ok && name != "" && !strings.ContainsAny(name, "+#") && ValidFilter(filter)
+}
+
 // Levels returns the number of levels of a topic name or filter.
 func Levels(s string) int { return strings.Count(s, "/") + 1 }

@@ -199,7 +199,8 @@ func (c *conn) forbid(token uint64) {
 
 func (c *conn) subscribe(now time.Time, ev *mqtt.Event) {
 	for i, f := range ev.Subscribe.Filters {
-		if !ev.Codes[i].Failed() && !c.who.rights.MaySubscribe(f.Filter) {
+		_, topics, _ := mqtt.Shared(f.Filter)
+		if !ev.Codes[i].Failed() && !c.who.rights.MaySubscribe(topics) {
 			c.srv.stats.unauthorised.Add(1)
 			ev.Codes[i] = mqtt.NotAuthorized
 		}

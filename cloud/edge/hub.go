@@ -22,6 +22,7 @@ type hub struct {
 	entries  map[string]*entry
 	owned    map[string]int // sessions of each principal
 	tree     mqtt.Tree[*entry]
+	shares   shares
 	retained *mqtt.Retained
 	round    uint64 // counts publications, so that an entry knows whether it was found in this one
 	found    []found
@@ -157,7 +158,7 @@ func (h *hub) drop(e *entry) {
 		return
 	}
 	for filter := range e.session.Filters() {
-		h.tree.Remove(filter, e)
+		h.remove(filter, e)
 	}
 	e.session = nil
 }
@@ -211,6 +212,10 @@ func (h *hub) subscribe(c *conn, now time.Time, p *mqtt.Subscribe, codes []mqtt.
 	defer c.mu.Unlock()
 	slow := false
 	c.eng.Grant(p, codes, func(f mqtt.Subscription, g mqtt.Grant, isNew bool) {
+		if _, _, shared := mqtt.Shared(f.Filter); shared {
+			h.shares.add(f.Filter, c.entry, g)
+			return // what is retained is for each, not for one of them
+		}
 		h.tree.Add(f.Filter, c.entry, g)
 		if f.RetainHandling == 2 || f.RetainHandling == 1 && !isNew {
 			return
@@ -233,7 +238,16 @@ func (h *hub) unsubscribe(c *conn, p *mqtt.Unsubscribe) {
 	defer h.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.eng.Unsubscribed(p, func(filter string) { h.tree.Remove(filter, c.entry) })
+	c.eng.Unsubscribed(p, func(filter string) { h.remove(filter, c.entry) })
+}
+
+// remove takes a subscription of a client away.
+func (h *hub) remove(filter string, e *entry) {
+	if _, _, shared := mqtt.Shared(filter); shared {
+		h.shares.remove(filter, e)
+	} else {
+		h.tree.Remove(filter, e)
+	}
 }
 
 // publish routes a message, and returns how many sessions took it; false when
@@ -253,6 +267,7 @@ func (h *hub) publish(now time.Time, m *mqtt.Message, from *entry) (int, bool) {
 			h.find(e, g)
 		}
 	})
+	h.shares.match(m.Topic, func(f found) { h.found = append(h.found, f) })
 	n := 0
 	for i := range h.found {
 		if h.deliver(&h.found[i], m) {
@@ -268,7 +283,7 @@ func (h *hub) followed(topic string) (found bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.tree.Match(topic, func(*entry, mqtt.Grant) { found = true })
-	return found
+	return found || h.shares.followed(topic)
 }
 
 // find notes a subscriber. One that has several subscriptions that match gets the

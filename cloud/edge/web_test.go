@@ -124,6 +124,7 @@ func TestWebRights(t *testing.T) {
 	for filter, allowed := range map[string]bool{
 		"p/one/#": true, "p/two/+/state": true, "p/three/#": false, "p/#": false, "p/+/x": false, "#": false, "p/one": false,
 		"p/on+": false, "g/#": false, "no-slash/x": false, "/x": false, "$SYS/#": false,
+		"$share/g/p/one/#": true, "$share/g/p/three/#": false, "$share/g/#": false, "$share/p/one/#": false,
 	} {
 		p.v = mqtt.V5
 		packet := &mqtt.Subscribe{ID: 7, Filters: []mqtt.Subscription{{Filter: filter, QoS: 1}}}
