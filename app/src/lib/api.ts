@@ -74,6 +74,8 @@ export interface ApiOptions {
 }
 
 const timeoutMs = 10_000;
+/** How long a copy of everything may take to be made. */
+const exportMs = 30_000;
 const retryDelaysMs = [400, 1200];
 const maxRetryAfterMs = 5_000;
 /** Stops a server that never ends its pages: 200 pages are far more than any project has. */
@@ -148,6 +150,23 @@ export class Api {
 
   account(): Promise<OwnAccount> {
     return this.#read('/account');
+  }
+
+  correctAccount(change: { name: string; country: string }): Promise<OwnAccount> {
+    return this.#request('PUT', '/account', { body: change });
+  }
+
+  /** A ZIP file with everything that is known of who is signed in. */
+  exportAccount(password: string): Promise<Blob> {
+    return this.#request('POST', '/account/export', {
+      body: { password },
+      file: true,
+      timeout: exportMs,
+    });
+  }
+
+  eraseAccount(password: string): Promise<void> {
+    return this.#request('POST', '/account/erasure', { body: { password } });
   }
 
   changePassword(password: string, new_password: string): Promise<Admitted> {
@@ -385,6 +404,7 @@ export class Api {
     let text: string;
     try {
       response = await this.#fetch('/api/v1' + resource, init);
+      if (response.ok && options.file) return (await response.blob()) as T;
       text = await response.text();
     } catch (error) {
       if (options.signal?.aborted) throw error;
@@ -408,6 +428,8 @@ export class Api {
 }
 
 interface RequestOptions {
+  /** Whether a success is a file, and not JSON. */
+  file?: boolean;
   body?: unknown;
   timeout?: number;
   quiet401?: boolean;

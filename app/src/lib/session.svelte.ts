@@ -7,7 +7,7 @@ import type { Account, Admitted } from './types';
 export type SessionState =
   | { is: 'unknown' }
   | { is: 'failed'; error: unknown }
-  | { is: 'out'; why: 'first' | 'ended' | 'signed-out' }
+  | { is: 'out'; why: 'first' | 'ended' | 'signed-out' | 'erased' }
   | { is: 'in'; account: Account };
 
 class Session {
@@ -51,6 +51,20 @@ class Session {
   async signOut(): Promise<void> {
     await this.api.signOut();
     this.#state = { is: 'out', why: 'signed-out' };
+  }
+
+  /** Takes in how somebody is called now. */
+  correct(account: Account): void {
+    this.#state = {
+      is: 'in',
+      account: { id: account.id, email: account.email, name: account.name },
+    };
+  }
+
+  /** Erases the account of who is signed in, for ever. */
+  async erase(password: string): Promise<void> {
+    await this.api.eraseAccount(password);
+    this.#state = { is: 'out', why: 'erased' };
   }
 
   async #find(): Promise<SessionState> {

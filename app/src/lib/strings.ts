@@ -77,6 +77,7 @@ export const strings = {
     refused: 'Email or password is not right. Check both and try again.',
     ended: 'Your session has ended. Sign in to go on where you were.',
     signedOut: 'You are signed out.',
+    erased: 'Your account is erased.',
     passkey: 'Sign in with a passkey',
     passkeyCancelled: 'No passkey was used. Sign in with your password, or try again.',
     register: 'Make an account',
@@ -181,6 +182,26 @@ export const strings = {
       email: 'Email',
       country: 'Country',
       unknown: 'Not given',
+      change: 'Change name or country',
+      save: 'Save',
+      done: 'Your profile is changed.',
+    },
+    privacy: {
+      heading: 'Your data',
+      intro:
+        'Take a copy of everything that is known of you here, or have it erased. What lights and sensors measured belongs to the project.',
+      copy: 'Take a copy',
+      copyTitle: 'Take a copy of your data',
+      copyText: 'You get a ZIP file with text files that people and programs can read.',
+      copied: 'The copy is in your downloads. Keep it where nobody else looks.',
+      file: 'sconce-account.zip',
+      erase: 'Erase the account',
+      eraseTitle: 'Erase your account?',
+      eraseText:
+        'You are removed from every project, and what is known of you is erased for ever. Nobody can bring it back.',
+      eraseKept:
+        'Backups made before keep it, sealed, until their time is over. The security log keeps a number in your place.',
+      eraseAct: 'Erase for ever',
     },
     /** Asked before something is changed that lets somebody in. */
     prove: {
