@@ -14,7 +14,7 @@ FUZZ     ?= .
 
 APP_SOURCES := $(shell find app -path app/node_modules -prune -o -path app/dist -prune -o -type f -print)
 
-.PHONY: guards help demo demo-reset build app test test-go test-app lint interop proof generate bench fuzz setup
+.PHONY: guards help demo demo-reset build app test test-go test-app lint openapi interop proof generate bench fuzz setup
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -82,6 +82,16 @@ lint: app/node_modules/.package-lock.json app ## check format, house rules and k
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 	cd cloud/store && CGO_ENABLED=0 go tool -modfile=../../tools/go.mod sqlc diff
 	cd ../../app && npm run --silent check
+	$(MAKE) --no-print-directory -C .. openapi
+
+# A program of its own, which judges our description of the API.
+tools/spectral/node_modules/.package-lock.json: tools/spectral/package-lock.json
+	@scripts/need node
+	cd tools/spectral && npm ci --no-audit --no-fund --loglevel=error
+
+openapi: tools/spectral/node_modules/.package-lock.json ## hold the description of the API against Spectral
+	@go run ./cmd/sconce ctl openapi >tools/spectral/node_modules/openapi.json
+	cd tools/spectral && npx --no spectral lint --quiet --fail-severity=warn --ruleset spectral.yaml node_modules/openapi.json
 
 generate: ## write the generated code anew (SQL)
 	@cd cloud/store && CGO_ENABLED=0 go tool -modfile=../../tools/go.mod sqlc generate

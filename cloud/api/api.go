@@ -14,7 +14,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -102,6 +101,7 @@ func New(o Options) (*API, error) {
 	mux := http.NewServeMux()
 	a.huma = humago.NewWithPrefix(mux, Prefix, a.config())
 	a.routes()
+	a.complete()
 	document, err := a.document()
 	if err != nil {
 		return nil, err
@@ -110,6 +110,9 @@ func New(o Options) (*API, error) {
 		w.Header().Set("Content-Type", "application/openapi+json")
 		_, _ = w.Write(document) // the client went away
 	})
+	if err := a.serveReference(mux); err != nil {
+		return nil, err
+	}
 	mux.HandleFunc("/api/", a.noRoute)
 	if a.Mailbox != nil {
 		mux.HandleFunc("GET /mailbox", func(w http.ResponseWriter, r *http.Request) {
@@ -159,33 +162,6 @@ func (a *API) routes() {
 	a.securityLogRoutes()
 	a.projectSupportRoutes()
 	a.operatorSupportRoutes()
-}
-
-func (a *API) config() huma.Config {
-	c := huma.DefaultConfig("Sconce", "1")
-	c.Info.Description = "Connected lighting: projects, light networks, devices, groups, commands and readings. " +
-		"Times are RFC 3339 in UTC with milliseconds; levels are per mille of full output; units are SI."
-	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // ours, made once
-	c.CreateHooks = nil                                   // no $schema in answers
-	c.RejectUnknownQueryParameters = true
-	c.Transformers = []huma.Transformer{a.transformProblem}
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		sessionScheme: {Type: "apiKey", In: "cookie", Name: secureCookie, Description: "The session of a person who signed in."},
-		tokenScheme:   {Type: "http", Scheme: "bearer", Description: "A token that a person made for a program, for one project."},
-	}
-	return c
-}
-
-func (a *API) document() ([]byte, error) {
-	for _, name := range []string{"ErrorModel", "ErrorDetail"} { // of the library; ours is Problem
-		delete(a.huma.OpenAPI().Components.Schemas.Map(), name)
-	}
-	document, err := json.Marshal(a.huma.OpenAPI())
-	if err != nil {
-		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
-	}
-	return document, nil
 }
 
 func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/api"
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
 	"sconce/cloud/project"
@@ -32,6 +33,7 @@ type ctlCommand struct {
 	Store     ctlStore     `cmd:"" help:"The databases."`
 	Operator  ctlOperator  `cmd:"" help:"The accounts of those who run this cloud; they see a project by a support grant only."`
 	Roles     ctlRoles     `cmd:"" help:"What each role may do."`
+	OpenAPI   ctlOpenAPI   `cmd:"" name:"openapi" help:"The description of the HTTP API (OpenAPI 3.1)."`
 }
 
 // open returns the databases of the cloud.
@@ -186,3 +188,15 @@ type ctlRoles struct{}
 
 // Run prints the permission matrix. It needs no cloud.
 func (*ctlRoles) Run() error { return project.WriteMatrix(os.Stdout) }
+
+type ctlOpenAPI struct{}
+
+// Run prints the OpenAPI document. It needs no cloud.
+func (*ctlOpenAPI) Run() error {
+	document, err := api.Document()
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(document)
+	return err
+}
