@@ -77,12 +77,11 @@ guards: ## take each check of who may do what away in turn: a test has to fail (
 	@scripts/need go
 	go test -tags guards -count=1 -timeout 90m -v -run TestGuards ./internal/guards
 
-lint: app/node_modules/.package-lock.json app ## check format, house rules and known mistakes
+lint: app/node_modules/.package-lock.json app openapi ## check format, house rules and known mistakes
 	@scripts/need go
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 	cd cloud/store && CGO_ENABLED=0 go tool -modfile=../../tools/go.mod sqlc diff
 	cd ../../app && npm run --silent check
-	$(MAKE) --no-print-directory -C .. openapi
 
 # A program of its own, which judges our description of the API.
 tools/spectral/node_modules/.package-lock.json: tools/spectral/package-lock.json
