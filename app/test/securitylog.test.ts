@@ -96,6 +96,12 @@ describe('an entry', () => {
   });
 });
 
+it('tells what a program did from what its maker did', () => {
+  const names = new Map([['account:ada', 'Ada']]);
+  expect(sayEntry(logEntry({ origin: 'token:X' }), names).who).toBe('Ada, by a token');
+  expect(sayEntry(logEntry({ origin: 'session:1' }), names).who).toBe('Ada');
+});
+
 it('has words for every action of a project that the cloud writes', () => {
   const source = readFileSync(new URL('../../cloud/audit/audit.go', import.meta.url), 'utf8');
   const actions = [...source.matchAll(/Action = "([a-z.-]+)"/g)].map(([, action]) => action ?? '');

@@ -60,8 +60,9 @@ export function namesIn(there: {
 export function sayEntry(entry: LogEntry, names: Names): Said {
   const named = ['access.refused', 'support.used'].includes(entry.action);
   const target = named ? '' : saySubject(entry.target, names);
+  const who = saySubject(entry.who, names);
   return {
-    who: saySubject(entry.who, names),
+    who: entry.origin.startsWith('token:') ? text.byToken(who) : who,
     what: named ? sayOperation(entry) : (own(text.action, entry.action) ?? entry.action),
     target: listed([target, ...entry.detail.split(' ').map((part) => sayPart(part, names))]),
     refused: entry.result === 'refused',

@@ -503,6 +503,8 @@ export const strings = {
     ownersText: (role: string) =>
       `It names everybody who did something in this project, so only its owners read it. You are ${role.toLowerCase()} here. An owner can tell you what it says, or make you an owner too.`,
     you: 'You',
+    /** Of what a program did with a token. */
+    byToken: (who: string) => `${who}, by a token`,
     subject: {
       operator: 'Operator of this server',
       nobody: 'Nobody in particular',
