@@ -153,3 +153,26 @@ func TestMQTTToken(t *testing.T) {
 		t.Errorf("without a body: %d %s", a.status, a.text)
 	}
 }
+
+// TestSessionFixation shows that signing in gives a new session, whatever the browser brought along, and
+// that what it brought along opens nothing more than before.
+func TestSessionFixation(t *testing.T) {
+	b := newBench(t)
+	b.createAda()
+	planted := strings.Repeat("A", 43)
+	b.tokens["planted"], b.tokens["victim"] = planted, b.tokens["viewer"]
+	for _, brought := range []string{"planted", "victim"} {
+		q := signIn(password, false)
+		q.who = brought
+		a := b.do(q)
+		cookie, err := http.ParseSetCookie(a.header.Get("Set-Cookie"))
+		if a.status != 201 || err != nil || cookie.Value == b.tokens[brought] || len(cookie.Value) != 43 {
+			t.Errorf("with the session %s: %d, cookie %v, %v", brought, a.status, cookie, err)
+		}
+	}
+	current := func(who string) answer { return b.do(request{who: who, method: "GET", path: "/sessions/current"}) }
+	wantProblem(t, "the planted one", current("planted"), 401, "unauthenticated")
+	if a := current("victim"); a.status != 200 || decode[api.Session](t, a).Account.ID != id("viewer") {
+		t.Errorf("the session that was brought along became: %d %s", a.status, a.text)
+	}
+}
