@@ -278,6 +278,27 @@ func (s *Service) RemoveSecondStep(ctx context.Context, in Session, a Account, p
 	return nil
 }
 
+// Recover asks for no second step any more of somebody who lost the app and the recovery codes, and
+// has shown to an operator who they are. Every session of theirs ends; the password stays.
+func (s *Service) Recover(ctx context.Context, email string) error {
+	a, err := s.AccountOf(ctx, email)
+	if err != nil {
+		return err
+	}
+	if a.ID == "" {
+		return sconce.Errorf(sconce.NotFound, "there is no account with this email address")
+	}
+	letter, err := s.notice(a, "an operator turned the second step off, and signed you out everywhere")
+	if err != nil {
+		return err
+	}
+	if err := s.store.RemoveSecondStep(ctx, a.ID, audit.Operator, audit.Console, letter, s.now()); err != nil {
+		return err
+	}
+	s.noticed(letter)
+	return s.EndAll(ctx, a.ID)
+}
+
 func drawRecoveryCodes() (codes []Code, digests [][sha256.Size]byte) {
 	for range recoveryCodes {
 		c := newRecoveryCode()

@@ -297,3 +297,27 @@ func TestProofWithoutPassword(t *testing.T) {
 	_, err = p.SignIn(ctx, bob.Email, identity.NewPassword(""), home)
 	wantKind(t, "signing in with no password", err, sconce.Unauthenticated)
 }
+
+// TestRecover shows that an operator can turn a second step off for who lost it, and that this is in the
+// security log as theirs, is told to the owner, and ends every session.
+func TestRecover(t *testing.T) {
+	p := newWithStep(t)
+	ctx := t.Context()
+	wantKind(t, "no account", p.Recover(ctx, "nobody@example.org"), sconce.NotFound)
+	if err := p.Recover(ctx, " Ada@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := p.Session(ctx, p.token)
+	wantKind(t, "the session of before", err, sconce.Unauthenticated)
+	p.signIn(t) // in one step
+	told, logged := false, false
+	for _, l := range p.inbox(t) {
+		told = told || strings.Contains(l.Text, "an operator turned the second step off")
+	}
+	for e, err := range audit.All(ctx, p.log, audit.People) {
+		logged = logged || err == nil && e.Action == audit.SecondStepRemoved && e.Who == audit.Operator && e.Target == string(audit.Account(p.ada.ID))
+	}
+	if !told || !logged {
+		t.Errorf("told %v, in the log %v", told, logged)
+	}
+}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -197,10 +196,7 @@ func (c *cloud) letters(ctx context.Context) (err error) {
 	}
 	c.vault = c.store.Vault()
 	var sender mail.Sender
-	c.base = &url.URL{Scheme: "https", Host: c.config.Domain, Path: "/"}
-	if c.config.PublicPort != 443 {
-		c.base.Host = net.JoinHostPort(c.config.Domain, strconv.Itoa(c.config.PublicPort))
-	}
+	c.base = c.config.base()
 	switch m := c.config.Mail; {
 	case m.Host != "":
 		server := mail.Server{Host: m.Host, Port: m.Port, Encryption: m.Encryption, Username: m.Username, From: m.From}

@@ -84,6 +84,15 @@ type logConfig struct {
 	Level slog.Level `yaml:"level"` // debug, info, warn or error
 }
 
+// base returns where people find the application.
+func (c *cloudConfig) base() *url.URL {
+	u := &url.URL{Scheme: "https", Host: c.Domain, Path: "/"}
+	if c.PublicPort != 443 {
+		u.Host = net.JoinHostPort(c.Domain, strconv.Itoa(c.PublicPort))
+	}
+	return u
+}
+
 func loadCloudConfig(path string) (*cloudConfig, error) {
 	c := &cloudConfig{}
 	if err := config.Load(path, c); err != nil {

@@ -128,7 +128,34 @@ func (c *ctlCommand) registry(ctx context.Context, do func(*registry.Service) er
 }
 
 type ctlAccount struct {
-	Add ctlAccountAdd `cmd:"" help:"Make an account that can own projects."`
+	Add     ctlAccountAdd     `cmd:"" help:"Make an account that can own projects."`
+	Recover ctlAccountRecover `cmd:"" help:"Turn off the second step of somebody who lost their app and their recovery codes."`
+}
+
+type ctlAccountRecover struct {
+	Email string `required:"" help:"Email address of the account. Make sure first that it is its owner who asks."`
+}
+
+// Run turns the second step off.
+func (c *ctlAccountRecover) Run(ctx context.Context, ctl *ctlCommand) (err error) {
+	s, config, err := ctl.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Unlock(ctx, config.Data.MasterKeyFile); err != nil {
+		return err
+	}
+	parts := identity.Parts{Store: s.Identity(), Vault: s.Vault(), Refusals: audit.NewLog(s.SecurityLog(), time.Now), Now: time.Now}
+	if config.Mail.Host != "" {
+		base := config.base()
+		parts.Post = identity.Post{Page: func(path string) string { return base.String() + path }, Came: func() {}}
+	}
+	if err := identity.New(parts).Recover(ctx, c.Email); err != nil {
+		return err
+	}
+	fmt.Println("The password alone lets its owner in now. Every session has ended.")
+	return nil
 }
 
 type ctlAccountAdd struct {
