@@ -57,6 +57,16 @@ func privacySources(s *store.Store, people *identity.Service, tokens *access.Ser
 			},
 		},
 		{
+			File: "passkeys", About: "The passkeys with which you sign in; what is on your devices is not here.",
+			Tables: []string{"identity.passkeys"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				all, err := people.Passkeys(ctx, who.Account.ID)
+				return each(all, func(p identity.OwnPasskey) object {
+					return object{"id": p.ID.Name(), "name": p.Label, "made": p.Made, "last_used": orNil(p.Used), "synced": p.Synced, "suspect": p.Suspect}
+				}), err
+			},
+		},
+		{
 			File: "sessions", About: "Where you are signed in, and what was tried in the last 90 days.",
 			Tables: []string{"identity.sessions", "identity.sign_ins"},
 			Read: func(ctx context.Context, who privacy.Person) (any, error) {

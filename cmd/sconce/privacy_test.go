@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"sconce/cloud/privacy"
 	"sconce/cloud/project"
 	"sconce/cloud/store/storetest"
+	"sconce/internal/securitykey"
 )
 
 // notInCopies are tables that name people and are in no copy, and why.
@@ -65,8 +67,14 @@ func TestCopy(t *testing.T) {
 	ctx := t.Context()
 	s := storetest.Open(t)
 	log := audit.NewLog(s.SecurityLog(), time.Now)
+	const origin = "https://sconce.example.org"
+	passkeys, err := identity.NewRelyingParty(&url.URL{Scheme: "https", Host: "sconce.example.org"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	people := identity.New(identity.Parts{
-		Store: s.Identity(), Refusals: log, Vault: s.Vault(), Now: time.Now,
+		Passkeys: passkeys,
+		Store:    s.Identity(), Refusals: log, Vault: s.Vault(), Now: time.Now,
 		Post: identity.Post{Page: func(string) string { return "" }, Came: func() {}},
 	})
 	projects := project.New(s.Projects(), time.Now)
@@ -83,6 +91,10 @@ func TestCopy(t *testing.T) {
 	in, err := people.SignIn(ctx, ada.Email, password, identity.Client{})
 	must(err)
 	session, ada, err := people.Session(ctx, in.Token)
+	must(err)
+	asked, err := people.BeginPasskey(ctx, session, ada, password, identity.Client{})
+	must(err)
+	_, err = people.FinishPasskey(ctx, session, ada, asked.Token, "Ada's key", securitykey.New(t, origin).Create(asked.Options))
 	must(err)
 	caller := project.Caller{Account: ada.ID, Origin: session.Origin()}
 	p, err := projects.Create(ctx, caller, "Engine room")
@@ -120,6 +132,7 @@ func TestCopy(t *testing.T) {
 			"account.json": {"ada@example.org", "Ada Lovelace"}, "projects.json": {"Engine room", `"owner"`}, "tokens.json": {"Panel"},
 			"sessions.json": {session.Name(), `"password"`}, "security-log.json": {"session.opened", "project.made", "account.made"},
 			"support.json": {`"operator": false`}, "signing-in.json": {`"second_step": false`},
+			"passkeys.json": {"Ada's key"},
 		}[f.Name] {
 			if !bytes.Contains(text, []byte(want)) {
 				t.Errorf("%s has no %s: %s", f.Name, want, text)
@@ -129,7 +142,7 @@ func TestCopy(t *testing.T) {
 			t.Errorf("no invitation in %s", text)
 		}
 	}
-	if len(z.File) != 10 {
+	if len(z.File) != 11 {
 		t.Errorf("%d files", len(z.File))
 	}
 }
