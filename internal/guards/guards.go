@@ -54,7 +54,7 @@ var listed = []guard{
 	{"a member may see the project", "cloud/project/scope.go", "	if m.Role == 0 {\n		return s.enterAsSupport(ctx, who, id)\n	}", "	if m.Role == 0 {\n		m.Role = sconce.Viewer\n	}", ofProject, "TestEnter"},
 	{"a scope permits what is in its row", "cloud/project/scope.go", "	case s.may.Has(a):\n		return nil", "	case true:\n		return nil", ofProject, "TestEnter|TestEveryMethodAsks"},
 	{"a token has less", "cloud/project/scope.go", "	s.may, s.limited = s.may.And(actions), true", "	s.limited = true", ofProject + " " + ofAPI, "TestOnly|TestToken"},
-	{"a user controls granted groups", "cloud/project/scope.go", "	if s.granted != nil && slices.ContainsFunc(", "	if s.granted == nil || slices.ContainsFunc(", ofProject + " " + ofAPI, "TestRequireControl|TestGrantedGroups"},
+	{"a user controls granted groups", "cloud/project/scope.go", "	if s.granted != nil && slices.ContainsFunc(", "	if s.granted != nil || slices.ContainsFunc(", ofProject + " " + ofAPI, "TestRequireControl|TestGrantedGroups"},
 	{"a support grant is for a person", "cloud/project/support.go", "who.Operation == \"\" || ", "", ofAPI, "TestSupport"},
 	{"the use of a support grant is written", "cloud/project/support.go", "	return scope, s.noteUse(ctx, scope, who.Operation)", "	_ = s.noteUse(ctx, scope, who.Operation)\n	return scope, nil", ofAPI, "TestSupportNeedsItsLog"},
 	{"a support grant ends", "cloud/store/sitedb/support.sql.go", "s.granted_by <> '' AND s.ended_ms = 0 AND s.expires_ms > ?3\nORDER BY s.access", "s.granted_by <> '' AND s.expires_ms > ?3\nORDER BY s.access", ofStore, "TestSQLite"},
