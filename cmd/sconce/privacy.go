@@ -23,7 +23,7 @@ func newPrivacy(s *store.Store, people *identity.Service, tokens *access.Service
 
 type object = map[string]any
 
-// most is how many entries of a kind are in a copy, the newest.
+// mostExported is how many entries of a kind are in a copy, the newest.
 const mostExported = 100_000
 
 // privacySources returns all that is known of a person. Each table of the inventory that
@@ -39,17 +39,11 @@ func privacySources(s *store.Store, people *identity.Service, tokens *access.Ser
 			},
 		},
 		{
-			File: "signing-in", About: "How you sign in: your passkeys, what is asked for beside your password, and how many recovery codes are left.",
-			Tables: []string{"identity.passkeys", "identity.second_steps", "identity.recovery_codes"},
+			File: "signing-in", About: "How you sign in: what is asked for beside your password, and how many recovery codes are left.",
+			Tables: []string{"identity.second_steps", "identity.recovery_codes"},
 			Read: func(ctx context.Context, who privacy.Person) (any, error) {
-				passkeys, err := people.Passkeys(ctx, who.Account.ID)
-				if err != nil {
-					return nil, err
-				}
 				step, err := people.SecondStep(ctx, who.Account.ID)
-				o := object{"second_step": step.Asked(), "passkeys": each(passkeys, func(p identity.OwnPasskey) object {
-					return object{"name": p.Label, "made": p.Made, "last_used": orNil(p.Used), "synced": p.Synced}
-				})}
+				o := object{"second_step": step.Asked()}
 				if step.Asked() {
 					o["since"], o["recovery_codes"] = step.Since, step.Recovery
 				}
