@@ -58,8 +58,9 @@ func (s *Service) remember(ctx context.Context, account sconce.AccountID, by By,
 	if account == "" {
 		return
 	}
+	at := s.now()
 	s.background.TryGo(func() error {
-		a := Attempt{ID: rand.Text(), Account: account, At: s.now(), By: by, Refused: true}
+		a := Attempt{ID: rand.Text(), Account: account, At: at, By: by, Refused: true}
 		var err error
 		if a.Sealed, err = s.sealWhere(from.where(), attemptPlace(a.ID)); err == nil {
 			err = s.store.NoteAttempt(context.WithoutCancel(ctx), a)
