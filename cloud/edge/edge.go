@@ -223,7 +223,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 	var errs []error
 	for _, web := range webs {
-		errs = append(errs, web.Shutdown(ctx))
+		if err := web.Shutdown(ctx); !errors.Is(err, net.ErrClosed) { // what it was to close may be closed by now
+			errs = append(errs, err)
+		}
 	}
 	done := make(chan struct{})
 	go func() { s.running.Wait(); close(done) }()
