@@ -154,7 +154,8 @@ func (l *Layer) relayedByAll(s *relayers, src zigbee.ShortAddr, now time.Time) b
 		}
 		known = told || n.near(now)
 	}
-	for _, n := range l.routers {
+	for _, r := range l.routers {
+		n := r.node
 		if !n.isRouter(now) || !n.near(now) {
 			continue
 		}

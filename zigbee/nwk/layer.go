@@ -129,11 +129,11 @@ type Layer struct {
 	sending *item
 	tx      [maxFrame]byte
 
-	nodes      []*node // slots are never moved nor removed
-	eui64s     index   // of nodes
-	shorts     index   // of nodes that have a short address
-	routers    []*node // of nodes, those with whom there are links: at most MaxNeighbours
-	bar        uint32  // the rank that a further one must have
+	nodes      []*node     // slots are never moved nor removed
+	eui64s     index       // of nodes
+	shorts     index       // of nodes that have a short address
+	routers    []neighbour // those with whom there are links: at most MaxNeighbours
+	bar        uint32      // the rank that a further one must have
 	children   []Child
 	behind     bool             // one of them may not know of the active network key
 	called     bool             // which of them are to be awake has changed

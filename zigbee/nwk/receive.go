@@ -112,14 +112,14 @@ func (l *Layer) open(frame []byte, h Header, secured []byte, from zigbee.ShortAd
 		l.strangeKey(from, aux.KeySequence)
 		return nil, nil
 	}
+	if l.overlooks(h, aux, len(secured), lqi) && !l.isNeighbour(aux.Source) {
+		l.counters.Overlooked++
+		l.quiet = true
+		return nil, nil
+	}
 	n := l.byEUI64(aux.Source)
 	if n != nil && aux.Counter < n.next[slot] || aux.Counter == 1<<32-1 {
 		l.counters.Replayed++
-		return nil, nil
-	}
-	if (n == nil || n.router == 0) && l.overlooks(h, aux, len(secured), lqi) {
-		l.counters.Overlooked++
-		l.quiet = true
 		return nil, nil
 	}
 	payload, err := k.envelope.Open(frame, len(frame)-len(secured), aux, aux.Source)
@@ -211,7 +211,7 @@ func (l *Layer) receiveLeave(sender *node, h Header, o LeaveOptions) {
 		e, a := sender.eui64, sender.short
 		l.setShort(sender, zigbee.Unassigned)
 		sender.forget() // the counters stay: an old frame stays old
-		l.routers = slices.DeleteFunc(l.routers, func(n *node) bool { return n == sender })
+		l.routers = slices.DeleteFunc(l.routers, func(r neighbour) bool { return r.node == sender })
 		l.bar = lapsed
 		l.emit(Output{Kind: NodeLeft, EUI64: e, Short: a})
 	case l.net.Leaderless && (!l.isEndDevice() || h.Src != l.parent || o&LeaveRejoin == 0):

@@ -40,6 +40,7 @@ type Node struct {
 	devices   map[zigbee.EUI64]*device        // trust centre
 	expected  map[zigbee.EUI64]zigbee.LinkKey // router without a trust centre: who may join, and under which key
 	permit    time.Time                       // devices may associate until then
+	joinsDue  time.Time                       // trust centre: when a join may be late; not after the first of them
 
 	openNext  time.Time  // trust centre: when the routers are told again that joining is permitted
 	newcomers []newcomer // router: devices that join through it
@@ -274,11 +275,24 @@ func (n *Node) emit(e Event) { n.events = append(n.events, e) }
 // when it waits for nothing.
 func (n *Node) Deadline() (time.Time, bool) {
 	d, ok := n.mac.Deadline()
-	for _, f := range [...]func() (time.Time, bool){n.nwk.Deadline, n.aps.Deadline, n.joinDeadline, n.trustDeadline, n.pollDeadline, n.timeoutDeadline, n.maintainDeadline, n.familyDeadline, n.backDeadline, n.formDeadline, n.rotationDeadline, n.renewalDeadline, n.gp.deadline} {
-		if t, is := f(); is && (!ok || t.Before(d)) {
+	earlier := func(t time.Time, is bool) {
+		if is && (!ok || t.Before(d)) {
 			d, ok = t, true
 		}
 	}
+	earlier(n.nwk.Deadline())
+	earlier(n.aps.Deadline())
+	earlier(n.joinDeadline())
+	earlier(n.trustDeadline())
+	earlier(n.pollDeadline())
+	earlier(n.timeoutDeadline())
+	earlier(n.maintainDeadline())
+	earlier(n.familyDeadline())
+	earlier(n.backDeadline())
+	earlier(n.formDeadline())
+	earlier(n.rotationDeadline())
+	earlier(n.renewalDeadline())
+	earlier(n.gp.deadline())
 	return d, ok
 }
 

@@ -218,7 +218,7 @@ func (n *Node) resume() {
 	n.resumeRotation()
 	for _, d := range n.devices {
 		if d.short != zigbee.Unassigned && !d.authorised {
-			d.joining, d.deadline = replying, n.now.Add(joinTimeout)
+			n.await(d, replying)
 		}
 	}
 	n.resumeFamily()

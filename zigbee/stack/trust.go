@@ -178,7 +178,7 @@ func (n *Node) associate(ind mac.Indication) {
 		return
 	}
 	if n.mac.Respond(n.now, e, d.short, mac.AssociationSuccessful) {
-		d.joining, d.deadline = invited, n.now.Add(joinTimeout)
+		n.await(d, invited)
 	}
 }
 
@@ -300,7 +300,7 @@ func (n *Node) responseDone(e zigbee.EUI64, ok bool) {
 // in a tunnel through its parent (4.6.3.7.1).
 func (n *Node) sendNetworkKey(d *device) {
 	e := d.eui64
-	d.joining, d.deadline = keySent, n.now.Add(joinTimeout)
+	n.await(d, keySent)
 	seq, key, _ := n.nwk.Key()
 	if n.rotation.step == switching { // the active one is of no use any more when the device has it
 		seq, key, _ = n.nwk.PreparedKey()
@@ -355,9 +355,7 @@ func (n *Node) trustDeadline() (time.Time, bool) {
 	earlier(n.permit)
 	earlier(n.openNext)
 	earlier(n.newcomersDeadline())
-	for _, d := range n.devices {
-		earlier(d.deadline)
-	}
+	earlier(n.joinsDue)
 	return first, !first.IsZero()
 }
 
@@ -372,10 +370,31 @@ func (n *Node) advanceTrust() {
 		n.openAll()
 	}
 	n.advanceNewcomers()
+	n.advanceJoins()
+}
+
+// await waits for a device's next step in its join, and not for ever.
+func (n *Node) await(d *device, step stage) {
+	d.joining, d.deadline = step, n.now.Add(joinTimeout)
+	if n.joinsDue.IsZero() {
+		n.joinsDue = d.deadline // what is waited for later is due later
+	}
+}
+
+// advanceJoins gives up the joins whose time is over.
+func (n *Node) advanceJoins() {
+	if n.joinsDue.IsZero() || n.joinsDue.After(n.now) {
+		return
+	}
+	n.joinsDue = time.Time{}
 	var late []*device
 	for _, d := range n.devices {
-		if !d.deadline.IsZero() && !d.deadline.After(n.now) {
+		switch {
+		case d.deadline.IsZero():
+		case !d.deadline.After(n.now):
 			late = append(late, d)
+		case n.joinsDue.IsZero() || d.deadline.Before(n.joinsDue):
+			n.joinsDue = d.deadline
 		}
 	}
 	slices.SortFunc(late, func(a, b *device) int { return cmp.Compare(a.eui64, b.eui64) })
