@@ -101,11 +101,13 @@ const (
 	Occupancy   Metric = 5 // 1 while somebody is there, else 0
 	Temperature Metric = 6 // degrees Celsius, inside the device
 	Battery     Metric = 7 // per cent of its charge that is left
+	BurnHours   Metric = 8 // hours that the lamp has been lit since it was new
+	Signal      Metric = 9 // dBm, in which the device hears the frames that come to it
 )
 
 var metrics = names[Metric]{"metric", map[Metric]string{
 	ActivePower: "active_power", LinkQuality: "link_quality", Energy: "energy", Illuminance: "illuminance",
-	Occupancy: "occupancy", Temperature: "temperature", Battery: "battery",
+	Occupancy: "occupancy", Temperature: "temperature", Battery: "battery", BurnHours: "burn_hours", Signal: "signal",
 }}
 
 // String returns the name that the API uses.
@@ -130,8 +132,36 @@ func (m Metric) Unit() string {
 		return "°C"
 	case Battery:
 		return "%"
+	case BurnHours:
+		return "h"
+	case Signal:
+		return "dBm"
 	}
 	return ""
+}
+
+// Faults is what is wrong with a device, by its own word: a set of bits. They are
+// part of the gateway protocol and of the store: never given another meaning.
+type Faults uint8
+
+// The faults.
+const (
+	FaultLamp   Faults = 1 << iota // no lamp is connected, or it gives no light
+	FaultDriver                    // the driver works, if at all, with less than it is made for: too hot, or broken
+)
+
+var faultNames = [...]string{"lamp", "driver"}
+
+// Names returns the names that the API uses, in the order of the bits; those that
+// this version does not know are left out.
+func (f Faults) Names() []string {
+	list := []string{}
+	for i, name := range faultNames {
+		if f&(1<<i) != 0 {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // Cause is what made a light change. The values are part of the gateway

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -15,6 +16,19 @@ type Hello struct {
 	Network   *Network  `cbor:"4,keyasint,omitempty"` // absent before a network is formed
 	Desired   uint64    `cbor:"5,keyasint"`           // version of the desired state it holds, 0 for none
 	Dropped   []Dropped `cbor:"6,keyasint,omitempty"` // what the buffer had to drop since the last start
+	Clock     *Clock    `cbor:"7,keyasint,omitempty"` // absent from gateways whose times may jump
+}
+
+// Clock is what a gateway knows of the time. When it is there, all times that the
+// gateway sends in this boot, those of headers included, are on one scale that never
+// jumps: what its clock showed when it started, and the time that has passed since.
+// So they can be far from the truth, but all by the same: the receiver's time of the
+// arrival of a hello less the Sent of its header (no older than the connection) is
+// what is to be added to every time of the boot, however old the message. Sent less
+// Uptime is the start of the boot on the scale.
+type Clock struct {
+	Uptime uint64 `cbor:"1,keyasint"` // milliseconds since the start, when the hello was made
+	Shows  Time   `cbor:"2,keyasint"` // what the gateway's own clock shows, when the hello was made
 }
 
 // Network is the identity of a light network on the air.
@@ -27,7 +41,12 @@ type Network struct {
 // Dropped accounts for messages that a full buffer had to give up.
 type Dropped struct {
 	Kind  Kind   `cbor:"1,keyasint"`
-	Count uint64 `cbor:"2,keyasint"`
+	Count uint64 `cbor:"2,keyasint"` // messages
+	// Class tells apart what was dropped of one kind; 0 from gateways that do not.
+	Class Class `cbor:"3,keyasint,omitempty"`
+	// From and To are when the first and the last of them were made; 0 for not known.
+	From Time `cbor:"4,keyasint,omitempty"`
+	To   Time `cbor:"5,keyasint,omitempty"`
 }
 
 // Readings carries measured values in the order in which they were taken.
@@ -59,7 +78,10 @@ type DeviceState struct {
 	Heard     Time          `cbor:"4,keyasint"` // when any frame of it was last received, 0 for never
 	On        *bool         `cbor:"5,keyasint,omitempty"`
 	Level     *sconce.Level `cbor:"6,keyasint,omitempty"` // output when on
-	Cause     sconce.Cause  `cbor:"7,keyasint"`           // of the last change of On or Level
+	Cause     sconce.Cause  `cbor:"7,keyasint"`           // of the last change of On, Level or Kelvin
+
+	Kelvin *uint16        `cbor:"8,keyasint,omitempty"` // colour temperature
+	Faults *sconce.Faults `cbor:"9,keyasint,omitempty"`
 }
 
 // Events carries things that happened.
@@ -121,6 +143,34 @@ type DeviceReport struct {
 	Device sconce.EUI64 `cbor:"1,keyasint"`
 	Stage  Stage        `cbor:"2,keyasint"`
 	Reason string       `cbor:"3,keyasint,omitempty"` // for people, when Stage is StageFailed
+	Asset  *Asset       `cbor:"4,keyasint,omitempty"` // once the device has said it
+}
+
+// Asset is what a device says of itself that stays as it is. What it does not say is
+// empty or 0.
+type Asset struct {
+	Model        string  `cbor:"1,keyasint,omitempty"`
+	Manufacturer string  `cbor:"2,keyasint,omitempty"`
+	Hardware     uint8   `cbor:"3,keyasint,omitempty"` // version, of the manufacturer's own counting
+	Firmware     string  `cbor:"4,keyasint,omitempty"`
+	Serial       string  `cbor:"5,keyasint,omitempty"`
+	RatedPower   float64 `cbor:"6,keyasint,omitempty"` // watts, electrical input at full output
+}
+
+// maxAssetText is the longest text of an [Asset] in bytes: that of the Zigbee Cluster
+// Library (07-5123-08, 3.2.2.2).
+const maxAssetText = 32
+
+func (a *Asset) check() error {
+	for _, s := range [...]string{a.Model, a.Manufacturer, a.Firmware, a.Serial} {
+		if len(s) > maxAssetText {
+			return fmt.Errorf("asset text of %d bytes: at most %d", len(s), maxAssetText)
+		}
+	}
+	if math.IsNaN(a.RatedPower) || math.IsInf(a.RatedPower, 0) || a.RatedPower < 0 {
+		return errors.New("rated power: expected watts")
+	}
+	return nil
 }
 
 // Stage is how far a device has come. Values are never renumbered.
@@ -223,6 +273,12 @@ func (m *Report) check() error {
 	for _, d := range m.Devices {
 		if d.Device == 0 || d.Stage < StageWaiting || d.Stage > StageFailed {
 			return fmt.Errorf("report of %s: stage %d is not known", d.Device, d.Stage)
+		}
+		if d.Asset == nil {
+			continue
+		}
+		if err := d.Asset.check(); err != nil {
+			return fmt.Errorf("report of %s: %w", d.Device, err)
 		}
 	}
 	return nil

@@ -28,17 +28,21 @@ func ptr[T any](v T) *T { return &v }
 // as few as it allows. Each must have a rule of its kind's name in sconce.cddl.
 func ups() []Up {
 	return []Up{
-		Hello{"SG-1", "0.1.0", 3, &Network{0x1122334455667788, 0x1a62, 15}, 7, []Dropped{{KindReadings, 12}}},
+		Hello{"SG-1", "0.1.0", 3, &Network{0x1122334455667788, 0x1a62, 15}, 7, []Dropped{{KindReadings, 12, ClassMetering, someTime, someTime + 1}}, &Clock{1000, someTime}},
+		Hello{Dropped: []Dropped{{Kind: KindLog, Count: 1}}}, // of a gateway that says no more
 		Hello{},
 		Readings{[]Reading{{Device: someDevice, Metric: sconce.ActivePower, At: someTime, Value: 11.25}}},
 		Readings{[]Reading{}},
 		Events{[]Event{{someDevice, someTime, EventJoined}}},
 		Events{[]Event{}},
-		State{[]DeviceState{{someDevice, someTime, true, someTime, ptr(true), ptr(sconce.Level(333)), sconce.CauseCommand}}},
+		State{[]DeviceState{{someDevice, someTime, true, someTime, ptr(true), ptr(sconce.Level(333)), sconce.CauseCommand, ptr(uint16(2700)), ptr(sconce.FaultLamp)}}},
 		State{[]DeviceState{{Device: someDevice, At: someTime}}},
 		Result{someCommand, someTime, []Outcome{{someDevice, Confirmed}, {someDevice + 1, Expired}}},
 		Result{Command: someCommand, Outcomes: []Outcome{}},
-		Report{7, []DeviceReport{{someDevice, StageFailed, "no answer"}, {someDevice + 1, StageWaiting, ""}}},
+		Report{7, []DeviceReport{
+			{someDevice, StageFailed, "no answer", nil},
+			{someDevice + 1, StageWaiting, "", &Asset{"Panel", "Sconce", 3, "1.2", "SN-7", 32.5}},
+		}},
 		Report{Devices: []DeviceReport{}},
 		Log{[]LogLine{{someTime, -4, "started"}}},
 		Log{[]LogLine{}},
@@ -128,7 +132,7 @@ func TestDownMessages(t *testing.T) {
 func TestEveryFieldIsInTheSchema(t *testing.T) {
 	s := parseSchema(schemaText)
 	for rule, v := range map[string]any{
-		"hello": Hello{}, "network": Network{}, "dropped": Dropped{}, "readings": Readings{}, "events": Events{}, "event": Event{},
+		"hello": Hello{}, "network": Network{}, "dropped": Dropped{}, "clock": Clock{}, "asset": Asset{}, "readings": Readings{}, "events": Events{}, "event": Event{},
 		"state": State{}, "device-state": DeviceState{}, "result": Result{}, "outcome": Outcome{}, "report": Report{},
 		"device-report": DeviceReport{}, "log": Log{}, "log-line": LogLine{}, "adopt": Adopt{}, "desired": Desired{},
 		"desired-device": DesiredDevice{}, "command": Command{},
@@ -169,7 +173,9 @@ func TestBadMessagesAreRefused(t *testing.T) {
 		"result without id":       Result{},
 		"outcome of no status":    Result{Command: someCommand, Outcomes: []Outcome{{someDevice, 0}}},
 		"outcome of status 6":     Result{Command: someCommand, Outcomes: []Outcome{{someDevice, 6}}},
-		"report of stage 5":       Report{1, []DeviceReport{{someDevice, 5, ""}}},
+		"report of stage 5":       Report{1, []DeviceReport{{someDevice, 5, "", nil}}},
+		"asset of long texts":     Report{1, []DeviceReport{{someDevice, 1, "", &Asset{Serial: strings.Repeat("x", 33)}}}},
+		"asset of no power":       Report{1, []DeviceReport{{someDevice, 1, "", &Asset{RatedPower: math.Inf(1)}}}},
 		"network on channel 27":   Hello{Network: &Network{Channel: 27}},
 		"more than 1024 elements": Events{make([]Event, MaxItems+1)},
 	} {
