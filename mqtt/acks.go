@@ -32,6 +32,16 @@ func (a *acks) add(id uint16, q QoS) uint64 {
 	return token
 }
 
+// waits reports whether a QoS 2 message with an identifier is not settled yet.
+func (a *acks) waits(id uint16) bool {
+	for i := range a.n {
+		if p := a.at(a.head + 1 + uint64(i)); p.id == id && p.qos == 2 {
+			return true
+		}
+	}
+	return false
+}
+
 func (a *acks) at(token uint64) *pendingAck { return &a.ring[token%uint64(len(a.ring))] }
 
 // settle reports whether the token was waiting.

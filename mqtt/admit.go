@@ -76,7 +76,9 @@ func (c *Conn) Accept(now time.Time, p *Connect, a Admission) {
 			ack.Properties = ack.Properties.AppendNumber(SessionExpiry, uint32(c.session.expiry/time.Second))
 		}
 	}
-	c.out = ack.Append(c.out, p.Version)
+	if !c.write(&ack) { // a client that takes so little cannot be served
+		c.state, c.willOff = closed, true
+	}
 }
 
 // terms are the properties of CONNACK: where this server does less than the
@@ -99,10 +101,10 @@ func (c *Conn) terms(a Admission, imposed bool) Properties {
 }
 
 // Refuse answers the CONNECT of the last [ConnectEvent] with a failure and ends
-// the connection.
-func (c *Conn) Refuse(r Reason) {
+// the connection. An MQTT 5.0 client is told why in the words of text, if there are any.
+func (c *Conn) Refuse(r Reason, text string) {
 	if c.state == awaitDecision {
-		c.connack(r, "")
+		c.connack(r, text)
 	}
 	c.state = closed
 }
@@ -115,7 +117,19 @@ func (c *Conn) connack(r Reason, text string) {
 	if c.version != V5 {
 		p.Code, p.Properties = r.legacy(), nil
 	}
+	c.write(&p)
+}
+
+// write appends a packet, unless it is larger than the client takes [MQTT-3.1.2-24]: then
+// it reports false, and the connection cannot go on.
+func (c *Conn) write(p Packet) bool {
+	before := len(c.out)
 	c.out = p.Append(c.out, c.version)
+	if c.maxPacket != 0 && len(c.out)-before > c.maxPacket {
+		c.out = c.out[:before]
+		return false
+	}
+	return true
 }
 
 // forever is a Session Expiry Interval as a duration: 0xFFFFFFFF never ends (3.1.2.11.2).

@@ -193,8 +193,7 @@ func (c *Conn) disconnect(r Reason, text string) {
 		r = Unspecified
 	}
 	if c.version == V5 {
-		p := Disconnect{Reason: r, Properties: c.reasonString(text)}
-		c.out = p.Append(c.out, V5)
+		c.write(&Disconnect{Reason: r, Properties: c.reasonString(text)})
 	}
 }
 
@@ -269,6 +268,9 @@ func (c *Conn) publish(first byte, body []byte) (Event, error) {
 			c.answer(TypePubrec, p.ID, Success) // it was received before [MQTT-4.3.3-10]
 			return Event{}, nil
 		}
+		if p.QoS == 2 && c.acks.waits(p.ID) {
+			return Event{}, nil // it is being received: its PUBREC comes
+		}
 		if c.crowded() {
 			return Event{}, &Error{ReceiveMaxExceeded, "more messages under way than were allowed"} // [MQTT-3.3.4-7]
 		}
@@ -331,6 +333,12 @@ func (c *Conn) Ack(token uint64, r Reason) bool {
 }
 
 func (c *Conn) leave(p *Disconnect) (Event, error) {
+	if reasons[p.Reason].in&inLeave == 0 {
+		return Event{}, violation("reason code 0x%02x is a server's", byte(p.Reason)) // 3.14.2.1
+	}
+	if _, redirects := p.Properties.Text(ServerReference); redirects {
+		return Event{}, violation("server reference from a client") // 3.14.2.2.5
+	}
 	if expiry, ok := p.Properties.Number(SessionExpiry); ok {
 		if c.session.expiry == 0 && expiry != 0 {
 			return Event{}, violation("session expiry set at the end where there was none") // 3.14.2.2.2

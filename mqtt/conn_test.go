@@ -31,6 +31,19 @@ func newLink(t *testing.T, change ...func(*Limits)) *link {
 	return l
 }
 
+// book is a ledger that grants each session an eighth of what is free.
+type book struct {
+	limit, held int
+	lost        [LostTooLarge + 1]int
+}
+
+func (b *book) Hold(n int)  { b.held += n }
+func (b *book) Room() int   { return max(b.limit-b.held, 0) / 8 }
+func (b *book) Lose(w Loss) { b.lost[w]++ }
+
+// roomy returns a ledger that nothing in a test fills.
+func roomy() *book { return &book{limit: 1 << 40} }
+
 // again is the next connection of the same client.
 func (l *link) again() *link {
 	n := *l
@@ -64,7 +77,7 @@ func (l *link) connect(s *Session, change ...func(*Connect)) *Connack {
 	}
 	a := Admission{Session: s, Present: s != nil, Retain: true}
 	if s == nil {
-		a.Session = NewSession(&l.lim)
+		a.Session = NewSession(&l.lim, roomy())
 	}
 	l.c.Accept(l.now, ev.Connect, a)
 	packets := l.out()
@@ -217,7 +230,7 @@ func TestRefusals(t *testing.T) {
 			l := newLink(t)
 			l.v = v
 			l.give(&Connect{Version: v, CleanStart: true})
-			l.c.Refuse(r)
+			l.c.Refuse(r, "because")
 			if ack := l.out()[0].(*Connack); ack.Code != want || !l.c.Closed() {
 				t.Errorf("%v in version %d: %+v", r, v, ack)
 			}
@@ -282,7 +295,7 @@ func TestRetainWhereItIsNotAvailable(t *testing.T) {
 		l := newLink(t)
 		l.v = v
 		ev := l.give(&Connect{Version: v, CleanStart: true})
-		l.c.Accept(l.now, ev.Connect, Admission{Session: NewSession(&l.lim)})
+		l.c.Accept(l.now, ev.Connect, Admission{Session: NewSession(&l.lim, roomy())})
 		ack := l.out()[0].(*Connack)
 		ev = l.give(&Publish{Topic: "t", Retain: true})
 		if v == V311 {
@@ -455,7 +468,7 @@ func TestPacketsInPieces(t *testing.T) {
 	if n, _, _ := l.c.Next(epoch, stream[first:]); n != 0 {
 		t.Fatal("took a packet before the owner has decided")
 	}
-	l.c.Accept(epoch, ev.Connect, Admission{Session: NewSession(&l.lim)})
+	l.c.Accept(epoch, ev.Connect, Admission{Session: NewSession(&l.lim, roomy())})
 	for i := first; i < len(stream); i++ {
 		if n, _, err := l.c.Next(epoch, stream[first:i]); n != 0 || err != nil {
 			t.Fatalf("%d bytes: %d, %v", i, n, err)
@@ -489,7 +502,7 @@ func BenchmarkReceiveQoS1(b *testing.B) {
 	lim := DefaultLimits()
 	c := NewConn(epoch, &lim)
 	_, ev, _ := c.Next(epoch, (&Connect{Version: V5, CleanStart: true}).Append(nil, V5))
-	c.Accept(epoch, ev.Connect, Admission{Session: NewSession(&lim)})
+	c.Accept(epoch, ev.Connect, Admission{Session: NewSession(&lim, roomy())})
 	packet := (&Publish{Topic: "g/5ec0ce0000000001/up/readings", QoS: 1, ID: 1, Payload: make([]byte, 200)}).Append(nil, V5)
 	out := make([]byte, 0, 64)
 	b.ReportAllocs()

@@ -33,6 +33,9 @@ func (c *Conn) Grant(p *Subscribe, codes []Reason, add func(filter Subscription,
 	if c.state != open {
 		return
 	}
+	if !c.answerable(len(p.Filters)) {
+		return
+	}
 	id, _ := p.Properties.Number(SubscriptionID)
 	for i, f := range p.Filters {
 		if codes[i].Failed() {
@@ -44,14 +47,27 @@ func (c *Conn) Grant(p *Subscribe, codes []Reason, add func(filter Subscription,
 			add(f, g, !had)
 		}
 	}
-	ack := Grants{Type: TypeSuback, ID: p.ID, Codes: codes}
-	c.out = ack.Append(c.out, c.version)
+	c.write(&Grants{Type: TypeSuback, ID: p.ID, Codes: codes})
+}
+
+// answerable ends the connection of a client that asks about more filters than its own
+// Maximum Packet Size lets it be answered for, and reports whether it did not.
+func (c *Conn) answerable(filters int) bool {
+	body := 2 + 1 + filters // identifier, no properties, a code each
+	if c.maxPacket == 0 || 1+varintSize(body)+body <= c.maxPacket {
+		return true
+	}
+	_ = c.fail(&Error{PacketTooLarge, "the answer would be larger than this client takes"})
+	return false
 }
 
 // Unsubscribed answers an [UnsubscribeEvent]: it calls remove for each filter that
 // the session had, and sends UNSUBACK.
 func (c *Conn) Unsubscribed(p *Unsubscribe, remove func(filter string)) {
 	if c.state != open {
+		return
+	}
+	if !c.answerable(len(p.Filters)) {
 		return
 	}
 	codes := make([]Reason, len(p.Filters))
@@ -63,8 +79,7 @@ func (c *Conn) Unsubscribed(p *Unsubscribe, remove func(filter string)) {
 		delete(c.session.subs, f)
 		remove(f)
 	}
-	ack := Grants{Type: TypeUnsuback, ID: p.ID, Codes: codes}
-	c.out = ack.Append(c.out, c.version)
+	c.write(&Grants{Type: TypeUnsuback, ID: p.ID, Codes: codes})
 }
 
 // Session returns the session of an accepted connection, nil before and after.
@@ -98,6 +113,7 @@ func (c *Conn) fill(now time.Time) {
 		case c.encode(now, f.delivery, f.id, true):
 			c.sent++
 		default:
+			s.release(&f.delivery)
 			s.inflight = slices.Delete(s.inflight, c.sent, c.sent+1)
 		}
 	}
@@ -106,18 +122,19 @@ func (c *Conn) fill(now time.Time) {
 			return
 		}
 		d := s.pop()
-		if d.msg.Expired(now) {
-			continue
-		}
-		if d.qos == 0 {
+		switch {
+		case d.msg.Expired(now):
+			s.ledger.Lose(LostExpired)
+		case d.qos == 0:
 			c.encode(now, d, 0, false)
-			continue
+		default:
+			if id := s.takeID(); c.encode(now, d, id, false) {
+				s.inflight = append(s.inflight, flight{id: id, delivery: d})
+				c.sent++
+				continue // held until it is acknowledged
+			}
 		}
-		id := s.takeID()
-		if c.encode(now, d, id, false) {
-			s.inflight = append(s.inflight, flight{id: id, delivery: d})
-			c.sent++
-		}
+		s.release(&d)
 	}
 }
 
@@ -130,6 +147,7 @@ func (c *Conn) encode(now time.Time, d delivery, id uint16, dup bool) bool {
 	}
 	size := publishSize(c.version, m.Topic, m.Payload, d.qos, props)
 	if c.maxPacket != 0 && 1+varintSize(size)+size > c.maxPacket {
+		c.session.ledger.Lose(LostTooLarge)
 		return false
 	}
 	topic := m.Topic

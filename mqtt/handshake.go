@@ -46,6 +46,7 @@ func (c *Conn) flight(id uint16, q QoS) int {
 // land ends the flight of a message: it has arrived, or is not wanted.
 func (c *Conn) land(i int) {
 	s := c.session
+	s.release(&s.inflight[i].delivery)
 	s.inflight = slices.Delete(s.inflight, i, i+1)
 	if i < c.sent {
 		c.sent--

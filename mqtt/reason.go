@@ -57,18 +57,18 @@ var reasons = map[Reason]struct {
 	name string
 	in   packets
 }{
-	Success:              {"success", inConnack | inAcks | inReleases | inUnsuback | inSuback | inDisconnect | inAuth},
+	Success:              {"success", inConnack | inAcks | inReleases | inUnsuback | inSuback | inDisconnect | inLeave | inAuth},
 	GrantedQoS1:          {"granted QoS 1", inSuback},
 	GrantedQoS2:          {"granted QoS 2", inSuback},
-	DisconnectWithWill:   {"disconnect with will message", inDisconnect},
+	DisconnectWithWill:   {"disconnect with will message", inDisconnect | inLeave},
 	NoMatchingSubs:       {"no matching subscribers", inAcks},
 	NoSubscription:       {"no subscription existed", inUnsuback},
 	ContinueAuth:         {"continue authentication", inAuth},
 	Reauthenticate:       {"re-authenticate", inAuth},
-	Unspecified:          {"unspecified error", inConnack | inAcks | inSuback | inUnsuback | inDisconnect},
-	Malformed:            {"malformed packet", inConnack | inDisconnect},
-	ProtocolError:        {"protocol error", inConnack | inDisconnect},
-	ImplementationError:  {"implementation specific error", inConnack | inAcks | inSuback | inUnsuback | inDisconnect},
+	Unspecified:          {"unspecified error", inConnack | inAcks | inSuback | inUnsuback | inDisconnect | inLeave},
+	Malformed:            {"malformed packet", inConnack | inDisconnect | inLeave},
+	ProtocolError:        {"protocol error", inConnack | inDisconnect | inLeave},
+	ImplementationError:  {"implementation specific error", inConnack | inAcks | inSuback | inUnsuback | inDisconnect | inLeave},
 	UnsupportedVersion:   {"unsupported protocol version", inConnack},
 	InvalidClientID:      {"client identifier not valid", inConnack},
 	BadCredentials:       {"bad user name or password", inConnack},
@@ -81,16 +81,16 @@ var reasons = map[Reason]struct {
 	KeepAliveTimeout:     {"keep alive timeout", inDisconnect},
 	SessionTakenOver:     {"session taken over", inDisconnect},
 	InvalidFilter:        {"topic filter invalid", inSuback | inUnsuback | inDisconnect},
-	InvalidTopic:         {"topic name invalid", inConnack | inAcks | inDisconnect},
+	InvalidTopic:         {"topic name invalid", inConnack | inAcks | inDisconnect | inLeave},
 	PacketIDInUse:        {"packet identifier in use", inAcks | inSuback | inUnsuback},
 	PacketIDNotFound:     {"packet identifier not found", inReleases},
-	ReceiveMaxExceeded:   {"receive maximum exceeded", inDisconnect},
-	InvalidTopicAlias:    {"topic alias invalid", inDisconnect},
-	PacketTooLarge:       {"packet too large", inConnack | inDisconnect},
-	MessageRateTooHigh:   {"message rate too high", inDisconnect},
-	QuotaExceeded:        {"quota exceeded", inConnack | inAcks | inSuback | inDisconnect},
-	AdministrativeAction: {"administrative action", inDisconnect},
-	InvalidPayloadFormat: {"payload format invalid", inConnack | inAcks | inDisconnect},
+	ReceiveMaxExceeded:   {"receive maximum exceeded", inDisconnect | inLeave},
+	InvalidTopicAlias:    {"topic alias invalid", inDisconnect | inLeave},
+	PacketTooLarge:       {"packet too large", inConnack | inDisconnect | inLeave},
+	MessageRateTooHigh:   {"message rate too high", inDisconnect | inLeave},
+	QuotaExceeded:        {"quota exceeded", inConnack | inAcks | inSuback | inDisconnect | inLeave},
+	AdministrativeAction: {"administrative action", inDisconnect | inLeave},
+	InvalidPayloadFormat: {"payload format invalid", inConnack | inAcks | inDisconnect | inLeave},
 	RetainNotSupported:   {"retain not supported", inConnack | inDisconnect},
 	QoSNotSupported:      {"QoS not supported", inConnack | inDisconnect},
 	UseAnotherServer:     {"use another server", inConnack | inDisconnect},
@@ -146,5 +146,6 @@ const (
 	inUnsubscribe
 	inUnsuback
 	inDisconnect
+	inLeave // DISCONNECT of a client
 	inAuth
 )

@@ -10,6 +10,7 @@ import (
 // subscriptions and the messages on their way to it. It is kept in memory only.
 type Session struct {
 	lim      *Limits
+	ledger   Ledger
 	subs     map[string]Grant
 	inflight []flight // sent at QoS 1 and 2 and not acknowledged to the end, oldest first
 	received []uint16 // identifiers of QoS 2 messages of the client that wait for its PUBREL
@@ -38,8 +39,33 @@ type delivery struct {
 	stored bool // from the retained store: not counted
 }
 
+// storedCost is what a message from the retained store counts for: the store holds the rest.
+const storedCost = 64
+
+// cost is what the delivery counts for in the ledger.
+func (d *delivery) cost() int {
+	if d.stored {
+		return storedCost
+	}
+	return d.msg.size()
+}
+
 // NewSession returns an empty session.
-func NewSession(lim *Limits) *Session { return &Session{lim: lim} }
+func NewSession(lim *Limits, ledger Ledger) *Session { return &Session{lim: lim, ledger: ledger} }
+
+// End gives back what the session counts for in its ledger. It holds nothing afterwards.
+func (s *Session) End() {
+	for len(s.queue) > 0 {
+		d := s.pop()
+		s.release(&d)
+	}
+	for i := range s.inflight {
+		s.release(&s.inflight[i].delivery)
+	}
+	s.inflight = nil
+}
+
+func (s *Session) release(d *delivery) { s.ledger.Hold(-d.cost()) }
 
 // Expiry returns how long the session is kept after its connection ended.
 func (s *Session) Expiry() time.Duration { return s.expiry }
@@ -71,22 +97,29 @@ func (s *Session) Enqueue(m *Message, g Grant, ids []uint32, stored bool) bool {
 		s.push(d)
 		s.trim(s.lim.AwayMessages, s.lim.AwayBytes)
 		return true
-	case stored && len(s.queue) >= s.lim.QueueRetained:
-		s.dropped++
+	case stored && (len(s.queue) >= s.lim.QueueRetained || s.ledger.Room() < storedCost):
+		s.lose()
 		return false
 	}
 	s.push(d)
 	return s.trim(s.lim.QueueMessages, s.lim.QueueBytes)
 }
 
+func (s *Session) lose() {
+	s.dropped++
+	s.ledger.Lose(LostFull)
+}
+
 func (s *Session) push(d delivery) {
 	s.queue = append(s.queue, d)
+	s.ledger.Hold(d.cost())
 	if !d.stored {
 		s.counted++
 		s.bytes += d.msg.size()
 	}
 }
 
+// pop takes the oldest out of the queue. What it counts for in the ledger is still held.
 func (s *Session) pop() delivery {
 	d := s.queue[0]
 	s.queue[0] = delivery{}
@@ -101,13 +134,14 @@ func (s *Session) pop() delivery {
 	return d
 }
 
-// trim drops the oldest until the queue is within limits, and reports whether it
-// was.
+// trim drops the oldest until the queue is within limits, and within its share of what all
+// sessions may hold, and reports whether it was.
 func (s *Session) trim(messages, bytes int) (within bool) {
 	within = true
-	for s.counted > messages || s.bytes > bytes {
-		s.pop()
-		s.dropped++
+	for s.counted > messages || s.bytes > min(bytes, s.ledger.Room()) && s.bytes > 0 {
+		d := s.pop()
+		s.release(&d)
+		s.lose()
 		within = false
 	}
 	return within
@@ -119,6 +153,7 @@ func (s *Session) detach() {
 	old := s.queue
 	s.queue, s.bytes, s.counted = nil, 0, 0
 	for _, d := range old {
+		s.release(&d)
 		if d.qos > 0 {
 			d.stored = false
 			s.push(d)

@@ -62,7 +62,7 @@ func TestUnacknowledgedIsSentAgainFirst(t *testing.T) {
 }
 
 func TestIdentifiersInUseAreNotTaken(t *testing.T) {
-	s := NewSession(&Limits{})
+	s := NewSession(&Limits{}, roomy())
 	s.lastID = 65534
 	s.inflight = []flight{{id: 65535}, {id: 1}}
 	if id := s.takeID(); id != 2 {
@@ -86,7 +86,7 @@ func TestSessionThatIsAwayKeepsTheNewest(t *testing.T) {
 	l.connect(s, expiring(60))
 	l.expect("2", "3", "4")
 
-	s = NewSession(&Limits{AwayMessages: 100, AwayBytes: 300})
+	s = NewSession(&Limits{AwayMessages: 100, AwayBytes: 300}, roomy())
 	for i := range 5 {
 		s.Enqueue(text(fmt.Sprint(i), 1), Grant{QoS: 1}, nil, false) // 66 bytes each
 	}
@@ -170,14 +170,14 @@ func TestPacketLargerThanTheClientTakes(t *testing.T) {
 	l := newLink(t)
 	l.connect(nil, expiring(60), func(p *Connect) { p.Properties = p.Properties.AppendNumber(MaximumPacketSize, 50) })
 	l.c.Session().Enqueue(&Message{Topic: "t", Payload: make([]byte, 50), QoS: 1}, Grant{QoS: 1}, nil, false)
-	l.enqueue("small", 1)
-	l.expect("small")
+	l.enqueue("small, but not that small", 1)
+	l.expect("small, but not that small")
 	if l.c.Session().Waiting() != 1 {
 		t.Error("the large one still waits")
 	}
 	s := l.c.Detach()
 	l = l.again()
-	l.connect(s, expiring(60), func(p *Connect) { p.Properties = p.Properties.AppendNumber(MaximumPacketSize, 8) })
+	l.connect(s, expiring(60), func(p *Connect) { p.Properties = p.Properties.AppendNumber(MaximumPacketSize, 20) })
 	l.expect()
 	if s.Waiting() != 0 {
 		t.Error("one that is too large now is still under way")
@@ -241,7 +241,7 @@ func TestAcceptAfterTheEnd(t *testing.T) {
 	ev := l.give(&Connect{Version: V5, CleanStart: true})
 	l.c.Close(ServerShuttingDown)
 	l.out()
-	l.c.Accept(l.now, ev.Connect, Admission{Session: NewSession(&l.lim)})
+	l.c.Accept(l.now, ev.Connect, Admission{Session: NewSession(&l.lim, roomy())})
 	if !l.c.Closed() || l.c.WillDue() || len(l.out()) != 0 || l.c.Detach() == nil {
 		t.Error("a closed connection came to life")
 	}
@@ -277,7 +277,8 @@ func drive(t *testing.T, b []byte, piece int) (did string) {
 	lim := DefaultLimits()
 	lim.ReceiveMaximum = 4
 	c := NewConn(epoch, &lim)
-	s := NewSession(&lim)
+	ledger := roomy()
+	s := NewSession(&lim, ledger)
 	at := 0
 	for end := min(piece, len(b)); ; end = min(end+piece, len(b)) {
 		for !c.Closed() && !c.Full() {
@@ -302,6 +303,11 @@ func drive(t *testing.T, b []byte, piece int) (did string) {
 		}
 	}
 	out := c.Take(epoch, nil)
+	c.Detach()
+	s.End()
+	if ledger.held != 0 {
+		t.Fatalf("%d bytes are held by nobody", ledger.held)
+	}
 	for len(out) > 0 {
 		size, err := Size(out)
 		if err != nil || size == 0 || size > len(out) {

@@ -32,6 +32,7 @@ type conn struct {
 
 	// Of the reading goroutine.
 	entry *entry // the session table's; nil before CONNECT is accepted
+	pace  bucket // packets that are taken now
 
 	mu      sync.Mutex
 	room    *sync.Cond // that a message was acknowledged, for a reader that waits; nil unless one does
@@ -45,7 +46,11 @@ type conn struct {
 
 // start begins to serve a connection on a goroutine of its own.
 func (s *Server) start(nc net.Conn, who *client) {
-	c := &conn{srv: s, nc: nc, who: who, eng: mqtt.NewConn(time.Now(), &s.cfg.Limits.MQTT)}
+	now := time.Now()
+	c := &conn{
+		srv: s, nc: nc, who: who, eng: mqtt.NewConn(now, &s.cfg.Limits.MQTT),
+		pace: newBucket(s.cfg.Limits.PacketRate, s.cfg.Limits.PacketBurst, now),
+	}
 	c.done = c.settle
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,6 +88,7 @@ func (c *conn) read() {
 func (c *conn) consume(b []byte) (used int, over bool) {
 	now := time.Now()
 	c.begin()
+	packets := 0
 	for !over {
 		c.mu.Lock()
 		c.waitForRoom()
@@ -97,6 +103,7 @@ func (c *conn) consume(b []byte) (used int, over bool) {
 		if n == 0 {
 			break
 		}
+		packets++
 		if !over {
 			c.handle(now, &ev)
 		}
@@ -109,7 +116,23 @@ func (c *conn) consume(b []byte) (used int, over bool) {
 		return len(b), true
 	}
 	c.flush()
+	c.keepPace(now, packets)
 	return used, false
+}
+
+// keepPace waits before more is read when the client sends more packets than are taken:
+// no client has all the time of the server, and what it sends waits in the network. What
+// comes in one read bounds the wait. That silence is not the client's.
+func (c *conn) keepPace(now time.Time, packets int) {
+	wait := c.pace.take(now, packets)
+	if wait == 0 {
+		return
+	}
+	c.srv.stats.paced.Add(1)
+	c.mu.Lock()
+	c.eng.Extend(now.Add(wait))
+	c.mu.Unlock()
+	c.srv.rest(wait)
 }
 
 func (c *conn) begin() {

@@ -92,7 +92,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Log,
-		gate:      newGate(cfg.Limits),
+		gate:      newGate(cfg.Limits, time.Now()),
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
 	}
@@ -130,10 +130,7 @@ func (s *Server) Serve(ln net.Listener) error {
 		default: // out of file descriptors, or the peer was gone already
 			backoff = min(max(2*backoff, 5*time.Millisecond), time.Second)
 			s.log.Error("accepting a connection", slog.Any("error", err), slog.Duration("retry_in", backoff))
-			select {
-			case <-time.After(backoff):
-			case <-s.stop.Done():
-			}
+			s.rest(backoff)
 		}
 	}
 }

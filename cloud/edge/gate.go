@@ -15,6 +15,7 @@ type gate struct {
 	handshakes chan struct{} // a place for each that may be under way
 
 	mu        sync.Mutex
+	all       bucket // connections that may be made now, by everybody
 	total     int
 	addresses map[netip.Prefix]*address
 }
@@ -23,12 +24,31 @@ type gate struct {
 // nothing is open and its allowance is whole again.
 type address struct {
 	open, handshakes int
-	allowance        float64 // connections that it may make now
-	updated          time.Time
+	allowance        bucket // connections that it may make now
 }
 
-func newGate(lim Limits) *gate {
-	return &gate{lim: lim, handshakes: make(chan struct{}, lim.Handshakes), addresses: make(map[netip.Prefix]*address)}
+func newGate(lim Limits, now time.Time) *gate {
+	return &gate{
+		lim: lim, handshakes: make(chan struct{}, lim.Handshakes), addresses: make(map[netip.Prefix]*address),
+		all: newBucket(lim.ConnectRate, lim.ConnectBurst, now),
+	}
+}
+
+// denial is why a connection was closed at once.
+type denial byte
+
+const (
+	let     denial = iota
+	full           // as many are open as are allowed, in all or of the address
+	tooFast        // the address connects more often than is allowed
+	unready        // too many handshakes of the address are under way
+)
+
+// turn takes a turn to be accepted, and returns how long to wait for it.
+func (g *gate) turn(now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.all.take(now, 1)
 }
 
 func (g *gate) open() int64 {
@@ -37,35 +57,35 @@ func (g *gate) open() int64 {
 	return int64(g.total)
 }
 
-// enter counts a new connection, with its handshake under way, or returns nil
-// when a limit is reached. The table of addresses is bounded by the connections
-// that are open and those that could be made in the time of one burst.
-func (g *gate) enter(nc net.Conn, now time.Time) *pass {
+// enter counts a new connection, with its handshake under way, or says which limit is
+// reached. The table of addresses is bounded by the connections that are open and those
+// that could be made in the time of one burst.
+func (g *gate) enter(nc net.Conn, now time.Time) (*pass, denial) {
 	key := prefixOf(nc.RemoteAddr())
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.total >= g.lim.Connections {
-		return nil
+		return nil, full
 	}
 	a := g.addresses[key]
 	if a == nil {
-		a = &address{allowance: float64(g.lim.AddressBurst), updated: now}
+		a = &address{allowance: newBucket(g.lim.AddressRate, g.lim.AddressBurst, now)}
 		g.addresses[key] = a
 	}
-	a.refill(now, &g.lim)
-	if a.allowance < 1 || a.open >= g.lim.AddressConnections || a.handshakes >= g.lim.AddressHandshakes {
-		return nil
+	a.allowance.refill(now)
+	switch {
+	case a.allowance.left < 1:
+		return nil, tooFast
+	case a.open >= g.lim.AddressConnections:
+		return nil, full
+	case a.handshakes >= g.lim.AddressHandshakes:
+		return nil, unready
 	}
-	a.allowance--
+	a.allowance.left--
 	a.open++
 	a.handshakes++
 	g.total++
-	return &pass{Conn: nc, gate: g, key: key}
-}
-
-func (a *address) refill(now time.Time, lim *Limits) {
-	a.allowance = min(a.allowance+now.Sub(a.updated).Seconds()*lim.AddressRate, float64(lim.AddressBurst))
-	a.updated = now
+	return &pass{Conn: nc, gate: g, key: key}, let
 }
 
 // forget drops the addresses that there is nothing to know about.
@@ -73,7 +93,7 @@ func (g *gate) forget(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for key, a := range g.addresses {
-		if a.refill(now, &g.lim); a.open == 0 && a.allowance >= float64(g.lim.AddressBurst) {
+		if a.allowance.refill(now); a.open == 0 && a.allowance.left >= a.allowance.most {
 			delete(g.addresses, key)
 		}
 	}

@@ -26,24 +26,39 @@ func (c *conn) handle(now time.Time, ev *mqtt.Event) {
 func (c *conn) connect(now time.Time, p *mqtt.Connect) {
 	s := c.srv
 	key, assigned, r := c.identify(p)
-	if r == mqtt.Success && p.Will != nil && !c.who.rights.MayPublish(p.Will.Topic) {
-		r = mqtt.NotAuthorized
+	why := ""
+	if r == mqtt.Success && p.Will != nil {
+		r, why = c.screenWill(p)
 	}
 	var e *entry
 	if r == mqtt.Success {
 		if e = s.hub.enter(key, c.who); e == nil {
-			r = mqtt.QuotaExceeded
+			r, why = mqtt.QuotaExceeded, "too many sessions: end one, or wait until one expires"
 		}
 	}
 	if r != mqtt.Success {
 		s.stats.refused.Add(1)
 		c.mu.Lock()
-		c.eng.Refuse(r)
+		c.eng.Refuse(r, why)
 		c.mu.Unlock()
 		return
 	}
 	defer s.hub.leave(e)
 	s.admit(c, e, now, p, assigned)
+}
+
+// screenWill decides on the will of a client that is known: it goes where the client's own
+// messages may go, and is not to be kept where theirs are not (3.2.2.3.5). MQTT 3.1.1 has no
+// way to say that nothing is kept: there the will is published without.
+func (c *conn) screenWill(p *mqtt.Connect) (r mqtt.Reason, why string) {
+	switch {
+	case !c.who.rights.MayPublish(p.Will.Topic):
+		return mqtt.NotAuthorized, "the will is for a topic that this client may not publish to"
+	case p.Will.Retain && c.who.gateway != 0 && p.Version == mqtt.V5:
+		return mqtt.RetainNotSupported, "messages of gateways are not retained" // [MQTT-3.2.2-13]
+	default:
+		return mqtt.Success, ""
+	}
 }
 
 // identify returns the name of the client's session, and the client identifier

@@ -24,6 +24,7 @@ type hub struct {
 	tree     mqtt.Tree[*entry]
 	shares   shares
 	retained *mqtt.Retained
+	ledger   ledger
 	round    uint64 // counts publications, so that an entry knows whether it was found in this one
 	found    []found
 }
@@ -61,6 +62,7 @@ func newHub(lim Limits, stats *counters) *hub {
 		lim: lim, stats: stats,
 		entries: make(map[string]*entry), owned: make(map[string]int),
 		retained: mqtt.NewRetained(lim.RetainedMessages, lim.RetainedBytes),
+		ledger:   ledger{limit: int64(lim.QueuedBytes)},
 	}
 }
 
@@ -160,6 +162,7 @@ func (h *hub) drop(e *entry) {
 	for filter := range e.session.Filters() {
 		h.remove(filter, e)
 	}
+	e.session.End()
 	e.session = nil
 }
 
@@ -173,7 +176,7 @@ func (h *hub) attach(e *entry, c *conn, now time.Time, p *mqtt.Connect, a mqtt.A
 	e.will = nil
 	a.Session, a.Present = e.session, e.session != nil
 	if a.Session == nil {
-		a.Session = mqtt.NewSession(&h.lim.MQTT)
+		a.Session = mqtt.NewSession(&h.lim.MQTT, &h.ledger)
 	}
 	e.session, e.conn = nil, c
 	c.mu.Lock()

@@ -438,30 +438,6 @@ func TestShutdownSaysSo(t *testing.T) {
 	}
 }
 
-func TestLimitsAtTheDoor(t *testing.T) {
-	f := start(t, func(c *edge.Config, _ *fixture) {
-		c.Limits.AddressBurst, c.Limits.AddressRate = 3, 1e-9
-	})
-	cert := f.gateway(gw1)
-	for range 3 {
-		f.mqttAs(cert)
-	}
-	if _, err := f.dial(f.tls("mq."+domain, cert)); err == nil {
-		t.Error("a fourth connection at once was let in")
-	}
-	if n := f.Stats().TurnedAway; n != 1 {
-		t.Errorf("turned away %d", n)
-	}
-	f = start(t, func(c *edge.Config, _ *fixture) { c.Limits.Connections = 1 })
-	p := f.mqttAs(f.gateway(gw1))
-	if _, err := f.dial(f.tls("mq."+domain, cert)); err == nil {
-		t.Error("a second connection was let in")
-	}
-	_ = p.nc.Close()
-	eventually(t, "the place is free again", func() bool { return f.Stats().Connections == 0 })
-	f.mqttAs(f.gateway(gw1))
-}
-
 func TestPublishIsChecked(t *testing.T) {
 	f := start(t, func(c *edge.Config, _ *fixture) { c.Limits.RetainedMessages = 1 })
 	for _, topic := range []string{"", "a/+", "#"} {

@@ -93,15 +93,21 @@ func (s *Server) verifyGateway(cs tls.ConnectionState) error {
 }
 
 // welcome lets a connection in and starts its handshake. It waits while as many
-// handshakes as are allowed are under way; each ends within its time limit.
+// handshakes as are allowed are under way, for each ends within its time limit, and while
+// more connect than are allowed: then they wait where they cost the kernel little.
 func (s *Server) welcome(nc net.Conn) {
 	s.stats.accepted.Add(1)
-	p := s.gate.enter(nc, time.Now())
+	if wait := s.gate.turn(time.Now()); wait > 0 {
+		s.stats.heldUp.Add(1)
+		s.rest(wait)
+	}
+	p, why := s.gate.enter(nc, time.Now())
 	if p == nil {
-		s.stats.turnedAway.Add(1)
+		s.stats.turnedAway[why].Add(1)
 		_ = nc.Close()
 		return
 	}
+	s.probe(nc)
 	select {
 	case s.gate.handshakes <- struct{}{}:
 		// A handshake needs a deep stack. Its goroutine ends with it, so that the
@@ -109,6 +115,30 @@ func (s *Server) welcome(nc net.Conn) {
 		go s.handshake(p)
 	case <-s.stop.Done():
 		_ = p.Close()
+	}
+}
+
+// probe has TCP ask whether the peer is still there, for clients that have no keep-alive
+// and for those whose packets are delivered to nobody.
+func (s *Server) probe(nc net.Conn) {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	lim := &s.cfg.Limits
+	err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: lim.ProbeAfter, Interval: lim.ProbeEvery, Count: lim.Probes})
+	if err != nil { // the peer was gone already: reading says so
+		s.log.Debug("setting TCP keep-alive", slog.Any("error", err))
+	}
+}
+
+// rest waits, or until the server ends.
+func (s *Server) rest(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.stop.Done():
 	}
 }
 

@@ -58,9 +58,15 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		_ = ws.Close(websocket.StatusPolicyViolation, "expected the subprotocol mqtt")
 		return
 	}
-	ws.SetReadLimit(int64(s.cfg.Limits.MQTT.MaxPacket))
+	ws.SetReadLimit(-1) // frames are no packets [MQTT-6.0.0-2]: the engine bounds those, and nothing gathers these
 	// A text frame is an error of NetConn's Read, which ends the connection [MQTT-6.0.0-1].
-	s.start(websocket.NetConn(context.Background(), ws, websocket.MessageBinary), &client{})
+	s.start(&webConn{websocket.NetConn(context.Background(), ws, websocket.MessageBinary), ws}, &client{})
+}
+
+// webConn is MQTT's stream of bytes over a WebSocket.
+type webConn struct {
+	net.Conn
+	ws *websocket.Conn
 }
 
 // originAllowed lets in what is no web page, pages of the configured origins, and

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/tls"
 	"time"
 
 	"sconce/mqtt"
@@ -67,16 +68,33 @@ func (c *conn) put(now time.Time, out []byte) bool {
 	c.mu.Lock()
 	c.spare = out[:0]
 	if err != nil {
+		if !c.eng.Closed() && time.Since(now) >= c.srv.cfg.Limits.WriteTimeout {
+			c.srv.stats.stalled.Add(1)
+			c.srv.log.Info("MQTT client takes nothing", c.attr())
+		}
 		c.hungUp, c.writing = true, false
 		c.eng.Close(mqtt.Unspecified)
 		c.signalLocked()
 	}
 	c.mu.Unlock()
 	if err != nil {
-		_ = c.nc.Close() // ends the reader too
+		c.abandon()
 		return false
 	}
 	return true
+}
+
+// abandon ends a connection that takes nothing, and its reader with it. There is no last
+// word: TLS and WebSocket would wait seconds for the peer to take it.
+func (c *conn) abandon() {
+	switch nc := c.nc.(type) {
+	case *tls.Conn:
+		_ = nc.NetConn().Close()
+	case *webConn:
+		_ = nc.ws.CloseNow()
+	default:
+		_ = nc.Close()
+	}
 }
 
 // hangUp tells the peer that no more will come, and leaves the reader a moment to
