@@ -42,7 +42,8 @@ type Config struct {
 	StateFile    string
 	StateKeyFile string
 
-	BufferBytes int // of messages that wait for the cloud
+	Clock       func() time.Time // of the machine; may be wrong, and may jump
+	BufferBytes int              // of messages that wait for the cloud
 	Firmware    string
 	Log         slog.Handler
 }
@@ -50,12 +51,13 @@ type Config struct {
 // Gateway is a gateway that holds its state. It is made by [New], and ends with
 // [Gateway.Close].
 type Gateway struct {
-	cfg  Config
-	self sconce.EUI64
-	file *sealed.File
-	doc  document
-	link *link.Link
-	log  *slog.Logger
+	cfg   Config
+	self  sconce.EUI64
+	clock clock
+	file  *sealed.File
+	doc   document
+	link  *link.Link
+	log   *slog.Logger
 
 	down chan wire.Down
 }
@@ -75,16 +77,17 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{cfg: cfg, self: self, file: file, down: make(chan wire.Down, downQueue)}
+	g := &Gateway{cfg: cfg, self: self, clock: newClock(cfg.Clock), file: file, down: make(chan wire.Down, downQueue)}
 	if err := g.load(text); err != nil {
 		_ = file.Close() // only read from
 		return nil, err
 	}
-	forward := &forwarder{now: time.Now}
+	forward := &forwarder{now: g.clock.now}
 	g.log = slog.New(teeHandler{cfg.Log, forward})
 	g.link = link.New(link.Config{
 		Gateway: self, Address: cfg.Cloud, TLS: link.ClientTLS(cfg.Authorities, cfg.ServerName, cfg.Certificate),
-		MaxBytes: cfg.BufferBytes, Receive: func(m wire.Down) { g.down <- m }, Log: g.log, Now: time.Now,
+		MaxBytes: cfg.BufferBytes, Receive: func(m wire.Down) { g.down <- m }, Log: g.log,
+		Now: g.clock.now, Clock: cfg.Clock,
 	}, g.hello())
 	forward.send = g.link.Send
 	return g, nil
@@ -137,7 +140,7 @@ const farewell = 2 * time.Second
 // mend. It is called once.
 func (g *Gateway) Run(ctx context.Context) error {
 	l := newLoop(g)
-	if err := l.begin(time.Now()); err != nil {
+	if err := l.begin(g.clock.now()); err != nil {
 		return fmt.Errorf("running the gateway: %w", err)
 	}
 	linkCtx, hangUp := context.WithCancel(context.Background())

@@ -125,6 +125,7 @@ func (s *site) serveRadio() string {
 
 func (s *site) config() gateway.Config {
 	return gateway.Config{
+		Clock: time.Now,
 		Cloud: s.server.Address(), ServerName: linktest.ServerName, Authorities: s.authority.Pool(), Certificate: s.identity,
 		OpenRadio: s.openRadio,
 		Channels:  zigbee.Channels(15),

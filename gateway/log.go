@@ -61,7 +61,8 @@ type forwarder struct {
 }
 
 func (f *forwarder) line(r slog.Record) {
-	left, ok := f.admit()
+	now := f.now()
+	left, ok := f.admit(now)
 	if !ok {
 		return
 	}
@@ -71,7 +72,7 @@ func (f *forwarder) line(r slog.Record) {
 		b.WriteString(" " + a.Key + "=" + a.Value.Resolve().String())
 		return true
 	})
-	lines := []wire.LogLine{{At: wire.Time(r.Time.UnixMilli()), Level: int8(r.Level), Message: cut(b.String())}}
+	lines := []wire.LogLine{{At: wire.Time(now.UnixMilli()), Level: int8(r.Level), Message: cut(b.String())}}
 	if left > 0 {
 		lines = append(lines, wire.LogLine{
 			At: lines[0].At, Level: int8(slog.LevelWarn),
@@ -82,10 +83,9 @@ func (f *forwarder) line(r slog.Record) {
 }
 
 // admit reports whether a line may be sent, and how many were not before it.
-func (f *forwarder) admit() (left int, ok bool) {
+func (f *forwarder) admit(now time.Time) (left int, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := f.now()
 	if regained := int(now.Sub(f.at) / logPause); regained > 0 {
 		f.used = max(0, f.used-regained)
 		f.at = now

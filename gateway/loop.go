@@ -81,8 +81,8 @@ func (l *loop) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		l.settle(time.Now())
-		timer.Reset(l.wait(time.Now()))
+		l.settle(l.clock.now())
+		timer.Reset(l.wait(l.clock.now()))
 		if err := l.next(ctx, timer.C); err != nil {
 			return l.end(err)
 		}
@@ -98,11 +98,11 @@ func (l *loop) next(ctx context.Context, due <-chan time.Time) error {
 	case <-ctx.Done():
 		return errStop
 	case m := <-l.down:
-		return l.take(time.Now(), m)
+		return l.take(l.clock.now(), m)
 	case f, ok := <-l.air.frames:
 		l.received(f, ok)
 	case o := <-l.air.done:
-		l.jobDone(time.Now(), o)
+		l.jobDone(l.clock.now(), o)
 	case r := <-l.air.opened:
 		l.radioOpened(r)
 	case s := <-l.saved:
@@ -110,7 +110,7 @@ func (l *loop) next(ctx context.Context, due <-chan time.Time) error {
 	case <-l.retry:
 		l.retry = nil
 	case <-due:
-		now := time.Now()
+		now := l.clock.now()
 		if l.node != nil {
 			l.node.Advance(now)
 			l.net.Advance(now)
@@ -296,7 +296,7 @@ func (l *loop) received(f radio.Frame, ok bool) {
 		return
 	}
 	if l.node != nil {
-		l.node.Receive(time.Now(), f.Data, f.LQI)
+		l.node.Receive(l.clock.now(), f.Data, f.LQI)
 	}
 }
 

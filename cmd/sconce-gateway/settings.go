@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"sconce/gateway"
 	"sconce/gateway/buffer"
@@ -159,6 +160,7 @@ func (s *settings) gateway(h slog.Handler, firmware string) gateway.Config {
 		OpenRadio: func(ctx context.Context) (radio.Radio, error) { return radio.Open(ctx, url) },
 		Channels:  zigbee.Channels(s.Radio.Channels...),
 		StateFile: s.State.File, StateKeyFile: s.State.KeyFile,
+		Clock:       time.Now,
 		BufferBytes: s.Buffer.MiB << 20,
 		Firmware:    firmware,
 		Log:         h,

@@ -47,12 +47,21 @@ func (l *Link) connection(ctx context.Context) (stable bool, err error) {
 	return l.Counters().Acked > before, err
 }
 
-// dial connects and shakes hands.
-func (l *Link) dial(ctx context.Context) (net.Conn, error) {
+// dialTLS connects and shakes hands. When the dates of the cloud's certificate do not
+// fit the machine's clock, it is tried once more as at a moment at which they would: a
+// clock that is wrong must not lock the gateway out.
+func (l *Link) dialTLS(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
-	d := tls.Dialer{Config: l.cfg.TLS}
+	config := l.cfg.TLS.Clone()
+	config.Time = l.cfg.Clock
+	d := tls.Dialer{Config: config}
 	conn, err := d.DialContext(ctx, "tcp", l.cfg.Address)
+	if at, misdated := validAt(err, l.certain()); misdated {
+		l.cfg.Log.Warn("the clock does not fit the dates of the cloud's certificate", "clock", config.Time(), "taken", at)
+		config.Time = func() time.Time { return at }
+		conn, err = d.DialContext(ctx, "tcp", l.cfg.Address)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connecting: %w", err)
 	}
@@ -153,7 +162,8 @@ func (l *Link) acknowledged(ack *packets.Puback) {
 func (l *Link) finish(id uint16, refused bool) (buffer.Message, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	m, ok := l.session.done(id)
+	f, ok := l.session.done(id)
+	m := f.message
 	switch {
 	case !ok:
 		return m, false // not on its way: nothing to forget
@@ -163,6 +173,9 @@ func (l *Link) finish(id uint16, refused bool) (buffer.Message, bool) {
 	default:
 		l.buffer.Remove(m.Sequence)
 		l.counters.Acked++
+	}
+	if f.again && m.Kind == wire.KindHello {
+		l.greet() // the cloud may have had it before it was renewed
 	}
 	l.poke()
 	return m, true

@@ -21,7 +21,7 @@ func FuzzParseDown(f *testing.F) {
 		f.Add(wire.DownTopic(own+1, m.DownKind()), payload)
 	}
 	corpus.Fuzz(f, func(t *testing.T, topic string, payload []byte) {
-		m, err := parseDown(own, topic, payload)
+		_, m, err := parseDown(own, topic, payload)
 		if err != nil || m == nil {
 			return
 		}
@@ -32,7 +32,7 @@ func FuzzParseDown(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%x was read as %+v, which cannot be written: %v", payload, m, err)
 		}
-		again, err := parseDown(own, topic, canonical)
+		_, again, err := parseDown(own, topic, canonical)
 		if err != nil {
 			t.Fatalf("%x was read, and its %x is refused: %v", payload, canonical, err)
 		}

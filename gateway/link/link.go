@@ -9,7 +9,6 @@
 package link
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -17,7 +16,9 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"net"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,7 +48,10 @@ type Config struct {
 	Receive func(wire.Down)
 
 	Log *slog.Logger
+	// Now is the scale of all times of messages: it never jumps (see [wire.Clock]).
 	Now func() time.Time
+	// Clock is what the machine's clock shows: it may jump, and only the hello has it.
+	Clock func() time.Time
 }
 
 // Link is the connection to the cloud, and the messages that wait for it.
@@ -56,12 +60,16 @@ type Link struct {
 	boot  uint64
 	pause time.Duration // the shortest between two attempts to connect
 	wake  chan struct{} // holds one token when there may be something to send
+	dial  func(context.Context) (net.Conn, error)
+	begun time.Time // on the scale of Now
 
 	mu       sync.Mutex
 	buffer   *buffer.Buffer
 	sequence uint64
 	hello    wire.Hello
-	greeting []byte // the body of the last hello that was made
+	greeted  time.Time // when the last hello was made
+	lost     uint64    // what it said of [buffer.Buffer.Lost]
+	cloud    cloudTime
 	counters Counters
 	session  session
 }
@@ -78,14 +86,17 @@ type Counters struct {
 
 // New returns a link that is not connected. It takes messages at once.
 func New(cfg Config, hello wire.Hello) *Link {
-	return &Link{
+	l := &Link{
 		cfg:    cfg,
 		boot:   newBoot(),
 		pause:  minPause,
 		wake:   make(chan struct{}, 1),
+		begun:  cfg.Now(),
 		buffer: buffer.New(cfg.MaxBytes),
 		hello:  hello,
 	}
+	l.dial = l.dialTLS
+	return l
 }
 
 // newBoot draws the number of this start, 1 to 2^63-1.
@@ -101,21 +112,36 @@ func (l *Link) Send(body wire.Up) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.send(body)
+	if l.session.conn != nil && l.buffer.Lost() != l.lost && l.cfg.Now().Sub(l.greeted) >= lossPause {
+		l.greet() // what is lost is said also when the connection lasts
+	}
 }
 
+// lossPause is the time between two hellos that say what the buffer had to drop.
+const lossPause = time.Minute
+
 func (l *Link) send(body wire.Up) {
-	h := wire.UpHeader{Version: wire.Version, Boot: l.boot, Sequence: l.sequence + 1, Sent: wire.Time(l.cfg.Now().UnixMilli())}
+	if m, ok := l.encode(l.sequence+1, body); ok {
+		l.sequence++
+		l.buffer.Add(m)
+		l.poke()
+	}
+}
+
+// encode makes the message of a number.
+func (l *Link) encode(sequence uint64, body wire.Up) (buffer.Message, bool) {
+	h := wire.UpHeader{Version: wire.Version, Boot: l.boot, Sequence: sequence, Sent: wire.Time(l.cfg.Now().UnixMilli())}
 	payload, err := wire.AppendUp(nil, h, body)
 	if err != nil {
 		// Makers of messages keep to the limits; this is a fault of ours, and
 		// nobody can do anything with the message. It stays below the level that
 		// is sent to the cloud, because that sending needs the mutex held here.
 		l.cfg.Log.Debug("a message could not be encoded", "kind", body.UpKind(), "err", err)
-		return
+		return buffer.Message{}, false
 	}
-	l.sequence++
-	l.buffer.Add(buffer.Message{Kind: body.UpKind(), Sequence: l.sequence, Payload: payload})
-	l.poke()
+	return buffer.Message{
+		Kind: body.UpKind(), Class: wire.ClassOf(body), Sequence: sequence, Made: h.Sent, Payload: slices.Clip(payload),
+	}, true
 }
 
 // poke makes the sender look again.
@@ -138,17 +164,28 @@ func (l *Link) SetHello(h wire.Hello) {
 	}
 }
 
-// greet makes a hello, unless the very same one still waits for its
-// acknowledgement.
+// greet makes a hello. Those that were not written on this connection are renewed
+// instead, with their numbers: the cloud takes the time of what is older from when a
+// hello was made, so none may be older than the connection that it goes by. Should the
+// cloud have committed one before, it does not look at what it says now; so another
+// follows when it is acknowledged.
 func (l *Link) greet() {
+	now := l.cfg.Now()
 	h := l.hello
 	h.Dropped = l.buffer.Dropped()
-	body, err := wire.AppendUp(nil, wire.UpHeader{Version: wire.Version, Boot: 1, Sequence: 1}, h)
-	if err == nil && bytes.Equal(body, l.greeting) && l.buffer.Holds(wire.KindHello) {
-		return
+	h.Clock = &wire.Clock{Uptime: uint64(now.Sub(l.begun).Milliseconds()), Shows: wire.Time(l.cfg.Clock().UnixMilli())}
+	l.greeted, l.lost = now, l.buffer.Lost()
+	old := append(l.session.unsaid(), l.buffer.Greetings()...)
+	for _, sequence := range old {
+		if m, ok := l.encode(sequence, h); ok {
+			l.buffer.Renew(m)
+			l.session.renew(m)
+		}
 	}
-	l.greeting = body
-	l.send(h)
+	if len(old) == 0 {
+		l.send(h)
+	}
+	l.poke()
 }
 
 // Counters returns what the link has counted.
@@ -195,9 +232,25 @@ func (l *Link) Run(ctx context.Context) {
 	}
 }
 
-// receive reads a message from the cloud and hands it on.
+// Flowing reports whether what is sent now goes out at once, but for what is older.
+func (l *Link) Flowing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session.conn != nil && l.buffer.Live() < buffer.MaxTaken
+}
+
+// receive reads a message from the cloud and hands it on. The expiry of a command is
+// put on the gateway's scale: whether it is too late is not to depend on a clock that
+// may be wrong.
 func (l *Link) receive(topic string, payload []byte) {
-	body, err := parseDown(l.cfg.Gateway, topic, payload)
+	sent, body, err := parseDown(l.cfg.Gateway, topic, payload)
+	if err == nil && body != nil {
+		ahead := l.learn(sent)
+		if c, ok := body.(wire.Command); ok {
+			c.Expires -= wire.Time(ahead.Milliseconds())
+			body = c
+		}
+	}
 	switch {
 	case err != nil:
 		l.count(func(c *Counters) { c.Malformed++ })
@@ -216,30 +269,27 @@ func (l *Link) count(f func(*Counters)) {
 	f(&l.counters)
 }
 
-// parseDown reads a message for gateway g; the result is nil when its kind is
-// not known.
-func parseDown(g sconce.EUI64, topic string, payload []byte) (wire.Down, error) {
+// parseDown reads a message for gateway g, and when the cloud made it; the message is
+// nil when its kind is not known.
+func parseDown(g sconce.EUI64, topic string, payload []byte) (sent wire.Time, m wire.Down, err error) {
 	to, kind, err := wire.ParseDownTopic(topic)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	if to != g {
-		return nil, fmt.Errorf("it is for gateway %s", to)
+		return 0, nil, fmt.Errorf("it is for gateway %s", to)
 	}
-	_, body, err := wire.ParseDownHeader(payload)
+	h, body, err := wire.ParseDownHeader(payload)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	switch kind {
 	case wire.KindAdopt:
-		m, err := wire.ParseBody[wire.Adopt](body)
-		return m, err
+		m, err = wire.ParseBody[wire.Adopt](body)
 	case wire.KindDesired:
-		m, err := wire.ParseBody[wire.Desired](body)
-		return m, err
+		m, err = wire.ParseBody[wire.Desired](body)
 	case wire.KindCommand:
-		m, err := wire.ParseBody[wire.Command](body)
-		return m, err
+		m, err = wire.ParseBody[wire.Command](body)
 	}
-	return nil, nil
+	return h.Sent, m, err
 }

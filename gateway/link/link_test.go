@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -63,7 +64,7 @@ func newLink(r *rig, config *tls.Config) *Link {
 		Gateway: gatewayID, Address: r.Address(), TLS: config,
 		Receive: func(m wire.Down) { r.received <- m },
 		Log:     slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:     time.Now,
+		Now:     time.Now, Clock: time.Now,
 	}, wire.Hello{Model: "test", BootCount: 1})
 	l.pause = time.Millisecond
 	return l
@@ -237,7 +238,7 @@ func TestARefusedMessageIsNotSentForEver(t *testing.T) {
 	}
 	p.Conn.Close()
 	p, _ = r.accept(true, 100)
-	if h := hello(t, p.Publish()); len(h.Dropped) != 1 || h.Dropped[0] != (wire.Dropped{Kind: wire.KindEvents, Count: 1}) {
+	if h := hello(t, p.Publish()); len(h.Dropped) != 1 || h.Dropped[0].Kind != wire.KindEvents || h.Dropped[0].Count != 1 || h.Dropped[0].From == 0 {
 		t.Errorf("hello accounts for %v", h.Dropped)
 	}
 }
@@ -268,6 +269,123 @@ func TestMessagesFromTheCloud(t *testing.T) {
 	}
 	if c := r.link.Counters(); c.Malformed != 3 || c.Unknown != 1 {
 		t.Errorf("counted %+v, want 3 malformed and 1 unknown", c)
+	}
+}
+
+// A hello says when it was made, so none is older than its connection: one that may
+// have come already is said anew, with its number, and another when that is
+// acknowledged, in case the cloud did not look at it a second time.
+func TestAHelloIsNoOlderThanItsConnection(t *testing.T) {
+	r := newRig(t)
+	p, _ := r.accept(false, 100)
+	first := p.Publish()
+	p.Conn.Close()
+	p, _ = r.accept(true, 100)
+	again := p.Publish()
+	if h, was := header(t, again), header(t, first); h.Sequence != was.Sequence || h.Sent <= was.Sent {
+		t.Errorf("said %+v again as %+v", was, h)
+	}
+	if a, b := hello(t, first).Clock, hello(t, again).Clock; a == nil || b == nil || b.Uptime <= a.Uptime || b.Shows <= a.Shows {
+		t.Errorf("its clock was %+v and is %+v", a, b)
+	}
+	p.Ack(again, 0)
+	last := p.Publish()
+	hello(t, last)
+	if h := header(t, last); h.Sequence != header(t, again).Sequence+1 {
+		t.Errorf("then %+v", h)
+	}
+	p.Ack(last, 0)
+	await(t, func() bool { return r.link.Waiting() == 0 })
+}
+
+// A gateway whose clock is wrong, by whatever, is not locked out by the dates of the
+// cloud's certificate; but one that had ended when the gateway was made is refused, and
+// nothing but dates is ever forgiven.
+func TestAWrongClockDoesNotLockOut(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for _, off := range []time.Duration{-10 * year, -24 * time.Hour, 0, 24 * time.Hour, 10 * year} {
+		a := linktest.NewAuthority(t)
+		r := &rig{Server: linktest.NewServer(t, a), received: make(chan wire.Down, 16), log: &lines{}}
+		r.link = newLink(r, ClientTLS(a.Pool(), "mq.test", a.Issue(gatewayID.String(), x509.ExtKeyUsageClientAuth)))
+		r.link.cfg.Clock = func() time.Time { return time.Now().Add(off) }
+		r.run(t)
+		if off != 0 {
+			r.Next().Conn.(*tls.Conn).Handshake() // which the gateway breaks off
+		}
+		p, _ := r.accept(false, 100)
+		c := hello(t, p.Publish()).Clock
+		if got := time.UnixMilli(int64(c.Shows)).Sub(time.Now().Add(off)).Abs(); got > time.Minute {
+			t.Errorf("clock wrong by %v: the hello is off by %v", off, got)
+		}
+		if said := strings.Contains(r.log.String(), "does not fit the dates"); said != (off != 0) {
+			t.Errorf("clock wrong by %v: said %v", off, said)
+		}
+	}
+}
+
+func TestOnlyDatesAreForgiven(t *testing.T) {
+	a, other := linktest.NewAuthority(t), linktest.NewAuthority(t)
+	now := time.Now()
+	refusal := func(pool *x509.CertPool, name string, at time.Time) error {
+		c, err := x509.ParseCertificate(a.Issue("mq.test", x509.ExtKeyUsageServerAuth).Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Verify(x509.VerifyOptions{DNSName: name, Roots: pool, CurrentTime: at})
+		return &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{c}, Err: err}
+	}
+	late := now.Add(100 * time.Hour)
+	if at, ok := validAt(refusal(a.Pool(), "mq.test", late), now); !ok || at.After(now) || at.Before(now.Add(-2*time.Hour)) {
+		t.Errorf("dates alone: %v, %v", at, ok)
+	}
+	for name, err := range map[string]error{
+		"another authority": refusal(other.Pool(), "mq.test", now),
+		"another name":      refusal(a.Pool(), "mq.other", now),
+		"no certificate":    net.ErrClosed,
+		"nothing":           nil,
+	} {
+		if at, ok := validAt(err, now); ok {
+			t.Errorf("%s: is forgiven at %v", name, at)
+		}
+	}
+	if at, ok := validAt(refusal(a.Pool(), "mq.test", late), late); ok {
+		t.Errorf("one that has certainly ended is taken at %v", at)
+	}
+}
+
+// Whether a command is too late depends on the cloud's time alone.
+func TestExpiryIsOnTheScaleOfTheGateway(t *testing.T) {
+	const off = -20 * 365 * 24 * time.Hour
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	got := make(chan wire.Down, 1)
+	l := New(Config{
+		Gateway: gatewayID, Log: slog.New(slog.DiscardHandler), Receive: func(m wire.Down) { got <- m },
+		Now: func() time.Time { return now.Add(off) }, Clock: time.Now,
+	}, wire.Hello{})
+	say := func(sent time.Time, m wire.Down) wire.Down {
+		payload, err := wire.AppendDown(nil, wire.DownHeader{Version: wire.Version, Sent: wire.Time(sent.UnixMilli())}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.receive(wire.DownTopic(gatewayID, m.DownKind()), payload)
+		return <-got
+	}
+	command := func(sent time.Time) time.Duration {
+		c := say(sent, wire.Command{ID: "0196f0a0-0000-7000-8000-000000000001", Expires: wire.Time(sent.Add(time.Minute).UnixMilli()), Device: 1, On: new(true)})
+		return time.UnixMilli(int64(c.(wire.Command).Expires)).Sub(l.cfg.Now())
+	}
+	if left := command(now); left != time.Minute {
+		t.Errorf("a fresh command has %v left", left)
+	}
+	if left := command(now.Add(-5 * time.Minute)); left != -4*time.Minute {
+		t.Errorf("a command that has waited five minutes has %v left", left)
+	}
+	now = now.Add(10 * time.Hour) // in which the scale may have run away by 7 s
+	if left := command(now.Add(-5 * time.Second)); left != time.Minute {
+		t.Errorf("after hours, the newest is right: %v left", left)
+	}
+	if left := command(now.Add(-time.Minute)); left != 5*time.Second {
+		t.Errorf("an old one after that has %v left, by the newest known", left)
 	}
 }
 
@@ -330,7 +448,7 @@ func TestIdentityComesFromTheCertificate(t *testing.T) {
 }
 
 func TestSendWithoutConnectionKeepsWithinTheBuffer(t *testing.T) {
-	l := New(Config{Gateway: gatewayID, Log: slog.New(slog.DiscardHandler), Now: time.Now}, wire.Hello{})
+	l := New(Config{Gateway: gatewayID, Log: slog.New(slog.DiscardHandler), Now: time.Now, Clock: time.Now}, wire.Hello{})
 	long := wire.Log{Lines: []wire.LogLine{{Message: strings.Repeat("x", wire.MaxPayload/2)}}}
 	for range 1000 {
 		l.Send(long)

@@ -75,7 +75,9 @@ func (s *session) next(b *buffer.Buffer) *flight {
 		}
 	}
 	if chosen == nil {
-		m, ok := b.Take()
+		// A quarter of what the server takes at a time is kept for what is live.
+		room := min(s.quota, buffer.MaxTaken)
+		m, ok := b.Take(s.written < room-room/4)
 		if !ok {
 			return nil
 		}
@@ -84,6 +86,26 @@ func (s *session) next(b *buffer.Buffer) *flight {
 	chosen.written = true
 	s.written++
 	return chosen
+}
+
+// unsaid returns the numbers of the hellos on their way that are still to be written
+// on this connection.
+func (s *session) unsaid() (numbers []uint64) {
+	for _, f := range s.flights {
+		if f.message.Kind == wire.KindHello && !f.written {
+			numbers = append(numbers, f.message.Sequence)
+		}
+	}
+	return numbers
+}
+
+// renew gives a message on its way another payload.
+func (s *session) renew(m buffer.Message) {
+	for i := range s.flights {
+		if s.flights[i].message.Sequence == m.Sequence {
+			s.flights[i].message = m
+		}
+	}
 }
 
 func (s *session) add(m buffer.Message) *flight {
@@ -105,15 +127,15 @@ func (s *session) freeID() uint16 {
 
 // done removes the message with an identifier that was written on this
 // connection.
-func (s *session) done(id uint16) (buffer.Message, bool) {
+func (s *session) done(id uint16) (flight, bool) {
 	i := slices.IndexFunc(s.flights, func(f flight) bool { return f.id == id && f.written })
 	if i < 0 {
-		return buffer.Message{}, false
+		return flight{}, false
 	}
-	m := s.flights[i].message
+	f := s.flights[i]
 	s.flights = slices.Delete(s.flights, i, i+1)
 	s.written--
-	return m, true
+	return f, true
 }
 
 // manager shows a link's session to the MQTT library, which calls it from its

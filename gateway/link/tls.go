@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"time"
 
 	"sconce"
 )
@@ -43,4 +44,39 @@ func Identity(own tls.Certificate) (sconce.EUI64, error) {
 		return 0, fmt.Errorf("the certificate is not a gateway's: its common name %q is not an address of 16 hexadecimal digits", c.Subject.CommonName)
 	}
 	return e, nil
+}
+
+// validAt returns a moment at which the certificates of a refused peer are valid, when
+// only their dates were against them: the first of all. There is none when they had
+// ended before a moment that has certainly passed.
+func validAt(refusal error, certain time.Time) (at time.Time, misdated bool) {
+	var invalid x509.CertificateInvalidError
+	var refused *tls.CertificateVerificationError
+	if !errors.As(refusal, &invalid) || invalid.Reason != x509.Expired || !errors.As(refusal, &refused) {
+		return time.Time{}, false
+	}
+	for _, c := range refused.UnverifiedCertificates {
+		if c.NotBefore.After(at) {
+			at = c.NotBefore
+		}
+		if c.NotAfter.Before(certain) {
+			return time.Time{}, false
+		}
+	}
+	return at, true
+}
+
+// certain returns a moment that has certainly passed, whatever the machine's clock
+// shows: the gateway was made, and the cloud has said what time it is.
+func (l *Link) certain() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var at time.Time
+	if own := l.cfg.TLS.Certificates; len(own) > 0 && own[0].Leaf != nil {
+		at = own[0].Leaf.NotBefore
+	}
+	if now := l.cfg.Now().Add(l.cloud.ahead); l.cloud.known && now.After(at) {
+		at = now
+	}
+	return at
 }
