@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -65,7 +66,11 @@ func (p Person) Day(o Office, day time.Time) []Stay {
 	//nolint:gosec // people are replayed from their seed
 	luck := rand.New(rand.NewPCG(p.Seed^uint64(p.ID)<<32, uint64(midnight.Unix())))
 	about := func(mean, differs time.Duration) time.Time {
-		return midnight.Add(mean + time.Duration(min(max(luck.NormFloat64(), -2), 2)*float64(differs)))
+		x := luck.NormFloat64()
+		for math.Abs(x) > 2 { // drawn again, not cut off: nobody else leaves at the very same moment
+			x = luck.NormFloat64()
+		}
+		return midnight.Add(mean + time.Duration(x*float64(differs)))
 	}
 	w := walk{office: o, luck: luck, person: p, at: Outside}
 	home, eats := about(departure, dayDiffers), about(lunch, lunchDiffers)

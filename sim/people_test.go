@@ -13,6 +13,7 @@ var (
 
 func TestPersonDay(t *testing.T) {
 	noon, office := 0, 0
+	moments := map[time.Time]int{}
 	for id := range 200 {
 		p := Person{Seed: 1, ID: id, Desk: id % testOffice.Rooms()}
 		day := p.Day(testOffice, monday)
@@ -30,6 +31,10 @@ func TestPersonDay(t *testing.T) {
 		}
 		before := Stay{Place: Outside}
 		for _, s := range day {
+			if other, is := moments[s.From]; is && other != id {
+				t.Errorf("%d goes somewhere at %v, as %d does", id, s.From, other)
+			}
+			moments[s.From] = id
 			if s.From.Before(before.From) || s.Place == before.Place || s.Place < Outside || int(s.Place) >= testOffice.Rooms()+testOffice.Floors {
 				t.Fatalf("from %v to %v", before, s)
 			}
