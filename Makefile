@@ -52,7 +52,7 @@ test-app: app/node_modules/.package-lock.json
 # rules of the cloud are tested on both engines.
 test-go: app
 	@go test -timeout 12m -count=1 ./...
-	SCONCE_TEST_STORE=postgres go test -timeout 8m -count=1 ./cloud/api ./cloud/identity ./cloud/ingest ./cloud/invitation ./cloud/lighting \
+	SCONCE_TEST_STORE=postgres go test -timeout 8m -count=1 ./cloud/access ./cloud/api ./cloud/identity ./cloud/ingest ./cloud/invitation ./cloud/lighting \
 		./cloud/project ./cloud/registry ./cloud/telemetry
 
 # Node comes as a package that fetches the program for this machine when it is built.
