@@ -110,6 +110,9 @@ var metrics = names[Metric]{"metric", map[Metric]string{
 	Occupancy: "occupancy", Temperature: "temperature", Battery: "battery", BurnHours: "burn_hours", Signal: "signal",
 }}
 
+// Metrics returns all metrics, in the order of their values.
+func Metrics() []Metric { return slices.Sorted(maps.Keys(metrics.of)) }
+
 // String returns the name that the API uses.
 func (m Metric) String() string { return metrics.text(m) }
 

@@ -27,6 +27,7 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/attempts"
 	"sconce/cloud/audit"
+	"sconce/cloud/export"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
@@ -66,6 +67,7 @@ type Options struct {
 	Invitations *invitation.Service
 	Support     *support.Service
 	Privacy     *privacy.Service
+	Export      *export.Service
 
 	// SecurityText is whom to tell of weaknesses; optional.
 	SecurityText SecurityText
@@ -152,6 +154,7 @@ func (a *API) routes() {
 	a.groupRoutes()
 	a.commandRoutes()
 	a.readingRoutes()
+	a.exportRoutes()
 	a.accountRoutes()
 	a.secondStepRoutes()
 	a.passkeyRoutes()
@@ -177,6 +180,7 @@ const (
 	callerKey contextKey = iota
 	scopeKey
 	requestKey
+	connectionKey // to the context of the request without the time limit of answers
 )
 
 // requestID returns the name of the request in the log.

@@ -24,6 +24,7 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
+	"sconce/cloud/export"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
@@ -110,11 +111,13 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	b.lighting = lighting.New(lighting.Parts{
 		Store: b.store.Lighting(), Vault: sealer, Down: b, Presence: b.presence, Entrance: b.projects, Live: b, Log: log,
 	})
+	readings := telemetry.New(b.store.Telemetry(), b.presence)
 	o := api.Options{
+		Export:   export.New(export.Parts{Projects: b.projects, Lights: b.lighting, Readings: readings, Log: b.store.SecurityLog(), Now: time.Now}),
 		Access:   &access.Service{Store: b.store.Access(), Projects: b.projects, Vault: sealer, Now: time.Now},
 		Once:     &once.Service{Store: b.store.Once(), Vault: sealer, Now: time.Now},
 		Identity: b.people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
-		Registry: b.registry, Lighting: b.lighting, Telemetry: telemetry.New(b.store.Telemetry(), b.presence),
+		Registry: b.registry, Lighting: b.lighting, Telemetry: readings,
 		Log: log, SecurityLog: securityLog,
 		Invitations: &invitation.Service{Store: b.store.Invitations(), People: b.people, Projects: b.projects, Now: time.Now},
 		Privacy: privacy.New(privacy.Parts{

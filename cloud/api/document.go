@@ -30,6 +30,7 @@ func tags() []*huma.Tag {
 		{Name: "groups", Description: "Lights that are controlled as one."},
 		{Name: "commands", Description: "Switching and dimming, and what became of it."},
 		{Name: "readings", Description: "What was measured."},
+		{Name: "export", Description: "What was measured, as files."},
 		{Name: "gateways", Description: "What connects a light network."},
 		{Name: "members", Description: "Who belongs to a project, and invitations."},
 		{Name: "security", Description: "Who did what."},
@@ -149,7 +150,7 @@ func headersOf(op *huma.Operation, status string, headers map[string]*huma.Param
 		add("RateLimit-Policy", "Of a program: how many requests in how many seconds.")
 		add("RateLimit", "Of a program: how many are left, and in how many seconds there are all again.")
 	}
-	if op.Method == http.MethodGet && status == "200" && len(op.Security) > 0 {
+	if op.Method == http.MethodGet && status == "200" && len(op.Security) > 0 && headers["Content-Disposition"] == nil {
 		add("ETag", "Names the answer; for If-None-Match.")
 	}
 	if status == "default" {

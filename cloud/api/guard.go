@@ -23,7 +23,8 @@ func (a *API) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.requests.Add(1)
 		id := rand.Text()
-		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), requestKey, id), answerTime)
+		ctx := context.WithValue(context.WithValue(r.Context(), requestKey, id), connectionKey, r.Context())
+		ctx, cancel := context.WithTimeout(ctx, answerTime)
 		defer cancel()
 		r = r.WithContext(ctx)
 		defer a.contain(w, r)

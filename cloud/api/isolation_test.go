@@ -108,6 +108,13 @@ func (b *bench) rows() map[string]row {
 			// A device of others and one that does not exist both have no readings here.
 			foreign: &row{path: readings(other)}, foreignWant: 200,
 		},
+		"measure-export":  {path: "/export/size", want: but(200, "expert", "user", "viewer")},
+		"export-readings": {path: "/export", want: but(200, "expert", "user", "viewer")},
+		"export-series": {
+			path: "/export/series?metric=active_power&device=" + own.device.String(), want: but(200, "expert", "user", "viewer"),
+			// A device of others and one that does not exist both have no readings here.
+			foreign: &row{path: "/export/series?metric=active_power&device=" + other.device.String()}, foreignWant: 200,
+		},
 		"send-command": {
 			body: order(own), want: but(202, "user", "viewer"),
 			foreign: &row{body: order(other)}, foreignWant: 404,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,9 +21,10 @@ type route struct {
 	status  int // of success
 	summary string
 	tag     string
-	once    bool // of one outside of projects: a POST whose answer is kept for who asks again
-	edits   bool // of one within a project: waits for others that change its things
-	tokens  bool // of one outside of projects: a program with a token may ask it as well
+	once    bool     // of one outside of projects: a POST whose answer is kept for who asks again
+	edits   bool     // of one within a project: waits for others that change its things
+	tokens  bool     // of one outside of projects: a program with a token may ask it as well
+	streams []string // of one within a project whose answer is as long as it is: the media types that it has
 }
 
 // open declares a route that everybody may ask.
@@ -64,7 +66,12 @@ func withinAs[I, O any](a *API, r route, handle func(context.Context, caller, pr
 	op.Parameters = []*huma.Param{{
 		Name: "project", In: "path", Required: true, Description: "Identifier of the project.", Schema: &huma.Schema{Type: huma.TypeString},
 	}}
-	op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate, a.enter, tagged}
+	op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate, a.enter}
+	if r.streams == nil {
+		op.Middlewares = append(op.Middlewares, tagged)
+	} else {
+		op.Responses[strconv.Itoa(r.status)] = streamed(r.streams)
+	}
 	a.doOnce(&op, true)
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		scope, ok := ctx.Value(scopeKey).(project.Scope)

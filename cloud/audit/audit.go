@@ -98,6 +98,11 @@ const (
 	GroupRenamed       Action = "group.renamed"
 	GroupChanged       Action = "group.changed"
 	GroupDeleted       Action = "group.deleted"
+	TelemetryExported  Action = "telemetry.exported"
+	DeletionAsked      Action = "project.deletion-asked"
+	DeletionTakenBack  Action = "project.deletion-taken-back"
+	DeletionBegun      Action = "project.deletion-begun"
+	ProjectDeleted     Action = "project.deleted"
 	SupportAsked       Action = "support.asked"
 	SupportGranted     Action = "support.granted"
 	SupportUsed        Action = "support.used" // the target says for which operation

@@ -23,6 +23,8 @@ const (
 	ManageMembers                     // decide who belongs to the project, in which role
 	ReadSecurityLog                   // see who did what
 	ManageSupport                     // let operators in for a time, and end it
+	ExportTelemetry                   // take what was measured away, as files
+	DeleteProject                     // delete the project, and take that back
 )
 
 // The actions of a gateway, within its own network.
@@ -69,6 +71,8 @@ var matrix = [...]row{
 	{ManageMembers, "members.manage", "change members", owner},
 	{ReadSecurityLog, "security-log.read", "see the security log", owner},
 	{ManageSupport, "support.manage", "let operators in", owner},
+	{ExportTelemetry, "readings.export", "export readings as files", owner},
+	{DeleteProject, "project.delete", "delete this project", owner},
 
 	{GatewayReport, "gateway.report", "report for a network", gateway},
 	{GatewayReceive, "gateway.receive", "receive a network's configuration", gateway},

@@ -15,7 +15,8 @@ import (
 // actions are all of them: a new one needs a row in the table below.
 var actions = []project.Action{
 	project.ReadProject, project.ReadTelemetry, project.ControlLights, project.ControlGranted, project.ConfigureLights,
-	project.ManageNetworks, project.ManageMembers, project.ReadSecurityLog, project.ManageSupport, project.GatewayReport, project.GatewayReceive,
+	project.ManageNetworks, project.ManageMembers, project.ReadSecurityLog, project.ManageSupport, project.ExportTelemetry,
+	project.DeleteProject, project.GatewayReport, project.GatewayReceive,
 }
 
 // TestPermissionMatrix says the whole matrix once more, for people to read: who may
@@ -32,6 +33,8 @@ func TestPermissionMatrix(t *testing.T) {
 		change members                x     -     -     -
 		see the security log          x     -     -     -
 		let operators in              x     -     -     -
+		export readings as files      x     -     -     -
+		delete this project           x     -     -     -
 		report for a network          -     -     -     -
 		receive a network's configuration - -     -     -
 	`

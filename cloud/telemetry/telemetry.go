@@ -95,6 +95,8 @@ const (
 
 // Store reads what package ingest made of the journal.
 type Store interface {
+	Extents
+
 	// States returns the states of all devices that a network reported.
 	States(ctx context.Context, s project.Scope, network sconce.NetworkID) ([]DeviceState, error)
 	State(ctx context.Context, s project.Scope, device sconce.EUI64) (DeviceState, error)

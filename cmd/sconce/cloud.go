@@ -22,6 +22,7 @@ import (
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
 	"sconce/cloud/edge"
+	"sconce/cloud/export"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/invitation"
@@ -139,12 +140,14 @@ func (c *cloud) lights(ctx context.Context) (err error) {
 
 // network makes what meets the network.
 func (c *cloud) network() (err error) {
+	readings := telemetry.New(c.store.Telemetry(), c.presences)
 	options := api.Options{
 		Identity: c.identity, Live: c.live, Access: c.access, Once: &once.Service{Store: c.store.Once(), Vault: c.vault, Now: time.Now}, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
-		Telemetry: telemetry.New(c.store.Telemetry(), c.presences), Log: c.log, SecurityLog: c.securityLog,
+		Telemetry: readings, Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
 		Privacy:     newPrivacy(c.store, c.identity, c.access, c.projects),
+		Export:      export.New(export.Parts{Projects: c.projects, Lights: c.lighting, Readings: readings, Log: c.store.SecurityLog(), Now: time.Now}),
 		App:         app.Files(), Mailbox: c.mailbox, SecurityText: c.config.securityText(),
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
 	}

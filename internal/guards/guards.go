@@ -87,7 +87,7 @@ var call = regexp.MustCompile(`\bscope\.Require(?:Control)?\([^()]*\)`)
 // testsOf are the tests of the calls, by the folder that they are in: those of the folder,
 // and those that cross every route with every role.
 var testsOf = map[string]string{
-	"access": "./cloud/access", "api": "", "invitation": "", "lighting": "./cloud/lighting", "project": ofProject, "registry": "./cloud/registry",
+	"access": "./cloud/access", "api": "", "deletion": "", "export": "", "invitation": "", "lighting": "./cloud/lighting", "project": ofProject, "registry": "./cloud/registry",
 	"support": "", "telemetry": "./cloud/telemetry",
 }
 

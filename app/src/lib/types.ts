@@ -113,7 +113,8 @@ export type Action =
   | 'members.manage'
   | 'security-log.read'
   | 'support.manage'
-  | 'support.manage';
+  | 'readings.export'
+  | 'project.delete';
 
 export interface Project extends ProjectItem {
   /** Until when who is signed in sees the project as support; null for a member. */

@@ -240,6 +240,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.keyringStmt, err = db.PrepareContext(ctx, keyring); err != nil {
 		return nil, fmt.Errorf("error preparing query Keyring: %w", err)
 	}
+	if q.measuredStmt, err = db.PrepareContext(ctx, measured); err != nil {
+		return nil, fmt.Errorf("error preparing query Measured: %w", err)
+	}
 	if q.memberGrantsStmt, err = db.PrepareContext(ctx, memberGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query MemberGrants: %w", err)
 	}
@@ -284,6 +287,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.ownersStmt, err = db.PrepareContext(ctx, owners); err != nil {
 		return nil, fmt.Errorf("error preparing query Owners: %w", err)
+	}
+	if q.partFromStmt, err = db.PrepareContext(ctx, partFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query PartFrom: %w", err)
 	}
 	if q.pendingCommandsStmt, err = db.PrepareContext(ctx, pendingCommands); err != nil {
 		return nil, fmt.Errorf("error preparing query PendingCommands: %w", err)
@@ -770,6 +776,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing keyringStmt: %w", cerr)
 		}
 	}
+	if q.measuredStmt != nil {
+		if cerr := q.measuredStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing measuredStmt: %w", cerr)
+		}
+	}
 	if q.memberGrantsStmt != nil {
 		if cerr := q.memberGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing memberGrantsStmt: %w", cerr)
@@ -843,6 +854,11 @@ func (q *Queries) Close() error {
 	if q.ownersStmt != nil {
 		if cerr := q.ownersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing ownersStmt: %w", cerr)
+		}
+	}
+	if q.partFromStmt != nil {
+		if cerr := q.partFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing partFromStmt: %w", cerr)
 		}
 	}
 	if q.pendingCommandsStmt != nil {
@@ -1156,6 +1172,7 @@ type Queries struct {
 	issuedIdentitiesStmt         *sql.Stmt
 	issuedIdentityStmt           *sql.Stmt
 	keyringStmt                  *sql.Stmt
+	measuredStmt                 *sql.Stmt
 	memberGrantsStmt             *sql.Stmt
 	memberRoleStmt               *sql.Stmt
 	membersStmt                  *sql.Stmt
@@ -1171,6 +1188,7 @@ type Queries struct {
 	operatorsStmt                *sql.Stmt
 	outcomesStmt                 *sql.Stmt
 	ownersStmt                   *sql.Stmt
+	partFromStmt                 *sql.Stmt
 	pendingCommandsStmt          *sql.Stmt
 	poisonsStmt                  *sql.Stmt
 	positionStmt                 *sql.Stmt
@@ -1289,6 +1307,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		issuedIdentitiesStmt:         q.issuedIdentitiesStmt,
 		issuedIdentityStmt:           q.issuedIdentityStmt,
 		keyringStmt:                  q.keyringStmt,
+		measuredStmt:                 q.measuredStmt,
 		memberGrantsStmt:             q.memberGrantsStmt,
 		memberRoleStmt:               q.memberRoleStmt,
 		membersStmt:                  q.membersStmt,
@@ -1304,6 +1323,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		operatorsStmt:                q.operatorsStmt,
 		outcomesStmt:                 q.outcomesStmt,
 		ownersStmt:                   q.ownersStmt,
+		partFromStmt:                 q.partFromStmt,
 		pendingCommandsStmt:          q.pendingCommandsStmt,
 		poisonsStmt:                  q.poisonsStmt,
 		positionStmt:                 q.positionStmt,

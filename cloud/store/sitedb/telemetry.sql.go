@@ -317,6 +317,48 @@ func (q *Queries) Horizon(ctx context.Context, arg HorizonParams) ([]int64, erro
 	return items, nil
 }
 
+const measured = `-- name: Measured :many
+SELECT device FROM readings_open
+WHERE project_id = ?1 AND device > ?2 AND metric = ?3
+ORDER BY device
+LIMIT ?4
+`
+
+type MeasuredParams struct {
+	ProjectID string
+	After     int64
+	Metric    int64
+	Max       int64
+}
+
+func (q *Queries) Measured(ctx context.Context, arg MeasuredParams) ([]int64, error) {
+	rows, err := q.query(ctx, q.measuredStmt, measured,
+		arg.ProjectID,
+		arg.After,
+		arg.Metric,
+		arg.Max,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var device int64
+		if err := rows.Scan(&device); err != nil {
+			return nil, err
+		}
+		items = append(items, device)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const openChunk = `-- name: OpenChunk :one
 SELECT part, samples FROM readings_open WHERE project_id = ?1 AND device = ?2 AND metric = ?3
 `
@@ -337,6 +379,48 @@ func (q *Queries) OpenChunk(ctx context.Context, arg OpenChunkParams) (OpenChunk
 	var i OpenChunkRow
 	err := row.Scan(&i.Part, &i.Samples)
 	return i, err
+}
+
+const partFrom = `-- name: PartFrom :many
+SELECT part FROM readings
+WHERE project_id = ?1 AND device = ?2 AND metric = ?3 AND last_ms >= ?4
+ORDER BY last_ms, part
+LIMIT 1
+`
+
+type PartFromParams struct {
+	ProjectID string
+	Device    int64
+	Metric    int64
+	Since     int64
+}
+
+func (q *Queries) PartFrom(ctx context.Context, arg PartFromParams) ([]int64, error) {
+	rows, err := q.query(ctx, q.partFromStmt, partFrom,
+		arg.ProjectID,
+		arg.Device,
+		arg.Metric,
+		arg.Since,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var part int64
+		if err := rows.Scan(&part); err != nil {
+			return nil, err
+		}
+		items = append(items, part)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const presences = `-- name: Presences :many

@@ -57,6 +57,18 @@ WHERE project_id = @project_id AND device = @device AND metric = @metric AND las
 ORDER BY last_ms, part
 LIMIT 1 OFFSET @n;
 
+-- name: Measured :many
+SELECT device FROM readings_open
+WHERE project_id = @project_id AND device > @after AND metric = @metric
+ORDER BY device
+LIMIT @max;
+
+-- name: PartFrom :many
+SELECT part FROM readings
+WHERE project_id = @project_id AND device = @device AND metric = @metric AND last_ms >= @since
+ORDER BY last_ms, part
+LIMIT 1;
+
 -- name: Chunks :many
 SELECT part, minimum, maximum, sum, samples FROM readings
 WHERE project_id = @project_id AND device = @device AND metric = @metric AND last_ms >= @since AND first_ms <= @until
