@@ -128,6 +128,7 @@ func (l *loop) settle(now time.Time) {
 	}
 	l.events(now)
 	l.net.SetAir(now, l.air.ready() && l.node.Speaks())
+	l.net.SetCloud(l.link.Flowing())
 	for _, m := range l.net.Drain(now) {
 		l.link.Send(m)
 	}

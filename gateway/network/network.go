@@ -62,6 +62,7 @@ type Network struct {
 	out      outbox
 	unsaved  bool
 	silent   bool // nothing can be sent
+	apart    bool // nothing gets to the cloud at once
 }
 
 // device is one device of the desired state.

@@ -2,6 +2,7 @@ package network
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -12,16 +13,25 @@ import (
 	"sconce/zigbee/zcl"
 )
 
-// readingsEvery is how long readings are gathered, so that a building full of
-// lights makes one message of many readings. Everything else is told at once.
-const readingsEvery = 1 * time.Second
+// How long is gathered what there is to tell. Events, results and reports are told at
+// once, always.
+const (
+	// Readings, so that a building full of lights makes one message of many. States are
+	// told at once.
+	gatherLive = 1 * time.Second
+	// Readings and states, while the cloud cannot be reached: so a day of them takes less
+	// room, and is told in fewer messages after it. Nothing is left out: a state that
+	// changes twice is there twice.
+	gatherApart = 30 * time.Second
+)
 
 // outbox gathers what there is to tell the cloud until [Network.Drain].
 type outbox struct {
 	results   []wire.Result
 	events    []wire.Event
-	readings  []wire.Reading
-	since     time.Time // of the oldest of readings
+	readings  gathered[wire.Reading] // of metering
+	around    gathered[wire.Reading] // of the surroundings
+	states    gathered[wire.DeviceState]
 	dirty     map[zigbee.EUI64]*device
 	stages    map[zigbee.EUI64]wire.DeviceReport // as last told, or to be told
 	changed   map[zigbee.EUI64]bool              // of stages
@@ -41,11 +51,50 @@ func (o *outbox) event(now time.Time, e zigbee.EUI64, k wire.EventKind) {
 }
 
 func (o *outbox) reading(now time.Time, d *device, m sconce.Metric, value float64) {
-	if len(o.readings) == 0 {
-		o.since = now
+	to := &o.readings
+	if wire.ClassOfMetric(m) == wire.ClassSurroundings {
+		to = &o.around // messages of their own: they give way first
 	}
-	o.readings = append(o.readings, wire.Reading{Device: sconce.EUI64(d.eui), Metric: m, At: wireTime(now), Value: value})
+	to.add(now, wire.Reading{Device: sconce.EUI64(d.eui), Metric: m, At: wireTime(now), Value: value})
+	d.presence.told = now // whoever measures is there
 }
+
+// gathered is parts of messages that wait to be told together.
+type gathered[T any] struct {
+	list  []T
+	since time.Time // of the oldest
+}
+
+func (g *gathered[T]) add(now time.Time, v T) {
+	if len(g.list) == 0 {
+		g.since = now
+	}
+	g.list = append(g.list, v)
+}
+
+// due returns when all that waits is to be told, if it may wait for some time.
+func (g *gathered[T]) due(wait time.Duration) (time.Time, bool) {
+	at := g.since.Add(wait)
+	if len(g.list) >= wire.MaxItems {
+		at = g.since
+	}
+	return at, len(g.list) > 0
+}
+
+// take returns what waits, in pieces that fit a message, once it is due.
+func (g *gathered[T]) take(now time.Time, wait time.Duration) iter.Seq[[]T] {
+	at, some := g.due(wait)
+	if !some || now.Before(at) {
+		return slices.Chunk[[]T](nil, 1)
+	}
+	list := g.list
+	g.list = nil
+	return slices.Chunk(list, maxGathered)
+}
+
+// maxGathered is how many parts go into one message: so few that it is small beside
+// what the line carries in a second.
+const maxGathered = 512
 
 // stage puts where a device stands into the next report when it is news.
 func (o *outbox) stage(r wire.DeviceReport) {
@@ -68,8 +117,9 @@ func (n *Network) Drain(now time.Time) []wire.Up {
 		list = append(list, r)
 	}
 	o.results = nil
-	if len(o.dirty) > 0 {
-		list = append(list, n.drainStates())
+	n.gatherStates(now)
+	for chunk := range o.states.take(now, n.gatherTime(0)) {
+		list = append(list, wire.State{Devices: chunk})
 	}
 	for chunk := range slices.Chunk(o.events, wire.MaxItems) {
 		list = append(list, wire.Events{Events: chunk})
@@ -78,30 +128,46 @@ func (n *Network) Drain(now time.Time) []wire.Up {
 	if len(o.changed) > 0 || o.reportDue {
 		list = append(list, n.drainReport())
 	}
-	if len(o.readings) > 0 && (now.Sub(o.since) >= readingsEvery || len(o.readings) >= wire.MaxItems) {
-		for chunk := range slices.Chunk(o.readings, wire.MaxItems) {
+	for _, g := range []*gathered[wire.Reading]{&o.readings, &o.around} {
+		for chunk := range g.take(now, n.gatherTime(gatherLive)) {
 			list = append(list, wire.Readings{Readings: chunk})
 		}
-		o.readings = nil
 	}
 	return list
 }
 
-// DrainDeadline returns when [Network.Drain] will have something that it does
-// not have yet, without anything else happening.
-func (n *Network) DrainDeadline() (time.Time, bool) {
-	return n.out.since.Add(readingsEvery), len(n.out.readings) > 0
+// gatherTime returns how long is gathered what is otherwise told after a time.
+func (n *Network) gatherTime(live time.Duration) time.Duration {
+	if n.apart {
+		return gatherApart
+	}
+	return live
 }
 
-func (n *Network) drainStates() wire.State {
-	var s wire.State
+// SetCloud says whether what is told now gets to the cloud at once. While it does not,
+// more is told at a time.
+func (n *Network) SetCloud(near bool) { n.apart = !near }
+
+// DrainDeadline returns when [Network.Drain] will have something that it does
+// not have yet, without anything else happening.
+func (n *Network) DrainDeadline() (at time.Time, some bool) {
+	o := &n.out
+	for _, due := range []func(time.Duration) (time.Time, bool){o.readings.due, o.around.due, o.states.due} {
+		if t, ok := due(n.gatherTime(gatherLive)); ok && (!some || t.Before(at)) {
+			at, some = t, true
+		}
+	}
+	return at, some
+}
+
+// gatherStates notes the states that have changed.
+func (n *Network) gatherStates(now time.Time) {
 	for _, e := range slices.Sorted(maps.Keys(n.out.dirty)) {
 		d := n.out.dirty[e]
 		d.presence.told = d.presence.heard
-		s.Devices = append(s.Devices, d.state())
+		n.out.states.add(now, d.state())
 	}
 	n.out.dirty = nil
-	return s
 }
 
 func (n *Network) drainReport() wire.Report {

@@ -481,3 +481,39 @@ func TestADeviceThatIsTakenOutWhileItIsAsked(t *testing.T) {
 		t.Errorf("left over: %d active, %d ordinary, %d urgent, %d busy, %d pending", len(x.active), x.ordinary, x.urgent, len(x.busy), len(x.pending))
 	}
 }
+
+// While the cloud is away, more is told at a time, and nothing is left out: a light that
+// changes twice is told of twice. When it is back, all is told at once.
+func TestMoreIsToldAtATimeWhileTheCloudIsAway(t *testing.T) {
+	w := ready(t, 1)
+	w.net.SetCloud(false)
+	w.run(time.Minute)
+	w.told = nil
+	for i := range 4 {
+		w.light(0).on = i%2 == 0
+		w.light(0).changed()
+		w.run(time.Second)
+	}
+	if n := len(w.told); n > 1 {
+		t.Errorf("%d messages in four seconds", n)
+	}
+	w.run(gatherApart)
+	var on []bool
+	messages := told[wire.State](w)
+	for _, m := range messages {
+		for _, d := range m.Devices {
+			on = append(on, *d.On)
+		}
+	}
+	if len(messages) > 2 || !slices.Equal(on[max(0, len(on)-4):], []bool{true, false, true, false}) {
+		t.Errorf("told %v in %d messages", on, len(messages))
+	}
+	w.told = nil
+	w.light(0).on = true
+	w.light(0).changed()
+	w.net.SetCloud(true)
+	w.run(10 * time.Millisecond)
+	if s := w.stateOf(0); s.On == nil || !*s.On {
+		t.Errorf("then %+v", s)
+	}
+}
