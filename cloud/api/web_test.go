@@ -340,3 +340,29 @@ func TestOperator(t *testing.T) {
 		t.Errorf("pprof %d", code)
 	}
 }
+
+// TestProxiesAreNotBelieved signs in with every header by which a proxy tells of a client, and
+// finds the address of the connection in the history.
+func TestProxiesAreNotBelieved(t *testing.T) {
+	b := newBench(t)
+	b.createAda()
+	q := signIn(password, false)
+	q.header = http.Header{}
+	for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Client-Ip", "X-Originating-Ip"} {
+		q.header.Set(name, "198.51.100.7")
+	}
+	q.header.Set("Forwarded", "for=198.51.100.7;proto=http;host=evil.example")
+	q.header.Set("X-Forwarded-Host", "evil.example")
+	q.header.Set("X-Forwarded-Proto", "http")
+	a := b.do(q)
+	cookie := a.header.Get("Set-Cookie")
+	if a.status != 201 || !strings.HasPrefix(cookie, "__Host-session=") || strings.Contains(a.text, "evil.example") {
+		t.Fatalf("%d %s, cookie %q", a.status, a.text, cookie)
+	}
+	b.tokens["ada"] = strings.TrimPrefix(strings.SplitN(cookie, ";", 2)[0], "__Host-session=")
+	history := decode[api.List[api.SignInEntry]](t, b.do(request{who: "ada", method: "GET", path: "/account/sign-ins"})).Items
+	const peer = "192.0.2.0/24" // of httptest's requests
+	if len(history) != 1 || history[0].Network != peer {
+		t.Errorf("history %+v; want one sign-in from %s", history, peer)
+	}
+}

@@ -46,6 +46,35 @@ func TestEveryColumnIsInTheInventory(t *testing.T) {
 	}
 }
 
+// TestNobodyIsThereAtFirst: a new installation has no account, no operator and no token, and so no
+// password that everybody knows.
+func TestNobodyIsThereAtFirst(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, tables := range map[string][]string{
+		"identity": {"accounts", "people", "sessions", "passkeys", "api_tokens"},
+		"site":     {"operators", "members", "support_grants"},
+	} {
+		db, err := sql.Open("sqlite", filepath.Join(dir, name+".db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		for _, table := range tables {
+			var n int
+			if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != 0 {
+				t.Errorf("%s: %d rows, %v; want none", table, n, err)
+			}
+		}
+	}
+}
+
 // columnsOfSQLite returns database.table.column of every column.
 func columnsOfSQLite(t *testing.T) map[string]bool {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"sconce"
@@ -77,8 +78,13 @@ func plainServer(l net.Listener, h http.Handler) listener {
 	}, s.Shutdown}
 }
 
-// redirect sends a browser to the same place over TLS.
+// redirect sends a browser to the same page over TLS. A program that asks without TLS is
+// told so: were it sent on, nobody would notice that what it says can be read on the way.
 func (c *cloud) redirect(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || strings.HasPrefix(r.URL.Path, "/api/") {
+		http.Error(w, "this server answers over TLS only: use https", http.StatusForbidden)
+		return
+	}
 	target := url.URL{Scheme: "https", Host: c.config.Domain, Path: r.URL.Path, RawQuery: r.URL.RawQuery}
 	if c.config.PublicPort != 443 {
 		target.Host = net.JoinHostPort(c.config.Domain, strconv.Itoa(c.config.PublicPort))

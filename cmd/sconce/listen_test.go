@@ -26,3 +26,19 @@ func TestRedirectStaysHere(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyPagesAreRedirected tells programs that they use TLS, and takes them nowhere.
+func TestOnlyPagesAreRedirected(t *testing.T) {
+	c := &cloud{config: &cloudConfig{Domain: "sconce.example.org", PublicPort: 443}}
+	for _, tt := range []struct{ method, target string }{
+		{http.MethodGet, "/api/v1/projects"},
+		{http.MethodPost, "/api/v1/sessions"},
+		{http.MethodPost, "/"},
+	} {
+		w := httptest.NewRecorder()
+		c.redirect(w, httptest.NewRequest(tt.method, tt.target, nil))
+		if w.Code != http.StatusForbidden || w.Header().Get("Location") != "" {
+			t.Errorf("%s %s: %d, to %q; want 403, to nowhere", tt.method, tt.target, w.Code, w.Header().Get("Location"))
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -47,10 +48,12 @@ func TestPeople(t *testing.T) {
 		chromedp.WaitVisible("#password-wrong"),
 	)
 	p.gallery("choose-password")
+	p.passwordField("new-password", first)
 	p.choosePassword(first)
 	p.do("being signed in", chromedp.WaitVisible(byTestID("sign-out")), chromedp.WaitVisible("main h2"))
 	p.at("/projects")
 	p.gallery("no-projects")
+	p.keepsNothing()
 
 	p.followLetter("register", "new-password")
 	p.choosePassword(first)
@@ -59,6 +62,7 @@ func TestPeople(t *testing.T) {
 	p.do("asking for another letter", chromedp.Click(byTestID("another-letter")), chromedp.WaitVisible(byTestID("register-name")))
 
 	p.signOut()
+	p.keepsNothing()
 	p.do("forgetting the password",
 		chromedp.Click(byTestID("to-forgot")),
 		chromedp.WaitVisible(byTestID("forgot-email")),
@@ -166,6 +170,53 @@ func (p page) followLetter(to, until string) {
 	})
 	p.do("following the letter", chromedp.Click(link), chromedp.WaitVisible(byTestID(until)))
 	p.at("/" + to)
+}
+
+// passwordField shows that a password is typed unseen, can be shown, and may be pasted and
+// filled in by a password manager.
+func (p page) passwordField(id, text string) {
+	p.t.Helper()
+	field := byTestID(id)
+	p.evaluate(fmt.Sprintf("document.querySelector(%q).select() ?? ''", field))
+	p.do("pasting a password",
+		chromedp.Focus(field),
+		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error { // without keys, as pasting and password managers do
+			_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: text})
+			return err
+		}),
+	)
+	hidden := p.attribute(id, "type")
+	p.do("showing it", chromedp.Click(field+" + button"))
+	shown := p.attribute(id, "type")
+	value := p.evaluate(fmt.Sprintf("document.querySelector(%q).value", field))
+	p.do("hiding it", chromedp.Click(field+" + button"))
+	if completes := p.attribute(id, "autocomplete"); hidden != "password" || shown != "text" || completes != "new-password" || value != text {
+		p.t.Errorf("the field of a password is of type %q, %q when it is shown, completes %q, and took %q of what was pasted", hidden, shown, completes, value)
+	}
+}
+
+// keepsNothing shows that the browser keeps nothing of who is or was signed in: no storage, no
+// database, no cache, no worker, and no cookie that a script could read.
+func (p page) keepsNothing() {
+	p.t.Helper()
+	kept := p.evaluate(`(async () => [
+		...Object.keys(localStorage).filter((k) => k !== 'sconce.theme'), ...Object.keys(sessionStorage),
+		...(await indexedDB.databases()).map((d) => d.name), ...(await caches.keys()), document.cookie,
+		...(await navigator.serviceWorker.getRegistrations()).map((r) => r.scope),
+	].join(' ').trim())()`)
+	if kept != "" {
+		p.t.Errorf("the browser keeps %q", kept)
+	}
+}
+
+// evaluate returns the text that an expression comes to.
+func (p page) evaluate(expression string) string {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return v
 }
 
 func (p page) choosePassword(password string) {
