@@ -127,8 +127,12 @@ func (l *link) closed(r Reason) {
 		}
 		return
 	}
-	if d, ok := packets[len(packets)-1].(*Disconnect); !ok || d.Reason != r {
+	d, ok := packets[len(packets)-1].(*Disconnect)
+	if !ok || d.Reason != r {
 		l.t.Fatalf("wrote %+v", packets)
+	}
+	if _, ok := d.Properties.Number(SessionExpiry); ok {
+		l.t.Fatal("a server does not change how long a session lasts") // [MQTT-3.14.2-2]
 	}
 }
 
@@ -188,9 +192,9 @@ func TestConnackStatesTheTerms(t *testing.T) {
 			t.Errorf("property 0x%02x is %d, expected %d", byte(id), got, want)
 		}
 	}
-	for _, id := range []Property{MaximumQoS, SharedAvailable, WildcardAvailable, SubscriptionIDsAllowed} {
+	for _, id := range []Property{MaximumQoS, SharedAvailable, WildcardAvailable, SubscriptionIDsAllowed, ResponseInfo, AuthMethod, ServerReference} {
 		if _, ok := ack.Properties.Number(id); ok {
-			t.Errorf("property 0x%02x takes something away", byte(id))
+			t.Errorf("property 0x%02x takes something away, or says what we never say", byte(id))
 		}
 	}
 	if ack := newLink(t).connect(nil, expiring(60)); true {
@@ -231,6 +235,9 @@ func TestRefusals(t *testing.T) {
 			l.v = v
 			l.give(&Connect{Version: v, CleanStart: true})
 			l.c.Refuse(r, "because")
+			if n, ev, _ := l.c.Next(l.now, []byte{byte(TypePingreq) << 4, 0}); n != 0 || ev.Kind != NoEvent {
+				t.Errorf("%v in version %d: what came after was dealt with", r, v)
+			}
 			if ack := l.out()[0].(*Connack); ack.Code != want || !l.c.Closed() {
 				t.Errorf("%v in version %d: %+v", r, v, ack)
 			}

@@ -3,6 +3,7 @@ package mqtt
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // take gives a PUBLISH of QoS 2 and returns whether it came through as a message.
@@ -155,10 +156,37 @@ func TestWindowCountsWhatIsReleased(t *testing.T) {
 		l.c.Session().Enqueue(text("x", 2), Grant{QoS: 2}, nil, false)
 	}
 	l.says("publish 1 dup false; ")
+	l.give(&Ping{TypePingreq}) // only PUBLISH has to wait
+	if pong, ok := l.out()[0].(*Ping); !ok || pong.Type != TypePingresp {
+		t.Error("no PINGRESP")
+	}
 	l.give(&Ack{Type: TypePubrec, ID: 1})
 	l.says("pubrel 1; ")
 	l.give(&Ack{Type: TypePubcomp, ID: 1})
 	l.says("publish 2 dup false; ")
+}
+
+// What was sent is delivered to the end, though it has expired or its subscription is gone.
+func TestWhatWasBegunIsDelivered(t *testing.T) {
+	l := newLink(t)
+	l.connect(nil, expiring(600))
+	l.sub(2)
+	m := text("x", 2)
+	m.Expires = l.now.Add(time.Minute)
+	l.c.Session().Enqueue(m, Grant{QoS: 2}, nil, false)
+	l.says("publish 1 dup false; ")
+	ev := l.give(&Unsubscribe{ID: 2, Filters: []string{"t"}})
+	l.c.Unsubscribed(ev.Unsubscribe, func(string) {})
+	l.out()
+	next := l.again()
+	next.now = l.now.Add(2 * time.Minute)
+	next.c = NewConn(next.now, &next.lim)
+	next.connect(l.c.Detach(), expiring(600))
+	next.says("publish 1 dup true; ")
+	ev = next.give(&Publish{Topic: "t", QoS: 2, ID: 9, Properties: Properties(nil).AppendNumber(MessageExpiry, 0)})
+	next.c.Ack(ev.Token, Success)
+	next.give(&Ack{Type: TypePubrel, ID: 9})
+	next.says("pubrec 9; pubcomp 9; ") // also of what is of no use to anybody
 }
 
 // A client gives topics aliases, and may change what one stands for.

@@ -239,7 +239,7 @@ func TestSecurityNamesItsTests(t *testing.T) {
 			code.Write(b)
 		}
 	}
-	for _, file := range []string{"SECURITY.md", "docs/asvs.md"} {
+	for _, file := range []string{"SECURITY.md", "docs/asvs.md", "docs/mqtt.md"} {
 		text, err := os.ReadFile("../../" + file)
 		if err != nil {
 			t.Fatal(err)
@@ -286,5 +286,47 @@ func TestVerificationStandard(t *testing.T) {
 	}
 	if sum := fmt.Sprintf("Of %d requirements tests show %d, %d in part; %d are not yet; %d do not apply", len(seen), shown, part, open, none); !strings.Contains(string(text), sum) {
 		t.Errorf("docs/asvs.md lacks the sum: %s", sum)
+	}
+}
+
+// TestMQTTStatements: each numbered statement of MQTT 5.0 has its place in one row, and the sum
+// is that of the rows. There are 251 (appendix B); 2.2.1-1 is none.
+func TestMQTTStatements(t *testing.T) {
+	text, err := os.ReadFile("../../docs/mqtt.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, sections := map[string]bool{"2.2.1-1": true}, map[string]int{"2.2.1": 1}
+	count := map[string]int{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ((?:\d\.\d+\.\d-\d+ ?)+) \| (.+) \| (.+) \|$`).FindAllStringSubmatch(string(text), -1) {
+		kind := "shown"
+		for _, k := range []string{"client", "not by design", "not applicable"} {
+			if strings.HasPrefix(row[3], k) {
+				kind = k
+			}
+		}
+		if kind == "shown" && !strings.Contains(row[3], "`Test") {
+			t.Errorf("%s says neither which test shows it nor why none does: %s", row[1], row[3])
+		}
+		for statement := range strings.FieldsSeq(row[1]) {
+			if seen[statement] {
+				t.Errorf("%s is there twice", statement)
+			}
+			section, _, _ := strings.Cut(statement, "-")
+			seen[statement], count[kind] = true, count[kind]+1
+			sections[section]++
+		}
+	}
+	for section, n := range sections {
+		for i := range n {
+			if statement := fmt.Sprintf("%s-%d", section, i+1); !seen[statement] {
+				t.Errorf("%s is missing", statement)
+			}
+		}
+	}
+	sum := fmt.Sprintf("Of %d statements tests show %d; %d bind clients alone, %d do not apply, and %d are not kept by design",
+		len(seen)-1, count["shown"], count["client"], count["not applicable"], count["not by design"])
+	if len(seen) != 252 || !strings.Contains(string(text), sum) {
+		t.Errorf("docs/mqtt.md lacks the sum: %s", sum)
 	}
 }
