@@ -235,7 +235,7 @@ func TestRefusals(t *testing.T) {
 			l.v = v
 			l.give(&Connect{Version: v, CleanStart: true})
 			l.c.Refuse(r, "because")
-			if n, ev, _ := l.c.Next(l.now, []byte{byte(TypePingreq) << 4, 0}); n != 0 || ev.Kind != NoEvent {
+			if n, ev, _ := l.c.Next(l.now, (&Ping{TypePingreq}).Append(nil, v)); n != 0 || ev.Kind != NoEvent {
 				t.Errorf("%v in version %d: what came after was dealt with", r, v)
 			}
 			if ack := l.out()[0].(*Connack); ack.Code != want || !l.c.Closed() {

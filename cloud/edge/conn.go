@@ -108,6 +108,7 @@ func (c *conn) consume(b []byte) (used int, over bool) {
 			c.handle(now, &ev)
 		}
 	}
+	c.srv.stats.packets.Add(int64(packets))
 	c.finish(now)
 	if over {
 		c.mu.Lock()

@@ -23,6 +23,7 @@ type Stats struct {
 	Unready        int64 // of these, closed at once: too many handshakes of their address are under way
 	HandshakeFails int64 // TLS handshakes that failed: certificate, host name, time
 	Refused        int64 // CONNECTs answered with a failure
+	Packets        int64 // packets taken from clients
 	Received       int64 // messages received from clients
 	Acknowledged   int64 // of these, QoS 1 acknowledged after they were durable
 	Unauthorised   int64 // publishes and subscriptions outside the client's rights
@@ -43,6 +44,7 @@ type counters struct {
 	gateways, principals                                 atomic.Int64
 	accepted, heldUp, handshakeFails, refused            atomic.Int64
 	turnedAway                                           [unready + 1]atomic.Int64 // by why
+	packets                                              atomic.Int64
 	received, acknowledged, unauthorised, faults, silent atomic.Int64
 	slow, stalled, paced, notDurable, takenOver          atomic.Int64
 	published                                            atomic.Int64
@@ -57,7 +59,7 @@ func (s *Server) Stats() Stats {
 		Sessions: int64(sessions), Retained: int64(retained), RetainedBytes: int64(bytes), QueuedBytes: l.held.Load(),
 		Accepted: c.accepted.Load(), HeldUp: c.heldUp.Load(), Full: c.turnedAway[full].Load(), TooFast: c.turnedAway[tooFast].Load(),
 		Unready: c.turnedAway[unready].Load(), HandshakeFails: c.handshakeFails.Load(), Refused: c.refused.Load(),
-		Received: c.received.Load(), Acknowledged: c.acknowledged.Load(), Unauthorised: c.unauthorised.Load(),
+		Packets: c.packets.Load(), Received: c.received.Load(), Acknowledged: c.acknowledged.Load(), Unauthorised: c.unauthorised.Load(),
 		Faults: c.faults.Load(), Silent: c.silent.Load(), Slow: c.slow.Load(), Stalled: c.stalled.Load(), Paced: c.paced.Load(),
 		NotDurable: c.notDurable.Load(), TakenOver: c.takenOver.Load(), Published: c.published.Load(),
 		Dropped: l.lost[mqtt.LostFull].Load(), Expired: l.lost[mqtt.LostExpired].Load(), TooLarge: l.lost[mqtt.LostTooLarge].Load(),

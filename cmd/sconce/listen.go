@@ -127,6 +127,7 @@ func (c *cloud) metrics() []api.Metric {
 		total("unauthorised", "Publishes and subscriptions outside the rights of a client.", float64(e.Unauthorised)),
 		total("protocol_faults", "Connections ended because the client broke the protocol.", float64(e.Faults)),
 		total("slow_clients", "Connections ended because too much waited for the client.", float64(e.Slow)),
+		total("packets_received", "MQTT packets received from clients.", float64(e.Packets)),
 		total("messages_received", "Messages received from clients.", float64(e.Received)),
 		total("messages_acknowledged", "Messages acknowledged after they were durable.", float64(e.Acknowledged)),
 		total("messages_dropped", "Messages for an MQTT client dropped because its queue was full.", float64(e.Dropped)),
