@@ -92,7 +92,7 @@ func (p *Projector) states(ctx context.Context, a project.Assignment, m *message
 	for _, d := range body.Devices {
 		err := from.State(ctx, telemetry.DeviceState{
 			Device: d.Device, At: when(d.At), Reachable: d.Reachable, Heard: when(d.Heard),
-			On: d.On, Level: d.Level, Cause: d.Cause,
+			On: d.On, Level: d.Level, Cause: d.Cause, Faults: d.Faults,
 		})
 		if err != nil {
 			return err

@@ -43,6 +43,7 @@ func (t *resultsTx) SetState(a project.Assignment, s telemetry.DeviceState) erro
 		AtMs: optionalMs(s.At), Reachable: number(s.Reachable), HeardMs: optionalMs(s.Heard),
 		IsOn: optionalBool(s.On), Level: optionalLevel(s.Level), Cause: int64(s.Cause),
 		PowerW: s.Power, PowerMs: optionalMs(s.PowerAt),
+		Faults: optionalFaults(s.Faults), Temperature: s.Temperature, Battery: s.Battery, Occupied: optionalBool(s.Occupied), OccupiedMs: optionalMs(s.OccupiedAt),
 	}))
 }
 
@@ -185,6 +186,20 @@ func optionalLevel(l *sconce.Level) *int64 {
 		return nil
 	}
 	return new(int64(*l))
+}
+
+func optionalFaults(f *sconce.Faults) *int64 {
+	if f == nil {
+		return nil
+	}
+	return new(int64(*f))
+}
+
+func faultsOf(n *int64) *sconce.Faults {
+	if n == nil {
+		return nil
+	}
+	return new(sconce.Faults(*n))
 }
 
 func levelOf(n *int64) *sconce.Level {

@@ -137,6 +137,7 @@ func (f *Source) Reading(ctx context.Context, of Series, s Sample) error {
 		d.power, d.powerAt = s.Value, at
 		d.measured, d.changed = true, true
 	}
+	d.latest(of.Metric, s.Value, at)
 	if at > d.heard {
 		d.heard = at
 		d.changed = true
@@ -156,6 +157,29 @@ func (f *Source) Reading(ctx context.Context, of Series, s Sample) error {
 		to.full = append(to.full, chunk)
 	}
 	return nil
+}
+
+// backlogAge is how much older than the last word of a device a reading is that does not
+// tell its present condition: gateways send live messages before their backlog, and gather
+// readings for a moment.
+const backlogAge = time.Minute
+
+// latest takes over what a device says of itself, unless it is from a backlog.
+func (d *device) latest(m sconce.Metric, value float64, at int64) {
+	if at < d.heard-backlogAge.Milliseconds() {
+		return
+	}
+	switch m {
+	case sconce.Temperature:
+		d.state.Temperature, d.changed = new(value), true
+	case sconce.Battery:
+		d.state.Battery, d.changed = new(value), true
+	case sconce.Occupancy:
+		if is := value != 0; d.state.Occupied == nil || *d.state.Occupied != is {
+			d.state.Occupied, d.state.OccupiedAt = &is, time.UnixMilli(at).UTC()
+			d.changed = true
+		}
+	}
 }
 
 // find returns the series of a metric, nil when it was not read yet.
@@ -195,6 +219,9 @@ func (f *Source) State(ctx context.Context, s DeviceState) error {
 	}
 	if s.Level != nil {
 		d.state.Level = s.Level
+	}
+	if s.Faults != nil {
+		d.state.Faults = s.Faults
 	}
 	if s.On != nil || s.Level != nil {
 		d.state.Cause = s.Cause

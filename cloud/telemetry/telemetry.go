@@ -27,6 +27,12 @@ type DeviceState struct {
 	Cause     sconce.Cause  // of the last change of On or Level
 	Power     *float64      // active power in watts
 	PowerAt   time.Time
+	Faults    *sconce.Faults
+
+	Temperature *float64 // inside the device, in degrees Celsius
+	Battery     *float64 // per cent
+	Occupied    *bool
+	OccupiedAt  time.Time // when Occupied last changed
 }
 
 // Event is one thing that happened to one device.

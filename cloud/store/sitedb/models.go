@@ -61,17 +61,22 @@ type DeviceStage struct {
 }
 
 type DeviceState struct {
-	ProjectID string
-	Device    int64
-	NetworkID string
-	AtMs      *int64
-	Reachable int64
-	HeardMs   *int64
-	IsOn      *int64
-	Level     *int64
-	Cause     int64
-	PowerW    *float64
-	PowerMs   *int64
+	ProjectID   string
+	Device      int64
+	NetworkID   string
+	AtMs        *int64
+	Reachable   int64
+	HeardMs     *int64
+	IsOn        *int64
+	Level       *int64
+	Cause       int64
+	PowerW      *float64
+	PowerMs     *int64
+	Faults      *int64
+	Temperature *float64
+	Battery     *float64
+	Occupied    *int64
+	OccupiedMs  *int64
 }
 
 type Event struct {

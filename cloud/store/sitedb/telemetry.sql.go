@@ -564,25 +564,34 @@ func (q *Queries) SetStage(ctx context.Context, arg SetStageParams) error {
 }
 
 const setState = `-- name: SetState :exec
-INSERT INTO device_states (project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+INSERT INTO device_states (project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms,
+  faults, temperature, battery, occupied, occupied_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+  ?12, ?13, ?14, ?15, ?16)
 ON CONFLICT (project_id, device) DO UPDATE SET
   network_id = excluded.network_id, at_ms = excluded.at_ms, reachable = excluded.reachable, heard_ms = excluded.heard_ms,
-  is_on = excluded.is_on, level = excluded.level, cause = excluded.cause, power_w = excluded.power_w, power_ms = excluded.power_ms
+  is_on = excluded.is_on, level = excluded.level, cause = excluded.cause, power_w = excluded.power_w, power_ms = excluded.power_ms,
+  faults = excluded.faults, temperature = excluded.temperature, battery = excluded.battery,
+  occupied = excluded.occupied, occupied_ms = excluded.occupied_ms
 `
 
 type SetStateParams struct {
-	ProjectID string
-	Device    int64
-	NetworkID string
-	AtMs      *int64
-	Reachable int64
-	HeardMs   *int64
-	IsOn      *int64
-	Level     *int64
-	Cause     int64
-	PowerW    *float64
-	PowerMs   *int64
+	ProjectID   string
+	Device      int64
+	NetworkID   string
+	AtMs        *int64
+	Reachable   int64
+	HeardMs     *int64
+	IsOn        *int64
+	Level       *int64
+	Cause       int64
+	PowerW      *float64
+	PowerMs     *int64
+	Faults      *int64
+	Temperature *float64
+	Battery     *float64
+	Occupied    *int64
+	OccupiedMs  *int64
 }
 
 func (q *Queries) SetState(ctx context.Context, arg SetStateParams) error {
@@ -598,6 +607,11 @@ func (q *Queries) SetState(ctx context.Context, arg SetStateParams) error {
 		arg.Cause,
 		arg.PowerW,
 		arg.PowerMs,
+		arg.Faults,
+		arg.Temperature,
+		arg.Battery,
+		arg.Occupied,
+		arg.OccupiedMs,
 	)
 	return err
 }
@@ -644,7 +658,7 @@ func (q *Queries) Stages(ctx context.Context, arg StagesParams) ([]DeviceStage, 
 }
 
 const state = `-- name: State :one
-SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms FROM device_states WHERE project_id = ?1 AND device = ?2
+SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms FROM device_states WHERE project_id = ?1 AND device = ?2
 `
 
 type StateParams struct {
@@ -667,12 +681,17 @@ func (q *Queries) State(ctx context.Context, arg StateParams) (DeviceState, erro
 		&i.Cause,
 		&i.PowerW,
 		&i.PowerMs,
+		&i.Faults,
+		&i.Temperature,
+		&i.Battery,
+		&i.Occupied,
+		&i.OccupiedMs,
 	)
 	return i, err
 }
 
 const states = `-- name: States :many
-SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms FROM device_states WHERE project_id = ?1 AND network_id = ?2
+SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms FROM device_states WHERE project_id = ?1 AND network_id = ?2
 ORDER BY device
 `
 
@@ -702,6 +721,11 @@ func (q *Queries) States(ctx context.Context, arg StatesParams) ([]DeviceState, 
 			&i.Cause,
 			&i.PowerW,
 			&i.PowerMs,
+			&i.Faults,
+			&i.Temperature,
+			&i.Battery,
+			&i.Occupied,
+			&i.OccupiedMs,
 		); err != nil {
 			return nil, err
 		}
