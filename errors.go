@@ -3,6 +3,7 @@ package sconce
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrorKind is the small closed set of reasons that a caller may decide on.
@@ -49,7 +50,9 @@ type Error struct {
 	Kind    ErrorKind
 	Message string
 	Field   string // what is wrong, as the API calls it; "" when it is more than one thing
-	cause   error
+	// After is when it may be tried again; 0 when time alone changes nothing, or nobody knows.
+	After time.Duration
+	cause error
 }
 
 // Error returns the message.
@@ -63,6 +66,12 @@ func (e *Error) Unwrap() error { return e.cause }
 func Errorf(kind ErrorKind, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Kind: kind, Message: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// LaterErrorf is [Errorf] for what may be tried again after some time.
+func LaterErrorf(kind ErrorKind, after time.Duration, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Kind: kind, Message: err.Error(), After: after, cause: errors.Unwrap(err)}
 }
 
 // FieldErrorf is [Errorf] for a field of a request that is [Invalid].

@@ -158,6 +158,7 @@ func (a *API) routes() {
 	a.accountRoutes()
 	a.secondStepRoutes()
 	a.passkeyRoutes()
+	a.providerRoutes()
 	a.ownRoutes()
 	a.privacyRoutes()
 	a.memberRoutes()

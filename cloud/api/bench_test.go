@@ -31,12 +31,14 @@ import (
 	"sconce/cloud/once"
 	"sconce/cloud/privacy"
 	"sconce/cloud/project"
+	"sconce/cloud/provider"
 	"sconce/cloud/registry"
 	"sconce/cloud/store"
 	"sconce/cloud/store/storetest"
 	"sconce/cloud/support"
 	"sconce/cloud/telemetry"
 	"sconce/cloud/vault"
+	"sconce/internal/issuer"
 	"sconce/wire"
 )
 
@@ -51,6 +53,7 @@ type bench struct {
 	lighting *lighting.Service
 	presence *telemetry.Presences
 	people   *identity.Service
+	issuer   *issuer.Issuer
 	vault    *vault.Vault
 	invited  string          // an invitation to the other project
 	asked    string          // a support grant of the other project that is asked for
@@ -98,7 +101,14 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	base := &url.URL{Scheme: "https", Host: "sconce.example.org"}
 	relying, err := identity.NewRelyingParty(base)
 	must(t, err)
+	b.issuer = issuer.New(t, time.Now)
+	signOn, err := provider.New(provider.Config{
+		Issuer: b.issuer.URL, ClientID: issuer.ClientID, Secret: provider.NewSecret(issuer.Secret), Label: "Example account",
+		Redirect: "https://sconce.example.org/sign-in/provider", Roots: b.issuer.Roots(), Now: time.Now, Log: log,
+	})
+	must(t, err)
 	b.people = identity.New(identity.Parts{
+		Provider: signOn, Rules: identity.ProviderRules{Domains: []string{"example.com"}},
 		Store: b.store.Identity(), Refusals: securityLog, Now: time.Now, Log: log,
 		Vault: sealer, Base: base, Passkeys: relying,
 		Post: identity.Post{Page: func(p string) string { return "https://sconce.example.org/" + p }, Came: func() {}},

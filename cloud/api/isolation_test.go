@@ -405,6 +405,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 	open := map[string]bool{
 		"sign-in": true, "sign-out": true,
 		"finish-sign-in": true, "begin-passkey-sign-in": true, "finish-passkey-sign-in": true,
+		"list-sign-in-ways": true, "begin-provider-sign-in": true, "finish-provider-sign-in": true,
 		"register": true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
 	}
 	secured := map[string]any{
@@ -414,7 +415,8 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"get-account": nil, "list-sessions": nil, "list-sign-ins": nil, "end-session": nil, "end-other-sessions": nil,
 		"change-password": object{"password": "", "new_password": "unbelievable"},
 		"list-passkeys":   nil, "begin-passkey": object{"password": ""}, "remove-passkey": object{"password": ""},
-		"add-passkey":       object{"token": "none", "credential": object{}, "name": "Laptop"},
+		"add-passkey":         object{"token": "none", "credential": object{}, "name": "Laptop"},
+		"begin-provider-link": object{"password": ""}, "finish-provider-link": object{"state": "x", "code": "x"}, "remove-provider-link": object{"password": ""},
 		"offer-second-step": object{"password": ""}, "confirm-second-step": object{"token": "none", "code": "000000"},
 		"correct-account": object{"name": "Grace", "country": "US"}, "export-account": object{"password": ""}, "erase-account": object{},
 		"remove-second-step": object{"password": ""}, "renew-recovery-codes": object{"password": ""},
@@ -428,6 +430,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"confirm-second-step": 404, "renew-recovery-codes": 404, "end-session": 404,
 		"erase-account": 422,                        // it would: TestErasure
 		"add-passkey":   404, "remove-passkey": 404, // TestPasskeyOverTheAPI
+		"finish-provider-link": 404, "remove-provider-link": 409, // TestProviderOverTheAPI
 		"change-password": 422, // it would end the session: TestChangePasswordOverTheAPI
 	}
 	for _, o := range b.operations() {
@@ -452,7 +455,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 				case who == "nobody":
 					wantProblem(t, o.id, a, 401, "unauthenticated")
 				case refused[o.id] != 0:
-					wantProblem(t, o.id, a, refused[o.id], map[int]string{403: "forbidden", 404: "not-found", 422: "invalid"}[refused[o.id]])
+					wantProblem(t, o.id, a, refused[o.id], map[int]string{403: "forbidden", 404: "not-found", 409: "conflict", 422: "invalid"}[refused[o.id]])
 				case a.status >= 300:
 					t.Errorf("%s, signed in as %s: %s", o.id, who, a.text)
 				}

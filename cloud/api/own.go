@@ -13,6 +13,13 @@ type OwnAccount struct {
 	Country    string                `json:"country" doc:"ISO 3166-1, two capital letters; empty when not known."`
 	Password   bool                  `json:"password" doc:"Whether there is one to sign in with."`
 	SecondStep OrNull[OwnSecondStep] `json:"second_step" doc:"What is asked for beside the password; null for nothing."`
+	Provider   OrNull[OwnProvider]   `json:"provider" doc:"How the account is connected with the OpenID provider; null when it is not."`
+}
+
+// OwnProvider is that somebody can sign in through the OpenID provider.
+type OwnProvider struct {
+	Since Time         `json:"since"`
+	Used  OrNull[Time] `json:"used_at" doc:"When it was last used; null when it was not."`
 }
 
 // OwnSecondStep is the second step of signing in with a password.
@@ -131,9 +138,16 @@ func (a *API) ownAccount(ctx context.Context, who caller, _ *struct{}) (*struct{
 	if err != nil {
 		return nil, err
 	}
+	link, err := a.Identity.ProviderLink(ctx, who.account.ID)
+	if err != nil {
+		return nil, err
+	}
 	own := OwnAccount{Account: accountOf(who.account), Country: who.account.Country, Password: has}
 	if step.Asked() {
 		own.SecondStep = some(OwnSecondStep{Time(step.Since), step.Recovery})
+	}
+	if link.Account != "" {
+		own.Provider = some(OwnProvider{Time(link.Made), momentOrNull(link.Used)})
 	}
 	return &struct{ Body OwnAccount }{own}, nil
 }

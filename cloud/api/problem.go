@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -23,6 +27,8 @@ type Problem struct {
 	Detail    string       `json:"detail" doc:"What was expected, or what to do."`
 	Errors    []FieldError `json:"errors,omitempty" doc:"Fields that are wrong."`
 	RequestID string       `json:"request_id,omitempty" doc:"Names this request in the log of the operator."`
+
+	after time.Duration // which Retry-After says; 0 when time alone changes nothing
 }
 
 // FieldError is one field of a request that is wrong. It never repeats the value.
@@ -40,6 +46,15 @@ func (p *Problem) Error() string { return p.Detail }
 
 // GetStatus implements [huma.StatusError].
 func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders implements [huma.HeadersError].
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.after > 0 { // RFC 9110, 10.2.3
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.after.Seconds()))))
+	}
+	return h
+}
 
 // ContentType implements [huma.ContentTypeFilter].
 func (p *Problem) ContentType(string) string { return problemMedia }
@@ -81,7 +96,7 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	}
 	kind := sconce.KindOf(err)
 	if kind == sconce.Internal && ctx.Err() != nil {
-		kind, err = sconce.Unavailable, sconce.Errorf(sconce.Unavailable, "the answer took too long: try again")
+		kind, err = sconce.Unavailable, sconce.LaterErrorf(sconce.Unavailable, 5*time.Second, "the answer took too long: try again")
 	}
 	r := reasonOf(kind)
 	p = &Problem{Type: problemType(r.name), Title: r.title, Status: r.status, RequestID: requestID(ctx)}
@@ -93,7 +108,7 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	}
 	var e *sconce.Error
 	errors.As(err, &e) // has a kind, so it is one
-	p.Detail = e.Message
+	p.Detail, p.after = e.Message, e.After
 	if e.Field != "" {
 		p.Errors = []FieldError{{Location: "body." + e.Field, Message: e.Message}}
 	}
@@ -169,6 +184,7 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 	if p.Status == http.StatusUnauthorized { // RFC 9110, 15.5.2
 		w.Header().Set("WWW-Authenticate", `Bearer realm="sconce"`)
 	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the client went away
 }

@@ -29,7 +29,11 @@ type route struct {
 
 // open declares a route that everybody may ask.
 func open[I, O any](a *API, r route, handle func(context.Context, *I) (*O, error)) {
-	register(a, a.operation(r), handle)
+	op := a.operation(r)
+	if r.method == http.MethodGet {
+		op.Middlewares = huma.Middlewares{tagged}
+	}
+	register(a, op, handle)
 }
 
 // signedIn declares a route for people who are signed in, and for programs with a token

@@ -127,6 +127,8 @@ const (
 	PasskeyAdded       Action = "account.passkey-added"
 	PasskeyRemoved     Action = "account.passkey-removed"
 	PasskeySuspected   Action = "account.passkey-suspected"
+	ProviderLinked     Action = "account.provider-linked"
+	ProviderUnlinked   Action = "account.provider-unlinked"
 	SecondStepSet      Action = "account.second-step-set"
 	SecondStepRemoved  Action = "account.second-step-removed"
 	RecoveryCodesMade  Action = "account.recovery-codes-made"

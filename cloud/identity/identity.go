@@ -151,6 +151,22 @@ type Store interface {
 	// one. It is no error when there is none.
 	RemovePasskey(ctx context.Context, in Session, id PasskeyID, letter *mail.Item, at time.Time) error
 
+	// CreateLinkedAccount stores an account that somebody at a provider has, and queues a letter,
+	// if there is one. It is a [sconce.Conflict] when the address has an account, or the
+	// person at the provider has.
+	CreateLinkedAccount(ctx context.Context, c Credentials, l ProviderLink, letter *mail.Item) error
+	// CreateProviderLink stores a link, made in a session, and queues a letter, if there is one. It
+	// is [ErrLinkedElsewhere] when the person at the provider, or the account, has one there.
+	CreateProviderLink(ctx context.Context, in Session, l ProviderLink, letter *mail.Item) error
+	// UseProviderLink notes that somebody at a provider signed in, and returns their account, and
+	// the zero value for none.
+	UseProviderLink(ctx context.Context, issuer, subject string, at time.Time) (Account, error)
+	// ProviderLinks returns those of an account.
+	ProviderLinks(ctx context.Context, account sconce.AccountID) ([]ProviderLink, error)
+	// RemoveProviderLinks removes those of the account of a session, and queues a letter, if there
+	// is one. It is no error when there are none.
+	RemoveProviderLinks(ctx context.Context, in Session, letter *mail.Item, at time.Time) error
+
 	// EndSession and EndSessions end what is there of a session, and of those of an
 	// account.
 	EndSession(ctx context.Context, id SessionID, at time.Time) error
@@ -182,6 +198,11 @@ type Service struct {
 	makings    *shelf[making]
 	assertions *shelf[webauthn.SessionData]
 
+	provider      Provider // nil for none
+	providerRules ProviderRules
+	journeysBegun *attempts.Limiter // to the provider, by place
+	journeys      *shelf[journey]
+
 	refusals Refusals
 	vault    *vault.Vault
 	base     *url.URL
@@ -210,6 +231,8 @@ type Parts struct {
 	Vault    *vault.Vault
 	Base     *url.URL           // where the application is, for what names the site
 	Passkeys *webauthn.WebAuthn // of [NewRelyingParty], nil for no passkeys
+	Provider Provider           // to sign in through, nil for none
+	Rules    ProviderRules      // of the Provider
 	Post     Post
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -238,6 +261,11 @@ func newService(p Parts, derive deriveFunc) *Service {
 		ceremonies: attempts.New(ceremoniesPerPlace, attemptsWindow, attemptsKept),
 		makings:    newShelf[making](CeremonyLife, shelfSize),
 		assertions: newShelf[webauthn.SessionData](CeremonyLife, shelfSize),
+
+		provider:      p.Provider,
+		providerRules: p.Rules,
+		journeysBegun: attempts.New(journeysPerPlace, attemptsWindow, attemptsKept),
+		journeys:      newShelf[journey](JourneyLife, shelfSize),
 
 		lettersTo:      attempts.New(lettersPerAddress, lettersWindow, attemptsKept),
 		lettersByPlace: attempts.New(lettersPerPlace, lettersWindow, attemptsKept),
@@ -311,7 +339,7 @@ func (s *Service) SignIn(ctx context.Context, email string, p Password, from Cli
 	if c.ID == "" {
 		return Admission{}, wrong
 	}
-	return s.admit(ctx, c, from)
+	return s.admit(ctx, c, ByPassword, from)
 }
 
 // tryPassword returns the account of a normalised address when the password is its own, and
@@ -319,8 +347,12 @@ func (s *Service) SignIn(ctx context.Context, email string, p Password, from Cli
 func (s *Service) tryPassword(ctx context.Context, address string, p Password, from Client) (Credentials, error) {
 	place := from.place()
 	key := place + " " + address
-	if now := s.now(); !s.byPlace.Take(now, place) || !s.byAccount.Take(now, key) {
-		return Credentials{}, s.refuse(ctx, "", ByPassword, from, errTooManySignIns())
+	err := take(s.byPlace, s.now(), place, tooManySignIns)
+	if err == nil {
+		err = take(s.byAccount, s.now(), key, tooManySignIns)
+	}
+	if err != nil {
+		return Credentials{}, s.refuse(ctx, "", ByPassword, from, err)
 	}
 	c, err := s.store.Credentials(ctx, address)
 	if err != nil {
@@ -346,10 +378,6 @@ func (s *Service) refuse(ctx context.Context, account sconce.AccountID, by By, f
 		return err
 	}
 	return answer
-}
-
-func errTooManySignIns() error {
-	return sconce.Errorf(sconce.TooMany, "too many attempts to sign in: try again in %d minutes", int(attemptsWindow.Minutes()))
 }
 
 // host returns the name by which people know the site.

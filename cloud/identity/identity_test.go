@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -53,8 +54,14 @@ type people struct {
 // newPeople returns a service with one account, whose passwords cost nothing.
 func newPeople(t *testing.T) people {
 	t.Helper()
+	return newPeopleWith(t, newClock(), nil, identity.ProviderRules{})
+}
+
+// newPeopleWith is newPeople with a provider to sign in through.
+func newPeopleWith(t *testing.T, at *clock, provider identity.Provider, rules identity.ProviderRules) people {
+	t.Helper()
 	s := storetest.Open(t)
-	p := people{clock: newClock(), store: s.Identity()}
+	p := people{clock: at, store: s.Identity()}
 	p.log = s.SecurityLog()
 	p.letters, p.vault = s.Letters(), s.Vault()
 	base := &url.URL{Scheme: "https", Host: "sconce.example.org"}
@@ -63,7 +70,7 @@ func newPeople(t *testing.T) people {
 		t.Fatal(err)
 	}
 	p.Service, p.costs = identity.NewCheap(identity.Parts{
-		Store: p.store, Refusals: audit.NewLog(p.log, p.clock.now), Now: p.clock.now, Log: slog.New(slog.DiscardHandler), Vault: p.vault, Base: base, Passkeys: relying,
+		Store: p.store, Refusals: audit.NewLog(p.log, p.clock.now), Now: p.clock.now, Log: slog.New(slog.DiscardHandler), Vault: p.vault, Base: base, Passkeys: relying, Provider: provider, Rules: rules,
 		Post: identity.Post{Page: func(path string) string { return site + path }, Came: func() {}},
 	})
 	ada, err := p.CreateAccount(t.Context(), " Ada@Example.org ", " Ada ", identity.NewPassword(password))
@@ -81,6 +88,15 @@ func (p people) signIn(t *testing.T) identity.Token {
 		t.Fatal(in, err)
 	}
 	return in.Token
+}
+
+// wantLater checks that an error says when to try again.
+func wantLater(t *testing.T, err error) {
+	t.Helper()
+	var e *sconce.Error
+	if !errors.As(err, &e) || e.After <= 0 || !strings.Contains(e.Message, "try again in ") {
+		t.Errorf("%v does not say when to try again", err)
+	}
 }
 
 func wantKind(t *testing.T, what string, err error, kind sconce.ErrorKind) {

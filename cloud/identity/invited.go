@@ -14,8 +14,8 @@ func (s *Service) Invite(ctx context.Context, id, email string, t Token, v mail.
 		return sconce.Errorf(sconce.Unavailable, "this installation sends no letters: ask its operator to set up mail")
 	}
 	now := s.now()
-	if !s.lettersTo.Take(now, email) {
-		return sconce.Errorf(sconce.TooMany, "this address had several letters in the last hour: try again later")
+	if err := take(s.lettersTo, now, email, "this address had several letters in the last hour"); err != nil {
+		return err
 	}
 	v.Link = s.post.Page("invitation#" + t.Reveal())
 	letter, err := mail.Seal(s.vault, now, mail.Invitation, email, v)

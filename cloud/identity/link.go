@@ -147,8 +147,8 @@ func (s *Service) write(ctx context.Context, email string, from Client, do func(
 		return sconce.Errorf(sconce.Unavailable, "this installation sends no letters: ask its operator for an account or a new password")
 	}
 	now := s.now()
-	if !s.lettersByPlace.Take(now, from.place()) {
-		return sconce.Errorf(sconce.TooMany, "too many letters were asked for from here: try again in an hour")
+	if err := take(s.lettersByPlace, now, from.place(), "too many letters were asked for from here"); err != nil {
+		return err
 	}
 	if !s.lettersTo.Take(now, email) {
 		return nil // they have had enough for now; to say so would tell whoever asks that somebody else did
@@ -159,7 +159,7 @@ func (s *Service) write(ctx context.Context, email string, from Client, do func(
 		}
 		return nil
 	}) {
-		return sconce.Errorf(sconce.TooMany, "too many people ask for letters right now: try again in a minute")
+		return sconce.LaterErrorf(sconce.TooMany, time.Minute, "too many people ask for letters right now: try again in a minute")
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (l *Live) Issue(ctx context.Context, s Session) (Ticket, error) {
 	defer l.mu.Unlock()
 	l.expire(now)
 	if l.held[s.ID] >= maxTicketsPerSession {
-		return Ticket{}, sconce.Errorf(sconce.TooMany, "too many tickets for live data in a short time: try again in a few minutes")
+		return Ticket{}, sconce.LaterErrorf(sconce.TooMany, time.Minute, "too many tickets for live data in a short time: try again in a few minutes")
 	}
 	if len(l.tickets) >= maxTickets {
 		l.drop(l.oldest.Front())

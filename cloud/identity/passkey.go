@@ -260,8 +260,8 @@ func (s *Service) BeginPasskeySignIn(from Client) (Ceremony, error) {
 	if s.relying == nil {
 		return Ceremony{}, errNoPasskeys()
 	}
-	if !s.ceremonies.Take(s.now(), from.place()) {
-		return Ceremony{}, errTooManySignIns()
+	if err := take(s.ceremonies, s.now(), from.place(), tooManySignIns); err != nil {
+		return Ceremony{}, err
 	}
 	assertion, data, err := s.relying.BeginDiscoverableLogin()
 	if err != nil {
@@ -282,8 +282,8 @@ func (s *Service) BeginPasskeySignIn(from Client) (Ceremony, error) {
 // and it is not taken any more.
 func (s *Service) FinishPasskeySignIn(ctx context.Context, t Token, answer []byte, from Client) (Admission, error) {
 	now := s.now()
-	if !s.byPlace.Take(now, from.place()) {
-		return Admission{}, s.refuse(ctx, "", ByPasskey, from, errTooManySignIns())
+	if err := take(s.byPlace, now, from.place(), tooManySignIns); err != nil {
+		return Admission{}, s.refuse(ctx, "", ByPasskey, from, err)
 	}
 	data, ok := s.assertions.take(now, t)
 	if !ok {

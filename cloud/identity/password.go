@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"sconce"
 )
@@ -100,7 +101,7 @@ func (h *hasher) run(ctx context.Context, p Password, salt []byte, iterations in
 	case h.waiting <- struct{}{}:
 		defer func() { <-h.waiting }()
 	default:
-		return nil, sconce.Errorf(sconce.TooMany, "too many people are signing in right now: try again in a moment")
+		return nil, sconce.LaterErrorf(sconce.TooMany, 5*time.Second, "too many people are signing in right now: try again in a moment")
 	}
 	select {
 	case h.running <- struct{}{}:

@@ -40,10 +40,11 @@ type SecondStep struct {
 // Asked reports whether there is a second step.
 func (s SecondStep) Asked() bool { return s.Sealed != nil }
 
-// halfway is somebody whose password was right and who has not done the second step.
+// halfway is somebody whose first proof was right and who has not done the second step.
 type halfway struct {
 	account Account
-	hash    string // of the password that was right: another one ends this
+	by      By     // the first proof
+	hash    string // of the password: another one ends this
 	tries   int
 }
 
@@ -78,16 +79,16 @@ func keyPlace(a sconce.AccountID) vault.Field {
 
 // admit lets somebody in whose first proof was right: to a session, or to the second step
 // when their account has one.
-func (s *Service) admit(ctx context.Context, c Credentials, from Client) (Admission, error) {
+func (s *Service) admit(ctx context.Context, c Credentials, by By, from Client) (Admission, error) {
 	step, err := s.store.SecondStep(ctx, c.ID)
 	if err != nil {
 		return Admission{}, err
 	}
 	if step.Asked() {
-		token, until := s.halfways.put(s.now(), halfway{account: c.Account, hash: c.PasswordHash})
+		token, until := s.halfways.put(s.now(), halfway{account: c.Account, by: by, hash: c.PasswordHash})
 		return Admission{Account: c.Account, Token: token, Half: true, Until: until}, nil
 	}
-	return s.open(ctx, c.Account, ByPassword, from)
+	return s.open(ctx, c.Account, by, from)
 }
 
 // FinishSignIn opens a session for somebody half the way in when the code is right: that of
@@ -95,8 +96,8 @@ func (s *Service) admit(ctx context.Context, c Credentials, from Client) (Admiss
 // that is wrong, was used, or is too old, the error is a [sconce.Unauthenticated].
 func (s *Service) FinishSignIn(ctx context.Context, half Token, code Code, from Client) (Admission, error) {
 	now := s.now()
-	if !s.byPlace.Take(now, from.place()) {
-		return Admission{}, errTooManySignIns()
+	if err := take(s.byPlace, now, from.place(), tooManySignIns); err != nil {
+		return Admission{}, err
 	}
 	var h halfway
 	found := s.halfways.use(now, half, func(kept *halfway) bool {
@@ -123,6 +124,9 @@ func (s *Service) FinishSignIn(ctx context.Context, half Token, code Code, from 
 		return Admission{}, errStepEnded() // somebody was quicker
 	}
 	s.byPlace.Undo(from.place())
+	if h.by == ByProvider {
+		by = ByProvider // which says more than that a code was right as well
+	}
 	return s.open(ctx, c.Account, by, from)
 }
 
@@ -151,8 +155,8 @@ func (s *Service) useCode(ctx context.Context, a Account, code Code, from Client
 		s.noticed(letter)
 		return ByRecoveryCode, nil
 	}
-	if !s.codes.Take(s.now(), string(a.ID)) {
-		return "", sconce.Errorf(sconce.TooMany, "too many wrong codes: try again in an hour, or use a recovery code")
+	if err := take(s.codes, s.now(), string(a.ID), "too many wrong codes, use a recovery code"); err != nil {
+		return "", err
 	}
 	ok, err := s.useAppCode(ctx, a.ID, step, code)
 	if err != nil {

@@ -38,6 +38,7 @@ const (
 	ByCode         By = "code"          // a password, and the code of an authenticator app
 	ByRecoveryCode By = "recovery-code" // a password, and a recovery code
 	ByPasskey      By = "passkey"
+	ByProvider     By = "provider" // the installation's own OpenID provider
 )
 
 // Session is one place where an account is signed in.

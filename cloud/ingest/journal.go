@@ -36,7 +36,7 @@ const (
 var ErrStopped = errors.New("the journal has stopped")
 
 // ErrAway is given to messages that could not be committed.
-var ErrAway = sconce.Errorf(sconce.Unavailable, "the journal cannot be written now; later may work")
+var ErrAway = sconce.LaterErrorf(sconce.Unavailable, 5*time.Second, "the journal cannot be written now; later may work")
 
 // Journal keeps what the gateways say, as it came.
 //

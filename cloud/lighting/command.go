@@ -184,7 +184,7 @@ func (s *Service) target(ctx context.Context, scope project.Scope, c *Command) (
 		return 0, err
 	}
 	if pending >= MaxPending {
-		return 0, sconce.Errorf(sconce.TooMany, "%d commands of this project wait for their results; try again in a moment", pending)
+		return 0, sconce.LaterErrorf(sconce.TooMany, 5*time.Second, "%d commands of this project wait for their results; try again in a moment", pending)
 	}
 	if c.Group == "" {
 		d, err := s.Store.Device(ctx, scope, c.Device)

@@ -32,7 +32,7 @@ func (s *Service) Export(ctx context.Context, who Person, p identity.Password, f
 	}
 	now := s.Now()
 	if !s.exports.Take(now, string(who.Account.ID)) {
-		return nil, sconce.Errorf(sconce.TooMany, "you took %d copies in the last day: try again tomorrow", exportsPerAccount)
+		return nil, sconce.LaterErrorf(sconce.TooMany, exportsWindow, "you took %d copies in the last day: try again tomorrow", exportsPerAccount)
 	}
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)

@@ -64,7 +64,7 @@ func (s *Service) Claim(ctx context.Context, scope project.Scope, gateway sconce
 	}
 	now, who := s.now(), string(scope.Account())
 	if !s.claims.Take(now, who) {
-		return sconce.Errorf(sconce.TooMany, "too many claim codes were wrong: try again in %d minutes", int(claimWindow.Minutes()))
+		return sconce.LaterErrorf(sconce.TooMany, claimWindow, "too many claim codes were wrong: try again in %d minutes", int(claimWindow.Minutes()))
 	}
 	ids, err := s.store.Identities(ctx, []sconce.EUI64{gateway})
 	if err != nil {

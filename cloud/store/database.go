@@ -132,7 +132,7 @@ func (d *database[Q]) change(ctx context.Context, fn func(*sql.Tx) error) error 
 		case <-time.After(rand.N(pause)): //nolint:gosec // a pause, not a secret
 		}
 	}
-	return errors.Join(sconce.Errorf(sconce.Unavailable, "too much is being changed at the same time; try again later"), err)
+	return errors.Join(sconce.LaterErrorf(sconce.Unavailable, time.Second, "too much is being changed at the same time; try again later"), err)
 }
 
 // errRehearsed ends the first run of a transaction in tests that run each twice.
@@ -188,7 +188,7 @@ func doing(what string, err error) error {
 		return nil
 	}
 	if isAway(err) && sconce.KindOf(err) == sconce.Internal {
-		err = errors.Join(sconce.Errorf(sconce.Unavailable, "the database cannot be reached now; try again later"), err)
+		err = errors.Join(sconce.LaterErrorf(sconce.Unavailable, 10*time.Second, "the database cannot be reached now; try again later"), err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -40,7 +40,7 @@ func queueLetter(ctx context.Context, q *identitydb.Queries, l mail.Item) error 
 		return doing("counting letters", err)
 	}
 	if n >= mail.MaxQueued {
-		return sconce.Errorf(sconce.TooMany, "%d letters wait to be sent: try again later", n)
+		return sconce.LaterErrorf(sconce.TooMany, 15*time.Minute, "%d letters wait to be sent: try again later", n)
 	}
 	return doing("queueing a letter", q.CreateLetter(ctx, identitydb.CreateLetterParams{
 		ID: l.ID, Sealed: l.Sealed, MadeMs: l.Made.UnixMilli(), Tries: int64(l.Tries), NextMs: l.Next.UnixMilli(),

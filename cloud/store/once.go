@@ -37,7 +37,7 @@ func (s onces) Begin(ctx context.Context, r once.Request, before time.Time, most
 			return err
 		}
 		if n >= int64(most) {
-			return sconce.Errorf(sconce.TooMany, "%d requests with an Idempotency-Key were made in a day: try again later", n)
+			return sconce.LaterErrorf(sconce.TooMany, time.Hour, "%d requests with an Idempotency-Key were made in a day: try again later", n)
 		}
 		return q.BeginRequestOnce(ctx, identitydb.BeginRequestOnceParams{
 			KeySha256: r.Key[:], AccountID: string(r.Account), ContentSha256: r.Content[:], Nothing: []byte{}, MadeMs: r.Made.UnixMilli(),

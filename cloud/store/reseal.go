@@ -30,6 +30,7 @@ var sealedColumns = []sealedColumn{
 	{"identity", "sign_ins", "sealed", []string{"id"}, nil},
 	{"identity", "second_steps", "sealed", []string{"account_id"}, nil},
 	{"identity", "passkeys", "sealed", []string{"credential_sha256"}, nil},
+	{"identity", "provider_links", "sealed", []string{"subject_hmac"}, nil},
 	{"identity", "invitees", "email", []string{"invitation_id"}, nil},
 	{"identity", "api_tokens", "name_sealed", []string{"id"}, nil},
 	{"identity", "requests_once", "answer_sealed", []string{"key_sha256"}, nil},

@@ -108,6 +108,7 @@ func sealedThings(t *testing.T, s *store.Store, n int) {
 			s.Identity().CreateSession(ctx, session, seal("sign_ins", "sealed", session.Name()), 10),
 			s.Identity().CreateSecondStep(ctx, session, step, nil, nil),
 			s.Identity().CreatePasskey(ctx, session, identity.Passkey{ID: token, Account: a.ID, Sealed: seal("passkeys", "sealed", row), Made: now}, nil, 1),
+			s.Identity().CreateProviderLink(ctx, session, identity.ProviderLink{Issuer: "https://login.example.org", Subject: fmt.Sprint("s", i), Account: a.ID, Made: now}, nil),
 			s.Identity().SendLink(ctx, identity.Link{ID: token, Kind: identity.RegistrationLink, Sealed: seal("links", "sealed", row), Expires: now.Add(time.Hour)}, letter(fmt.Sprint("l", i)), now),
 			s.Identity().SaveInvited(ctx, fmt.Sprint("i", i), a.Email, letter(fmt.Sprint("m", i))),
 			s.Lighting().AddDevice(ctx, site.Owner, d, seal("positions", "install_code", string(d.Position))),
@@ -169,7 +170,7 @@ func TestReseal(t *testing.T) {
 			ctx, key := t.Context(), storetest.MasterKey(t)
 			sealedThings(t, s, 7)
 			before := opened(t, s)
-			if len(before) != 7*(4+10)+1 { // a key and three values of each person, ten other rows, and one more letter
+			if len(before) != 7*(4+11)+1 { // a key and three values of each person, eleven other rows, and one more letter
 				t.Fatalf("%d values are sealed", len(before))
 			}
 			if _, err := vault.Rotate(ctx, key, s.Keysets(), time.Now()); err != nil {

@@ -2,6 +2,7 @@ package support
 
 import (
 	"context"
+	"time"
 
 	"sconce"
 	"sconce/cloud/audit"
@@ -34,7 +35,7 @@ func (s *Service) Grant(ctx context.Context, scope project.Scope, email string, 
 func (s *Service) operator(ctx context.Context, scope project.Scope, email string) (sconce.AccountID, error) {
 	key := string(scope.Account())
 	if !s.guesses.Take(s.now(), key) {
-		return "", sconce.Errorf(sconce.TooMany, "too many addresses were tried: try again in an hour")
+		return "", sconce.LaterErrorf(sconce.TooMany, time.Hour, "too many addresses were tried: try again in an hour")
 	}
 	account, err := s.people.AccountOf(ctx, email)
 	if err != nil {

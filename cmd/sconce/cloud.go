@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -111,9 +110,13 @@ func (c *cloud) people(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	signOn, rules, err := c.provider()
+	if err != nil {
+		return err
+	}
 	c.identity = identity.New(identity.Parts{
-		Passkeys: passkeys,
-		Store:    c.store.Identity(), Refusals: c.securityLog, Post: c.post, Vault: c.vault, Base: c.base, Now: time.Now, Log: c.log,
+		Passkeys: passkeys, Provider: signOn, Rules: rules,
+		Store: c.store.Identity(), Refusals: c.securityLog, Post: c.post, Vault: c.vault, Base: c.base, Now: time.Now, Log: c.log,
 	})
 	c.projects = project.New(c.store.Projects(), time.Now)
 	c.live = identity.NewLive(c.store.Identity(), c.projects, time.Now)
@@ -208,8 +211,7 @@ func (c *cloud) letters(ctx context.Context) (err error) {
 			if err != nil {
 				return sconce.Errorf(sconce.Invalid, "the password of the SMTP server cannot be read: %w", err)
 			}
-			line, _, _ := strings.Cut(string(password), "\n")
-			server.Password = mail.NewPassword(strings.TrimSuffix(line, "\r"))
+			server.Password = mail.NewPassword(firstLine(password))
 		}
 		sender = server
 	case c.config.Demo.Listen != "":

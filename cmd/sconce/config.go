@@ -44,8 +44,9 @@ type cloudConfig struct {
 	} `yaml:"redirect"`
 	SecurityText securityTextConfig `yaml:"security_txt"` // optional: whom to tell of weaknesses (RFC 9116)
 
-	Mail mailConfig `yaml:"mail"` // optional: how letters are sent to people
-	Demo struct {
+	Mail         mailConfig         `yaml:"mail"`           // optional: how letters are sent to people
+	SingleSignOn singleSignOnConfig `yaml:"single_sign_on"` // optional: an OpenID provider to sign in through
+	Demo         struct {
 		Listen string `yaml:"listen"` // optional: plain HTTP without TLS; loopback only
 	} `yaml:"demo"`
 	Log logConfig `yaml:"log"`
@@ -126,6 +127,9 @@ func (c *cloudConfig) Validate(k *config.Checker) {
 	}
 	if k.Has("mail") {
 		c.Mail.validate(k)
+	}
+	if k.Has("single_sign_on") {
+		c.SingleSignOn.validate(k)
 	}
 	if k.Has("security_txt") {
 		c.SecurityText.validate(k)

@@ -96,3 +96,40 @@ func TestConfigurationOfSecurityText(t *testing.T) {
 		}
 	}
 }
+
+// TestConfigurationOfSingleSignOn: each key is held to what it is for, and the rest of the file is not touched.
+func TestConfigurationOfSingleSignOn(t *testing.T) {
+	c, err := loadCloud(t, func(line string) string { return line })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := c.SingleSignOn; s.Issuer != "https://login.example.org" || !s.MakeAccounts || s.TrustSecondStep || len(s.EmailDomains) != 1 {
+		t.Errorf("%+v", s)
+	}
+	for what, change := range map[string]struct{ from, to, want string }{
+		"no TLS":                  {"issuer: https://login", "issuer: http://login", "single_sign_on.issuer: \"http://login.example.org\"; expected a URL that begins with https:"},
+		"an address":              {"issuer: https://login", "issuer: login", "single_sign_on.issuer:"},
+		"a query":                 {"issuer: https://login.example.org", "issuer: https://login.example.org/?x=1", "single_sign_on.issuer:"},
+		"no client":               {"  client_id:", "# client_id:", "single_sign_on.client_id: this key is missing"},
+		"no secret":               {"  client_secret_file:", "# client_secret_file:", "single_sign_on.client_secret_file: this key is missing"},
+		"the secret itself":       {"client_secret_file: /etc", "client_secret: /etc", "single_sign_on.client_secret: this key is not known"},
+		"no label":                {"label: Example account", "label: ''", "single_sign_on.label: the value is empty"},
+		"a long label":            {"label: Example account", "label: " + strings.Repeat("x", 41), "single_sign_on.label: expected up to 40 characters"},
+		"accounts for anybody":    {"email_domains: [example.org]", "email_domains: []", "single_sign_on.email_domains: accounts are made for addresses"},
+		"domains for nothing":     {"make_accounts: true", "make_accounts: false", "single_sign_on.email_domains: no accounts are made"},
+		"an address for a domain": {"email_domains: [example.org]", "email_domains: ['@example.org']", "single_sign_on.email_domains[0]:"},
+		"an age of a second":      {"# max_age: 12h", "  max_age: 1s", "single_sign_on.max_age: 1s is out of range"},
+		"no number":               {"trust_second_step: false", "trust_second_step: perhaps", "single_sign_on.trust_second_step"},
+	} {
+		_, err := loadCloud(t, func(line string) string { return strings.ReplaceAll(line, change.from, change.to) })
+		if err == nil || !strings.Contains(err.Error(), change.want) {
+			t.Errorf("%s: %v; want %q", what, err, change.want)
+		}
+	}
+	local, err := loadCloud(t, func(line string) string {
+		return strings.ReplaceAll(line, "https://login.example.org", "http://localhost:9000")
+	})
+	if err != nil || local.SingleSignOn.Issuer != "http://localhost:9000" {
+		t.Errorf("a provider on this machine: %v", err)
+	}
+}

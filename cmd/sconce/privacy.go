@@ -61,6 +61,16 @@ func privacySources(s *store.Store, people *identity.Service, tokens *access.Ser
 			},
 		},
 		{
+			File: "provider", About: "Who you are at the OpenID provider through which you sign in.",
+			Tables: []string{"identity.provider_links"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				all, err := people.ProviderLinks(ctx, who.Account.ID)
+				return each(all, func(l identity.ProviderLink) object {
+					return object{"issuer": l.Issuer, "subject": l.Subject, "made": l.Made, "last_used": orNil(l.Used)}
+				}), err
+			},
+		},
+		{
 			File: "sessions", About: "Where you are signed in, and what was tried in the last 90 days.",
 			Tables: []string{"identity.sessions", "identity.sign_ins"},
 			Read: func(ctx context.Context, who privacy.Person) (any, error) {

@@ -106,6 +106,7 @@ func TestCopy(t *testing.T) {
 	invitations := &invitation.Service{Store: s.Invitations(), People: people, Projects: projects, Now: time.Now}
 	_, err = invitations.Invite(ctx, scope, ada, ada.Email, project.Member{Role: sconce.Viewer})
 	must(err)
+	must(s.Identity().CreateProviderLink(ctx, session, identity.ProviderLink{Issuer: "https://login.example.org", Subject: "ada-1815", Account: ada.ID, Made: time.Now()}, nil))
 	must(s.Identity().Queue(ctx, mail.Item{ID: "x", Sealed: []byte{1}}))
 
 	file, err := newPrivacy(s, people, tokens, projects).Export(ctx, privacy.Person{Session: session, Account: ada}, password, identity.Client{})
@@ -132,7 +133,7 @@ func TestCopy(t *testing.T) {
 			"account.json": {"ada@example.org", "Ada Lovelace"}, "projects.json": {"Engine room", `"owner"`}, "tokens.json": {"Panel"},
 			"sessions.json": {session.Name(), `"password"`}, "security-log.json": {"session.opened", "project.made", "account.made"},
 			"support.json": {`"operator": false`}, "signing-in.json": {`"second_step": false`},
-			"passkeys.json": {"Ada's key"},
+			"passkeys.json": {"Ada's key"}, "provider.json": {"ada-1815"},
 		}[f.Name] {
 			if !bytes.Contains(text, []byte(want)) {
 				t.Errorf("%s has no %s: %s", f.Name, want, text)
@@ -142,7 +143,7 @@ func TestCopy(t *testing.T) {
 			t.Errorf("no invitation in %s", text)
 		}
 	}
-	if len(z.File) != 11 {
+	if len(z.File) != 12 {
 		t.Errorf("%d files", len(z.File))
 	}
 }

@@ -81,6 +81,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createPersonStmt, err = db.PrepareContext(ctx, createPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query CreatePerson: %w", err)
 	}
+	if q.createProviderLinkStmt, err = db.PrepareContext(ctx, createProviderLink); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateProviderLink: %w", err)
+	}
 	if q.createRecoveryCodeStmt, err = db.PrepareContext(ctx, createRecoveryCode); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateRecoveryCode: %w", err)
 	}
@@ -165,6 +168,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.postponeLetterStmt, err = db.PrepareContext(ctx, postponeLetter); err != nil {
 		return nil, fmt.Errorf("error preparing query PostponeLetter: %w", err)
 	}
+	if q.providerLinksStmt, err = db.PrepareContext(ctx, providerLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query ProviderLinks: %w", err)
+	}
 	if q.removeAccountStmt, err = db.PrepareContext(ctx, removeAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveAccount: %w", err)
 	}
@@ -173,6 +179,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.removePasskeyStmt, err = db.PrepareContext(ctx, removePasskey); err != nil {
 		return nil, fmt.Errorf("error preparing query RemovePasskey: %w", err)
+	}
+	if q.removeProviderLinksStmt, err = db.PrepareContext(ctx, removeProviderLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveProviderLinks: %w", err)
 	}
 	if q.removeRecoveryCodesStmt, err = db.PrepareContext(ctx, removeRecoveryCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveRecoveryCodes: %w", err)
@@ -251,6 +260,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.usePasskeyStmt, err = db.PrepareContext(ctx, usePasskey); err != nil {
 		return nil, fmt.Errorf("error preparing query UsePasskey: %w", err)
+	}
+	if q.useProviderLinkStmt, err = db.PrepareContext(ctx, useProviderLink); err != nil {
+		return nil, fmt.Errorf("error preparing query UseProviderLink: %w", err)
 	}
 	if q.useRecoveryCodeStmt, err = db.PrepareContext(ctx, useRecoveryCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseRecoveryCode: %w", err)
@@ -353,6 +365,11 @@ func (q *Queries) Close() error {
 	if q.createPersonStmt != nil {
 		if cerr := q.createPersonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createPersonStmt: %w", cerr)
+		}
+	}
+	if q.createProviderLinkStmt != nil {
+		if cerr := q.createProviderLinkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createProviderLinkStmt: %w", cerr)
 		}
 	}
 	if q.createRecoveryCodeStmt != nil {
@@ -495,6 +512,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing postponeLetterStmt: %w", cerr)
 		}
 	}
+	if q.providerLinksStmt != nil {
+		if cerr := q.providerLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing providerLinksStmt: %w", cerr)
+		}
+	}
 	if q.removeAccountStmt != nil {
 		if cerr := q.removeAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeAccountStmt: %w", cerr)
@@ -508,6 +530,11 @@ func (q *Queries) Close() error {
 	if q.removePasskeyStmt != nil {
 		if cerr := q.removePasskeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removePasskeyStmt: %w", cerr)
+		}
+	}
+	if q.removeProviderLinksStmt != nil {
+		if cerr := q.removeProviderLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeProviderLinksStmt: %w", cerr)
 		}
 	}
 	if q.removeRecoveryCodesStmt != nil {
@@ -640,6 +667,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing usePasskeyStmt: %w", cerr)
 		}
 	}
+	if q.useProviderLinkStmt != nil {
+		if cerr := q.useProviderLinkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useProviderLinkStmt: %w", cerr)
+		}
+	}
 	if q.useRecoveryCodeStmt != nil {
 		if cerr := q.useRecoveryCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing useRecoveryCodeStmt: %w", cerr)
@@ -703,6 +735,7 @@ type Queries struct {
 	createLinkStmt               *sql.Stmt
 	createPasskeyStmt            *sql.Stmt
 	createPersonStmt             *sql.Stmt
+	createProviderLinkStmt       *sql.Stmt
 	createRecoveryCodeStmt       *sql.Stmt
 	createSecondStepStmt         *sql.Stmt
 	createSessionStmt            *sql.Stmt
@@ -731,9 +764,11 @@ type Queries struct {
 	passkeysStmt                 *sql.Stmt
 	personStmt                   *sql.Stmt
 	postponeLetterStmt           *sql.Stmt
+	providerLinksStmt            *sql.Stmt
 	removeAccountStmt            *sql.Stmt
 	removeLetterStmt             *sql.Stmt
 	removePasskeyStmt            *sql.Stmt
+	removeProviderLinksStmt      *sql.Stmt
 	removeRecoveryCodesStmt      *sql.Stmt
 	removeSecondStepStmt         *sql.Stmt
 	removeUnsealedInvitedStmt    *sql.Stmt
@@ -760,6 +795,7 @@ type Queries struct {
 	useCodeStmt                  *sql.Stmt
 	useLinkStmt                  *sql.Stmt
 	usePasskeyStmt               *sql.Stmt
+	useProviderLinkStmt          *sql.Stmt
 	useRecoveryCodeStmt          *sql.Stmt
 }
 
@@ -786,6 +822,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createLinkStmt:               q.createLinkStmt,
 		createPasskeyStmt:            q.createPasskeyStmt,
 		createPersonStmt:             q.createPersonStmt,
+		createProviderLinkStmt:       q.createProviderLinkStmt,
 		createRecoveryCodeStmt:       q.createRecoveryCodeStmt,
 		createSecondStepStmt:         q.createSecondStepStmt,
 		createSessionStmt:            q.createSessionStmt,
@@ -814,9 +851,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		passkeysStmt:                 q.passkeysStmt,
 		personStmt:                   q.personStmt,
 		postponeLetterStmt:           q.postponeLetterStmt,
+		providerLinksStmt:            q.providerLinksStmt,
 		removeAccountStmt:            q.removeAccountStmt,
 		removeLetterStmt:             q.removeLetterStmt,
 		removePasskeyStmt:            q.removePasskeyStmt,
+		removeProviderLinksStmt:      q.removeProviderLinksStmt,
 		removeRecoveryCodesStmt:      q.removeRecoveryCodesStmt,
 		removeSecondStepStmt:         q.removeSecondStepStmt,
 		removeUnsealedInvitedStmt:    q.removeUnsealedInvitedStmt,
@@ -843,6 +882,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		useCodeStmt:                  q.useCodeStmt,
 		useLinkStmt:                  q.useLinkStmt,
 		usePasskeyStmt:               q.usePasskeyStmt,
+		useProviderLinkStmt:          q.useProviderLinkStmt,
 		useRecoveryCodeStmt:          q.useRecoveryCodeStmt,
 	}
 }

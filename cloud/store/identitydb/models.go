@@ -76,6 +76,15 @@ type Profile struct {
 	Country   string
 }
 
+type ProviderLink struct {
+	SubjectHmac []byte
+	AccountID   string
+	Issuer      string
+	Sealed      []byte
+	MadeMs      int64
+	UsedMs      int64
+}
+
 type RecoveryCode struct {
 	AccountID  string
 	CodeSha256 []byte
