@@ -155,6 +155,7 @@ func (a *API) routes() {
 	a.commandRoutes()
 	a.readingRoutes()
 	a.exportRoutes()
+	a.metricRoutes()
 	a.accountRoutes()
 	a.secondStepRoutes()
 	a.passkeyRoutes()

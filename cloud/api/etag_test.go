@@ -32,8 +32,8 @@ func TestETags(t *testing.T) {
 		q := request{who: "owner", method: "GET", path: path}
 		first := b.do(q)
 		tag := first.header.Get("ETag")
-		if first.status != 200 || first.header.Get("Content-Disposition") != "" {
-			continue // says TestIsolation; a file that is written while it is sent has no tag
+		if first.status != 200 || first.header.Get("Content-Disposition") != "" || strings.HasPrefix(first.header.Get("Content-Type"), "text/plain") {
+			continue // says TestIsolation; what is written while it is sent has no tag
 		}
 		if len(tag) < 10 || strings.HasPrefix(tag, "W/") {
 			t.Errorf("%s: the entity tag is %q", o.id, tag)

@@ -108,6 +108,7 @@ func (b *bench) rows() map[string]row {
 			// A device of others and one that does not exist both have no readings here.
 			foreign: &row{path: readings(other)}, foreignWant: 200,
 		},
+		"get-metrics":     {path: "/metrics", want: but(200, "user")},
 		"measure-export":  {path: "/export/size", want: but(200, "expert", "user", "viewer")},
 		"export-readings": {path: "/export", want: but(200, "expert", "user", "viewer")},
 		"export-series": {

@@ -281,3 +281,31 @@ func TestReadings(t *testing.T) {
 	wantProblem(t, "a bad cursor", b.asOwner("GET", path+"&cursor=x", nil), 422, "invalid")
 	wantProblem(t, "a bad time", b.asOwner("GET", path+"&from=yesterday", nil), 422, "invalid")
 }
+
+// TestMetricsOfAProject reads the metrics as Prometheus does, by a token, and finds the project's
+// things and nobody else's.
+func TestMetricsOfAProject(t *testing.T) {
+	b := newBench(t)
+	a := b.do(request{who: programOf + "owner", method: "GET", path: "/projects/" + string(b.own.scope.Project()) + "/metrics"})
+	if a.status != 401 {
+		t.Errorf("without a token: %d", a.status)
+	}
+	a = b.asOwner("GET", "/metrics", nil)
+	for _, want := range []string{
+		`sconce_device_info{device="` + b.own.device.String() + `",kind="luminaire",model="",network="Network",position="Desk"} 1`,
+		`sconce_gateway_online{gateway="` + b.own.gateway.String() + `"} 1`,
+		"# HELP sconce_device_info ",
+	} {
+		if !strings.Contains(a.text, want) {
+			t.Errorf("%s is not in %s", want, a.text)
+		}
+	}
+	if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain; version=0.0.4") {
+		t.Errorf("%d %s", a.status, a.header.Get("Content-Type"))
+	}
+	for _, others := range []string{b.other.device.String(), b.other.gateway.String(), "process_", "go_"} {
+		if strings.Contains(a.text, others) {
+			t.Errorf("%s is told", others)
+		}
+	}
+}

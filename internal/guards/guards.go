@@ -73,7 +73,7 @@ var listed = []guard{
 	{"the role is bound by policies", "cloud/store/postgres.go", "	if free || owner {", "	if false {", ofStore, "TestRolesThatAreNotBound"},
 	{"a gateway publishes its own", "cloud/edge/handle.go", "	case !c.who.rights.MayPublish(p.Topic):", "	case false:", ofEdge, "TestOutsideOnesRights"},
 	{"a client subscribes to its own", "cloud/edge/handle.go", "!c.who.rights.MaySubscribe(", "false && !c.who.rights.MaySubscribe(", ofEdge, "TestOutsideOnesRights|TestWebRights"},
-	{"a will is published to its own", "cloud/edge/handle.go", "r == mqtt.Success && p.Will != nil && !c.who.rights.MayPublish(p.Will.Topic)", "false", ofEdge, "TestOutsideOnesRights|TestWill"},
+	{"a will is published to its own", "cloud/edge/handle.go", "	case !c.who.rights.MayPublish(p.Will.Topic):", "	case false:", ofEdge, "TestOutsideOnesRights|TestWill"},
 	{"a client identifier is the gateway's", "cloud/edge/handle.go", "		return \"\", \"\", mqtt.InvalidClientID", "		return gatewayKey(g), \"\", mqtt.Success", ofEdge, "TestClientIdentifierIsBound"},
 	{"an app has a ticket", "cloud/edge/handle.go", "	case err == nil && principal.ID != \"\" && principal.Rights != nil:", "	case true:", ofEdge, "TestWebClientsAreAuthenticated"},
 	{"a page of another origin does not connect", "cloud/edge/web.go", "	if !s.originAllowed(r) {", "	if false {", ofEdge, "TestWebSocketUpgrade"},
