@@ -238,10 +238,6 @@ func (h *hostility) dial(t *testing.T, worker int, cfg *tls.Config) (net.Conn, e
 func (h *hostility) settled(t *testing.T) (goroutines int, memory int64) {
 	t.Helper()
 	eventually(t, "all but the witness are gone", func() bool { s := h.f.Stats(); return s.Connections == 1 && s.Sessions == 1 })
-	for range 3 {
-		runtime.GC()
-	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return runtime.NumGoroutine(), int64(m.HeapAlloc + m.StackInuse)
+	memory = liveMemory()
+	return runtime.NumGoroutine(), memory
 }
