@@ -69,8 +69,9 @@ proof: ## hold a day of a building of 250 lights against Wireshark (DAY=24h; an 
 	@scripts/need go
 	go test -tags proof -count=1 -timeout 12h -v -run TestDay ./sim -args -day=$(or $(DAY),24h)
 
-interop: ## let Zigbee2MQTT, with a Zigbee stack of its own, run our virtual lights over two hops
+interop: app/node_modules/.package-lock.json ## hold our MQTT server beside mosquitto, and let Zigbee2MQTT run our virtual lights
 	@scripts/setup interop
+	go test -tags interop -count=1 -timeout 4m -v -run TestLikeMosquitto ./cloud/edge
 	go test -tags interop -count=1 -timeout 8m -v ./internal/interop
 
 guards: ## take each check of who may do what away in turn: a test has to fail (some 20 minutes)
