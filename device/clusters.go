@@ -21,6 +21,8 @@ const (
 	energyDivisor uint64 = 3_600_000 // CurrentSummationDelivered is in watt-seconds
 	unitKWh       uint8  = 0         // UnitofMeasure: kWh, binary
 	electricMeter uint8  = 0         // MeteringDeviceType
+	weakest       int    = -97       // dBm, of LQI 0 of the virtual radio
+	lqiRange      int    = 50        // dB above it, of LQI 255
 	energyDigits  uint8  = 0xfa      // SummationFormatting: no leading zeros, 15 digits, 2 of them behind the point
 )
 
@@ -50,6 +52,12 @@ func (l application) Attribute(now time.Time, _ uint8, cluster, attribute uint16
 		v, moving = l.electrical(now, attribute), l.light.moving()
 	case zcl.ClusterDiagnostics:
 		v = l.diagnostics(attribute)
+	case zcl.ClusterBallast:
+		v = l.ballast(now, attribute)
+	case zcl.ClusterBehaviour:
+		if attribute == zcl.AttrRatedPower {
+			v = zcl.Uint16(uint16(l.cfg.RatedPower / (1000 / Milliwatts(powerDivisor))))
+		}
 	default:
 		v = l.common(now, cluster, attribute, zcl.PowerSourceMains)
 	}
@@ -212,6 +220,29 @@ func (l *Luminaire) metering(now time.Time, attribute uint16) zcl.Value {
 	return zcl.Value{}
 }
 
+func (l *Luminaire) ballast(now time.Time, attribute uint16) zcl.Value {
+	switch attribute {
+	case zcl.AttrBallastMinLevel:
+		return zcl.Uint8(minLevel)
+	case zcl.AttrBallastMaxLevel:
+		return zcl.Uint8(maxLevel)
+	case zcl.AttrBallastStatus:
+		var status uint8
+		if l.meter.hot {
+			status |= zcl.BallastNotOperational
+		}
+		if l.faults.Lamp {
+			status |= zcl.BallastLampFailure
+		}
+		return zcl.Map8(status)
+	case zcl.AttrBallastLampCount:
+		return zcl.Uint8(1)
+	case zcl.AttrLampBurnHours:
+		return zcl.NewValue(zcl.TypeUint24, uint64(l.BurnTime(now)/time.Hour))
+	}
+	return zcl.Value{}
+}
+
 func (l *Luminaire) diagnostics(attribute uint16) zcl.Value {
 	c := l.node.Counters()
 	switch attribute {
@@ -225,6 +256,8 @@ func (l *Luminaire) diagnostics(attribute uint16) zcl.Value {
 		return zcl.Uint16(uint16(c.EventsDropped))
 	case zcl.AttrLastLQI:
 		return zcl.Uint8(l.lqi)
+	case zcl.AttrLastRSSI:
+		return zcl.NewValue(zcl.TypeInt8, uint64(int64(weakest+int(l.lqi)*lqiRange/math.MaxUint8)))
 	}
 	return zcl.Value{}
 }

@@ -77,7 +77,7 @@ func lightEndpoint(w White) zdo.SimpleDescriptor {
 		d.Device = zcl.DeviceColorTemperatureLight
 		d.In = append(d.In, zcl.ClusterColor)
 	}
-	d.In = append(d.In, zcl.ClusterMetering, zcl.ClusterElectrical, zcl.ClusterDiagnostics)
+	d.In = append(d.In, zcl.ClusterBallast, zcl.ClusterMetering, zcl.ClusterElectrical, zcl.ClusterDiagnostics, zcl.ClusterBehaviour)
 	return d
 }
 
@@ -197,6 +197,15 @@ func (l *Luminaire) Energy(now time.Time) uint64 {
 		m.through(now, &at, l.faults)
 	}
 	return m.energy.joules()
+}
+
+// BurnTime returns how long the lamp has been lit since the luminaire left the factory.
+func (l *Luminaire) BurnTime(now time.Time) time.Duration {
+	m, at := l.meter, l.light
+	if !l.dead {
+		m.through(now, &at, l.faults)
+	}
+	return m.burnt
 }
 
 // Faults are what can be broken of a luminaire. The zero value is a sound one.

@@ -3,6 +3,7 @@ package device
 import (
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"sconce/zigbee/zcl"
 )
@@ -11,15 +12,17 @@ var errMemory = errors.New("its state is not one of such a device")
 
 // The first byte of what the firmware of each kind remembers.
 const (
-	luminaireMemory = 1
+	uncountedMemory = 1 // of a luminaire whose firmware did not count how long its lamp is lit
 	sensorMemory    = 2
 	switchMemory    = 3
+	luminaireMemory = 4
 )
 
 // Sizes of the parts of what a luminaire remembers, in bytes.
 const (
 	lampSize  = 36
 	sceneSize = 11
+	burntSize = 4
 )
 
 // Bits of the flags of a look.
@@ -48,7 +51,7 @@ func (l *Luminaire) remember(b []byte) []byte {
 		b = append(binary.BigEndian.AppendUint16(b, s.id.Group), s.id.Scene)
 		b = s.look.append(binary.BigEndian.AppendUint32(b, s.length))
 	}
-	return b
+	return binary.BigEndian.AppendUint32(b, uint32(l.meter.burnt/time.Second))
 }
 
 func (k look) append(b []byte) []byte {
@@ -69,7 +72,14 @@ func parseLook(b []byte) look {
 
 // recall reads what [Luminaire.remember] wrote, and starts up as it says.
 func (l *Luminaire) recall(b []byte) error {
-	if len(b) < lampSize || b[0] != luminaireMemory || len(b) != lampSize+int(b[lampSize-1])*sceneSize {
+	if len(b) > lampSize && b[0] == luminaireMemory && len(b) >= burntSize {
+		end := len(b) - burntSize
+		l.meter.burnt = time.Duration(binary.BigEndian.Uint32(b[end:])) * time.Second
+		b = b[:end]
+	} else if len(b) == 0 || b[0] != uncountedMemory {
+		return errMemory
+	}
+	if len(b) < lampSize || len(b) != lampSize+int(b[lampSize-1])*sceneSize {
 		return errMemory
 	}
 	m := memory{

@@ -57,8 +57,9 @@ type meter struct {
 	rated   Milliwatts
 	at      time.Time // up to which it was measured; zero before the start
 	energy  energy
-	saved   uint64  // microjoules, when it was last asked to be saved
-	over    float64 // K above ambient
+	burnt   time.Duration // how long the lamp has been lit
+	saved   uint64        // microjoules, when it was last asked to be saved
+	over    float64       // K above ambient
 	coldest float64
 	hottest float64 // K above ambient, since the start
 	hot     bool    // too hot; halves its output
@@ -104,6 +105,9 @@ func (m *meter) measure(now time.Time, l *light, f Faults) bool {
 	}
 	p, q := m.microwatts(m.from(now), l, f), m.microwatts(now, l, f)
 	m.energy.add(p, q, span)
+	if l.on && !f.Lamp {
+		m.burnt += span
+	}
 	m.warm((p+q)/2, span, f)
 	m.at = now
 	if m.energy.micro-m.saved < saveEnergy {

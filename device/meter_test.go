@@ -126,6 +126,37 @@ func TestEnergyOverAPowerCut(t *testing.T) {
 	}
 }
 
+// A lamp burns while it is lit, over power cuts too; one that is broken does not. What
+// firmware wrote that did not count begins at nothing.
+func TestBurnTime(t *testing.T) {
+	l := lone(t, nil)
+	l.Start(start)
+	hours := func(at time.Duration) uint64 {
+		v, _ := application{l}.Attribute(start.Add(at), Endpoint, zcl.ClusterBallast, zcl.AttrLampBurnHours)
+		return v.Value.Uint()
+	}
+	if got := hours(10*time.Hour + time.Minute); got != 10 {
+		t.Errorf("%d hours after ten", got)
+	}
+	l.SetFaults(start.Add(12*time.Hour), Faults{Lamp: true})
+	if got := hours(20 * time.Hour); got != 12 {
+		t.Errorf("%d hours, eight of them broken", got)
+	}
+	if v, _ := (application{l}).Attribute(start, Endpoint, zcl.ClusterBallast, zcl.AttrBallastStatus); v.Value != zcl.Map8(zcl.BallastLampFailure) {
+		t.Errorf("status %s of a broken lamp", v.Value)
+	}
+	l.SetFaults(start.Add(20*time.Hour), Faults{})
+	memory := l.PowerFailing(start.Add(21 * time.Hour)).memory
+	var again, old Luminaire
+	if err := again.recall(memory); err != nil || again.meter.burnt != 13*time.Hour {
+		t.Errorf("%v after the power cut, %v", again.meter.burnt, err)
+	}
+	uncounted := append([]byte{uncountedMemory}, memory[1:len(memory)-burntSize]...)
+	if err := old.recall(uncounted); err != nil || old.meter.burnt != 0 || old.meter.energy != again.meter.energy {
+		t.Errorf("%v by old firmware, %v", old.meter.burnt, err)
+	}
+}
+
 // Without a warning of the power cut, at most 0.1 kWh is lost.
 func TestEnergyIsSavedNowAndThen(t *testing.T) {
 	b := newBuilding(t)

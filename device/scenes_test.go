@@ -134,7 +134,7 @@ func TestScenesAreBounded(t *testing.T) {
 	if got := l.storeScene(start, sceneID(0, 3)); got != zcl.Success {
 		t.Errorf("a scene that is there: %v", got)
 	}
-	if got := len(l.remember(nil)); got != lampSize+MaxScenes*sceneSize {
+	if got := len(l.remember(nil)); got != lampSize+MaxScenes*sceneSize+burntSize {
 		t.Errorf("remembers %d bytes", got)
 	}
 }

@@ -294,7 +294,7 @@ func (n *Network) readBack(now time.Time, t *task) {
 	}
 	d := t.device
 	cluster := t.goal.doubt(&d.light, t.begun)
-	r := d.read("reading its state back", cluster, attributeOf(cluster))
+	r := d.read("reading its state back", cluster, attributesOf(cluster)...)
 	r.tries, r.urgent = 1, true
 	r.done = func(now time.Time, _ []byte, err error) { n.answered(now, t, cluster, err) }
 	n.ask(now, d, r)

@@ -3,7 +3,6 @@ package network
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -11,23 +10,6 @@ import (
 	"sconce/zigbee"
 	"sconce/zigbee/zcl"
 	"sconce/zigbee/zdo"
-)
-
-// What is asked of a light to report, and why.
-const (
-	// On/off and level: at once when they change, because a person looks at a
-	// screen while somebody else presses a switch. The level of a light that is
-	// fading is reported by the light at most once a second (07-5123-08, 3.10.2.2).
-	lightMin = 0
-	// Every five minutes even without a change: so that a report which was lost
-	// is made good, and silence means something.
-	lightMax = 300
-	// Power: at most every second, so that who dims a light sees its watts follow.
-	// It is only while lights fade that this makes more reports than powerMax.
-	powerMin = 1
-	powerMax = 300
-	// A change of half a watt is about 2 % of a typical luminaire.
-	powerChange = 0.5 // watts
 )
 
 // nextGroupStep returns what to ask for the device's groups to be those desired.
@@ -125,7 +107,7 @@ func parseAnswer[T zcl.Command](payload []byte, err error) (T, error) {
 
 // nextReportingStep returns what to ask for the device to report by itself.
 func (d *device) nextReportingStep() (request, bool) {
-	for _, c := range reportedClusters {
+	for _, c := range reportedClusters() {
 		switch {
 		case !d.record.has(c):
 		case !slices.Contains(d.setup.bound, c):
@@ -167,7 +149,7 @@ func (d *device) bind(cluster uint16) request {
 func (d *device) configureReporting(cluster uint16) request {
 	doing := fmt.Sprintf("configuring the reports of its cluster 0x%04x", cluster)
 	r := d.zclRequest(doing, cluster, zcl.CmdConfigureReportingRsp, func(_ time.Time, seq uint8, _ zigbee.ShortAddr) []byte {
-		return zcl.AppendConfigureReporting(nil, seq, d.reports(cluster))
+		return zcl.AppendConfigureReporting(nil, seq, d.reports(cluster)...)
 	})
 	r.done = func(_ time.Time, payload []byte, err error) {
 		if err == nil {
@@ -193,26 +175,4 @@ func (d *device) configureReporting(cluster uint16) request {
 		d.setup.reporting = append(d.setup.reporting, cluster)
 	}
 	return r
-}
-
-// reports returns when the one attribute of a cluster that matters is to be reported.
-func (d *device) reports(cluster uint16) zcl.Reporting {
-	switch cluster {
-	case zcl.ClusterOnOff:
-		return zcl.Reporting{Attribute: zcl.AttrOnOff, Type: zcl.TypeBool, Min: lightMin, Max: lightMax}
-	case zcl.ClusterLevel:
-		return zcl.Reporting{Attribute: zcl.AttrCurrentLevel, Type: zcl.TypeUint8, Min: lightMin, Max: lightMax, Change: zcl.Uint8(1)}
-	case zcl.ClusterElectrical:
-		change := math.Ceil(powerChange * float64(d.record.Divisor) / float64(d.record.Multiplier))
-		return zcl.Reporting{
-			Attribute: zcl.AttrActivePower, Type: zcl.TypeInt16, Min: powerMin, Max: powerMax,
-			Change: zcl.Int16(int16(min(change, math.MaxInt16))),
-		}
-	default:
-		r, _ := zcl.DefaultReporting(cluster, attributeOf(cluster))
-		if cluster == zcl.ClusterMetering {
-			r.Change = zcl.NewValue(r.Type, d.energyChange())
-		}
-		return r
-	}
 }

@@ -101,7 +101,7 @@ func newFakeLight(w *world, e zigbee.EUI64, short zigbee.ShortAddr) *fakeLight {
 func (l *fakeLight) boot() {
 	s, err := zcl.NewServer(l, 80, []zcl.Endpoint{{
 		ID: 11, Profile: zcl.ProfileHomeAutomation,
-		Clusters: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature},
+		Clusters: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature, zcl.ClusterBallast, zcl.ClusterBehaviour},
 	}}, nil)
 	if err != nil {
 		l.w.t.Fatal(err)
@@ -128,6 +128,11 @@ func (l *fakeLight) Attribute(now time.Time, _ uint8, cluster, attribute uint16)
 		{zcl.ClusterBasic, zcl.AttrManufacturer, zcl.Text("Maker")},
 		{zcl.ClusterBasic, zcl.AttrModel, zcl.Text("Panel 40")},
 		{zcl.ClusterBasic, zcl.AttrSWBuild, zcl.Text("1.2.3")},
+		{zcl.ClusterBasic, zcl.AttrHWVersion, zcl.Uint8(3)},
+		{zcl.ClusterBasic, zcl.AttrSerialNumber, zcl.Text("SN 1")},
+		{zcl.ClusterBehaviour, zcl.AttrRatedPower, zcl.Uint16(315)},
+		{zcl.ClusterBallast, zcl.AttrBallastStatus, zcl.Map8(zcl.BallastLampFailure)},
+		{zcl.ClusterBallast, zcl.AttrLampBurnHours, zcl.NewValue(zcl.TypeUint24, 1234)},
 		{zcl.ClusterOnOff, zcl.AttrOnOff, zcl.Bool(l.on)},
 		{zcl.ClusterLevel, zcl.AttrCurrentLevel, zcl.Uint8(level)},
 		{zcl.ClusterElectrical, zcl.AttrActivePower, zcl.Int16(l.watts)},
@@ -230,7 +235,7 @@ func (l *fakeLight) zdo(now time.Time, r stack.DataRequest) {
 		if req.Endpoint == 11 {
 			d = zdo.SimpleDescriptor{
 				Endpoint: 11, Profile: zcl.ProfileHomeAutomation, Device: zcl.DeviceDimmableLight,
-				In: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature},
+				In: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature, zcl.ClusterBallast, zcl.ClusterBehaviour},
 			}
 		}
 		answer = zdo.SimpleDescRsp{Seq: req.Seq, Addr: l.short, Descriptor: d}.Append(nil)

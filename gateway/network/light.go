@@ -30,9 +30,11 @@ func fromZCL(z uint8) sconce.Level {
 
 // light is what a light has said of itself.
 type light struct {
-	on    confirmed[bool]
-	level confirmed[uint8] // of the cluster library
-	cause sconce.Cause     // of the last change of on or level
+	on     confirmed[bool]
+	level  confirmed[uint8] // of the cluster library
+	mireds confirmed[uint16]
+	cause  sconce.Cause // of the last change of on, level or mireds
+	faults confirmed[sconce.Faults]
 
 	restarted time.Time // when the light last announced itself
 	task      *task     // the command that it is carrying out
@@ -87,7 +89,7 @@ func (n *Network) indication(now time.Time, e stack.DataIndication) {
 		return
 	}
 	h, payload, err := zcl.ParseHeader(e.Payload)
-	if err != nil || h.Manufacturer != 0 || e.Profile != zcl.ProfileHomeAutomation {
+	if err != nil || h.Manufacturer != makerOf(e.Cluster) || e.Profile != zcl.ProfileHomeAutomation {
 		return
 	}
 	if e.SrcEndpoint == d.record.Endpoint && !h.Specific {
@@ -96,6 +98,11 @@ func (n *Network) indication(now time.Time, e stack.DataIndication) {
 	if !n.exchange.answerZCL(n, now, d, e.Cluster, h, payload) {
 		n.respond(now, e, h)
 	}
+}
+
+func makerOf(cluster uint16) uint16 {
+	c, _ := zcl.FindCluster(cluster)
+	return c.Maker
 }
 
 // attributes takes the values out of a report or an answer, whoever asked.
@@ -118,7 +125,7 @@ func (n *Network) attributes(now time.Time, d *device, cluster uint16, h zcl.Hea
 
 // attribute takes one value that a device has said.
 func (n *Network) attribute(now time.Time, d *device, cluster, id uint16, v zcl.Value) {
-	if !v.Valid() || id != attributeOf(cluster) {
+	if !v.Valid() || !isReported(cluster, id) {
 		return
 	}
 	switch {
@@ -126,8 +133,12 @@ func (n *Network) attribute(now time.Time, d *device, cluster, id uint16, v zcl.
 		take(n, now, d, &d.light.on, v.Bool())
 	case cluster == zcl.ClusterLevel && v.Type() == zcl.TypeUint8 && v.Uint() <= uint64(zcl.MaxLevel):
 		take(n, now, d, &d.light.level, uint8(v.Uint()))
+	case cluster == zcl.ClusterColor && v.Type() == zcl.TypeUint16 && v.Uint() > 0 && v.Uint() <= uint64(zcl.MaxMireds):
+		take(n, now, d, &d.light.mireds, uint16(v.Uint()))
+	case cluster == zcl.ClusterBallast && id == zcl.AttrBallastStatus && v.Type() == zcl.TypeMap8:
+		n.faults(now, d, uint8(v.Uint()))
 	default:
-		if metric, value, ok := d.record.reading(cluster, v); ok {
+		if metric, value, ok := d.record.reading(cluster, id, v); ok {
 			n.out.reading(now, d, metric, value)
 		}
 	}
@@ -145,6 +156,21 @@ func take[T comparable](n *Network, now time.Time, d *device, c *confirmed[T], v
 	n.check(now, d)
 }
 
+// faults takes what a ballast says is wrong with it.
+func (n *Network) faults(now time.Time, d *device, status uint8) {
+	var f sconce.Faults
+	if status&zcl.BallastLampFailure != 0 {
+		f |= sconce.FaultLamp
+	}
+	if status&zcl.BallastNotOperational != 0 {
+		f |= sconce.FaultDriver
+	}
+	if c := &d.light.faults; !c.known() || c.value != f {
+		c.value, c.at = f, now
+		n.out.touch(d)
+	}
+}
+
 // causeNow says what a change at this moment comes from.
 func (l *light) causeNow(now time.Time) sconce.Cause {
 	switch {
@@ -159,7 +185,7 @@ func (l *light) causeNow(now time.Time) sconce.Cause {
 // askValues reads what a cluster has to report, once, at the start.
 func (d *device) askValues(cluster uint16) request {
 	const doing = "reading its state"
-	r := d.read(doing, cluster, attributeOf(cluster))
+	r := d.read(doing, cluster, attributesOf(cluster)...)
 	r.done = func(_ time.Time, _ []byte, err error) {
 		if err != nil {
 			d.failed(doing, err)

@@ -151,7 +151,9 @@ func (n *Network) apply(now time.Time, d wire.Desired, records map[sconce.EUI64]
 func newDevice(e, coordinator zigbee.EUI64, r Record) *device {
 	r.Device = sconce.EUI64(e)
 	d := &device{eui: e, reportTo: coordinator, record: r}
-	if r.Reporting { // the device keeps this over a restart of ours
+	if r.Reporting && r.Reports != reportsVersion { // another program asked for other things
+		d.record.Described, d.record.Clusters, d.record.Reporting = false, nil, false
+	} else if r.Reporting { // the device keeps this over a restart of ours
 		d.setup.bound = slices.Clone(r.Clusters)
 		d.setup.reporting = slices.Clone(r.Clusters)
 	}

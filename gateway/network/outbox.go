@@ -102,10 +102,18 @@ func (o *outbox) stage(r wire.DeviceReport) {
 		o.stages, o.changed = map[zigbee.EUI64]wire.DeviceReport{}, map[zigbee.EUI64]bool{}
 	}
 	e := zigbee.EUI64(r.Device)
-	if o.stages[e] != r {
+	if !same(o.stages[e], r) {
 		o.stages[e] = r
 		o.changed[e] = true
 	}
+}
+
+// same reports whether two reports say the same.
+func same(a, b wire.DeviceReport) bool {
+	if a.Asset != nil && b.Asset != nil && *a.Asset == *b.Asset {
+		a.Asset = b.Asset
+	}
+	return a == b
 }
 
 // Drain returns what there is to tell the cloud, the most urgent first, and
@@ -198,6 +206,13 @@ func (d *device) state() wire.DeviceState {
 		if !d.light.on.known() || level.at.After(at) {
 			at = level.at
 		}
+	}
+	if m := d.light.mireds; m.known() {
+		kelvin := uint16(1_000_000 / max(uint32(m.value), 16))
+		s.Kelvin = &kelvin
+	}
+	if f := d.light.faults; f.known() {
+		s.Faults = &f.value
 	}
 	s.At = wireTime(at)
 	return s

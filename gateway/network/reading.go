@@ -12,41 +12,11 @@ import (
 // energyStep is the energy after which it is reported again, in kWh.
 const energyStep = 0.01
 
-// energyChange returns energyStep in units of the device.
-func (d *device) energyChange() uint64 {
-	if d.record.EnergyMultiplier == 0 {
-		return 1
-	}
-	return uint64(math.Ceil(energyStep * float64(d.record.EnergyDivisor) / float64(d.record.EnergyMultiplier)))
-}
-
-// attributeOf returns the one attribute of a reported cluster that matters.
-func attributeOf(cluster uint16) uint16 {
-	switch cluster {
-	case zcl.ClusterOnOff:
-		return zcl.AttrOnOff
-	case zcl.ClusterLevel:
-		return zcl.AttrCurrentLevel
-	case zcl.ClusterMetering:
-		return zcl.AttrEnergyDelivered
-	case zcl.ClusterTemperature:
-		return zcl.AttrCurrentTemperature
-	case zcl.ClusterOccupancy:
-		return zcl.AttrOccupancy
-	case zcl.ClusterIlluminance:
-		return zcl.AttrIlluminance
-	case zcl.ClusterPower:
-		return zcl.AttrBatteryPercentage
-	default:
-		return zcl.AttrActivePower
-	}
-}
-
-// reading returns what a value of the attribute that matters measures, and false
+// reading returns what a value of an attribute that matters measures, and false
 // when it is none or its scale is not known.
-func (r *Record) reading(cluster uint16, v zcl.Value) (sconce.Metric, float64, bool) {
-	info, ok := zcl.FindAttribute(cluster, attributeOf(cluster))
-	if !ok || info.Type != v.Type() {
+func (r *Record) reading(cluster, attribute uint16, v zcl.Value) (sconce.Metric, float64, bool) {
+	info, ok := zcl.FindAttribute(cluster, attribute)
+	if !ok || info.Type != v.Type() || !isReported(cluster, attribute) {
 		return 0, 0, false
 	}
 	switch cluster {
@@ -64,6 +34,10 @@ func (r *Record) reading(cluster uint16, v zcl.Value) (sconce.Metric, float64, b
 		return sconce.Illuminance, lux(v.Uint()), true
 	case zcl.ClusterPower:
 		return sconce.Battery, float64(v.Uint()) / 2, true
+	case zcl.ClusterDiagnostics:
+		return sconce.Signal, float64(v.Int()), true
+	case zcl.ClusterBallast:
+		return sconce.BurnHours, float64(v.Uint()), attribute == zcl.AttrLampBurnHours
 	}
 	return 0, 0, false
 }

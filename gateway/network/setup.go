@@ -40,6 +40,12 @@ type Record struct {
 	Reporting    bool         `cbor:"12,keyasint"` // bound, and told when to report
 	Settled      bool         `cbor:"13,keyasint"` // was brought to the groups of the desired state
 
+	Reports    uint8  `cbor:"18,keyasint"` // reportsVersion by which it was told
+	Labelled   bool   `cbor:"19,keyasint"` // Hardware, Serial and RatedPower were asked for
+	Hardware   uint8  `cbor:"20,keyasint"`
+	Serial     string `cbor:"21,keyasint"`
+	RatedPower uint16 `cbor:"22,keyasint"` // in 0.1 W; 0 for not known
+
 	Controls   []uint16  `cbor:"16,keyasint,omitempty"` // of a switch: client clusters there
 	Controlled []Control `cbor:"17,keyasint,omitempty"` // of a switch: what it tells whom
 
@@ -61,6 +67,7 @@ type setup struct {
 	bound     []uint16 // clusters whose reports come to us
 	reporting []uint16 // clusters that were told when to report
 	read      []uint16 // clusters whose values have been read
+	unrated   bool     // it does not say its rated power
 	reason    string   // why it stands still, for people
 	pause     time.Duration
 	retry     *timer
@@ -74,14 +81,10 @@ func (s *setup) restart() {
 	s.pause, s.reason = 0, ""
 }
 
-// reportedClusters are bound and report, in this order.
-var reportedClusters = [...]uint16{
-	zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature,
-	zcl.ClusterOccupancy, zcl.ClusterIlluminance, zcl.ClusterPower,
-}
-
 // relevantClusters are those whose presence is kept in a [Record].
-var relevantClusters = append([]uint16{zcl.ClusterBasic, zcl.ClusterGroups}, reportedClusters[:]...)
+func relevantClusters() []uint16 {
+	return append([]uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterBehaviour}, reportedClusters()...)
+}
 
 // proceed does the next thing that is missing for a device to be as desired. It
 // looks at what is known and what differs, so it can be called at any time.
@@ -120,12 +123,13 @@ func (n *Network) settle(now time.Time, d *device) {
 		n.cfg.Log.Info("a device is configured", "device", d.eui, "model", d.record.Model, "manufacturer", d.record.Manufacturer)
 	}
 	if !d.record.Reporting {
-		d.record.Reporting = true
+		d.record.Reporting, d.record.Reports = true, reportsVersion
 		n.unsaved = true
 	}
 	n.stage(d)
 	d.setup.retry = n.timers.at(now.Add(verifyEvery), func(now time.Time) {
 		d.setup.grouped = false
+		d.record.Labelled = false // its firmware may be another
 		n.proceed(now, d)
 	})
 }
@@ -151,6 +155,12 @@ func (d *device) nextStep() (request, bool) {
 	if !r.Identified && r.has(zcl.ClusterBasic) {
 		return d.askIdentity(), true
 	}
+	if !r.Labelled && r.has(zcl.ClusterBasic) {
+		return d.askLabel(), true
+	}
+	if r.RatedPower == 0 && !s.unrated && r.has(zcl.ClusterBehaviour) {
+		return d.askRatedPower(), true
+	}
 	if r.Multiplier == 0 && r.has(zcl.ClusterElectrical) {
 		return d.askScale(), true
 	}
@@ -168,7 +178,7 @@ func (d *device) nextStep() (request, bool) {
 	if req, missing := d.nextReportingStep(); missing {
 		return req, true
 	}
-	for _, c := range reportedClusters {
+	for _, c := range reportedClusters() {
 		if r.has(c) && !slices.Contains(s.read, c) {
 			return d.askValues(c), true
 		}
@@ -237,7 +247,7 @@ func (d *device) askDescriptor(endpoint uint8) request {
 		if rsp.Status == zdo.Success && d.fits(rsp.Descriptor) {
 			d.record.Described = true
 			d.record.Endpoint = endpoint
-			for _, c := range relevantClusters {
+			for _, c := range relevantClusters() {
 				if slices.Contains(rsp.Descriptor.In, c) {
 					d.record.Clusters = append(d.record.Clusters, c)
 				}
@@ -263,32 +273,6 @@ func (d *device) fits(s zdo.SimpleDescriptor) bool {
 		return false
 	}
 	return d.kind != sconce.Luminaire || slices.Contains(s.In, zcl.ClusterOnOff)
-}
-
-func (d *device) askIdentity() request {
-	const doing = "reading its model"
-	r := d.read(doing, zcl.ClusterBasic, zcl.AttrManufacturer, zcl.AttrModel, zcl.AttrSWBuild)
-	r.done = func(_ time.Time, payload []byte, err error) {
-		if err != nil {
-			d.failed(doing, err)
-			return
-		}
-		d.record.Identified = true
-		for rec, err := range zcl.ParseReadAttributesResponse(payload) {
-			if err != nil || rec.Status != zcl.Success {
-				continue
-			}
-			switch rec.Attribute {
-			case zcl.AttrManufacturer:
-				d.record.Manufacturer = rec.Value.Text()
-			case zcl.AttrModel:
-				d.record.Model = rec.Value.Text()
-			case zcl.AttrSWBuild:
-				d.record.Software = rec.Value.Text()
-			}
-		}
-	}
-	return r
 }
 
 // askScale reads what active power is to be multiplied with. A device that does
@@ -338,6 +322,7 @@ func (n *Network) stage(d *device) {
 	case d.setup.reason != "":
 		r.Stage, r.Reason = wire.StageFailed, d.setup.reason
 	}
+	r.Asset = d.record.asset()
 	n.out.stage(r)
 }
 

@@ -42,11 +42,11 @@ func TestALightJoinsAndIsConfigured(t *testing.T) {
 	if !slices.Equal(l.groups, []uint16{5, 7}) {
 		t.Errorf("groups %v", l.groups)
 	}
-	if !slices.Equal(l.bindings, []uint16{zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature}) {
+	if !slices.Equal(l.bindings, []uint16{zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature, zcl.ClusterBallast}) {
 		t.Errorf("bindings %v", l.bindings)
 	}
-	if n := len(l.server.Reporting()); n != 5 {
-		t.Errorf("%d attributes are reported, want 5", n)
+	if n := len(l.server.Reporting()); n != 7 {
+		t.Errorf("%d attributes are reported, want 7", n)
 	}
 	if s := w.stageOf(0); s.Stage != wire.StageConfigured || s.Reason != "" {
 		t.Errorf("stands at %+v", s)
@@ -68,6 +68,15 @@ func TestALightJoinsAndIsConfigured(t *testing.T) {
 	if p := readingsOf(w, sconce.Energy); len(p) == 0 || p[0] != 2 {
 		t.Errorf("energy %v, want 2 Wh first", p)
 	}
+	if want := (wire.Asset{Model: "Panel 40", Manufacturer: "Maker", Hardware: 3, Firmware: "1.2.3", Serial: "SN 1", RatedPower: 31.5}); w.stageOf(0).Asset == nil || *w.stageOf(0).Asset != want {
+		t.Errorf("it says that it is %+v, want %+v", w.stageOf(0).Asset, want)
+	}
+	if s.Faults == nil || *s.Faults != sconce.FaultLamp {
+		t.Errorf("faults %v, want its lamp", s.Faults)
+	}
+	if p := readingsOf(w, sconce.BurnHours); len(p) == 0 || p[0] != 1234 {
+		t.Errorf("burnt %v, want 1234 h first", p)
+	}
 	if p := readingsOf(w, sconce.Temperature); len(p) == 0 || p[0] != -7 {
 		t.Errorf("temperature %v, want -7 °C first", p)
 	}
@@ -88,30 +97,40 @@ func TestEnergyInAnotherUnit(t *testing.T) {
 func TestReadings(t *testing.T) {
 	r := Record{Multiplier: 1, Divisor: 10, EnergyMultiplier: 1, EnergyDivisor: 3_600_000}
 	for _, test := range []struct {
-		cluster uint16
-		v       zcl.Value
-		metric  sconce.Metric
-		want    float64
+		cluster, attribute uint16
+		v                  zcl.Value
+		metric             sconce.Metric
+		want               float64
 	}{
-		{zcl.ClusterElectrical, zcl.Int16(255), sconce.ActivePower, 25.5},
-		{zcl.ClusterMetering, zcl.NewValue(zcl.TypeUint48, 36_000), sconce.Energy, 10},
-		{zcl.ClusterTemperature, zcl.Int16(41), sconce.Temperature, 41},
-		{zcl.ClusterOccupancy, zcl.Map8(0x81), sconce.Occupancy, 1},
-		{zcl.ClusterIlluminance, zcl.Uint16(20_001), sconce.Illuminance, 100},
-		{zcl.ClusterIlluminance, zcl.Uint16(0), sconce.Illuminance, 0},
-		{zcl.ClusterPower, zcl.Uint8(151), sconce.Battery, 75.5},
+		{zcl.ClusterElectrical, zcl.AttrActivePower, zcl.Int16(255), sconce.ActivePower, 25.5},
+		{zcl.ClusterMetering, zcl.AttrEnergyDelivered, zcl.NewValue(zcl.TypeUint48, 36_000), sconce.Energy, 10},
+		{zcl.ClusterTemperature, zcl.AttrCurrentTemperature, zcl.Int16(41), sconce.Temperature, 41},
+		{zcl.ClusterOccupancy, zcl.AttrOccupancy, zcl.Map8(0x81), sconce.Occupancy, 1},
+		{zcl.ClusterIlluminance, zcl.AttrIlluminance, zcl.Uint16(20_001), sconce.Illuminance, 100},
+		{zcl.ClusterIlluminance, zcl.AttrIlluminance, zcl.Uint16(0), sconce.Illuminance, 0},
+		{zcl.ClusterPower, zcl.AttrBatteryPercentage, zcl.Uint8(151), sconce.Battery, 75.5},
+		{zcl.ClusterBallast, zcl.AttrLampBurnHours, zcl.NewValue(zcl.TypeUint24, 70_000), sconce.BurnHours, 70_000},
+		{zcl.ClusterDiagnostics, zcl.AttrLastRSSI, zcl.NewValue(zcl.TypeInt8, 0xb5), sconce.Signal, -75},
 	} {
-		metric, value, ok := r.reading(test.cluster, test.v)
+		metric, value, ok := r.reading(test.cluster, test.attribute, test.v)
 		if !ok || metric != test.metric || math.Abs(value-test.want) > 1e-9 {
 			t.Errorf("%s of 0x%04x: %s %g, %v; want %s %g", test.v, test.cluster, metric, value, ok, test.metric, test.want)
 		}
 	}
-	for cluster, v := range map[uint16]zcl.Value{
-		zcl.ClusterElectrical: zcl.Int16(1), zcl.ClusterMetering: zcl.NewValue(zcl.TypeUint48, 1),
-		zcl.ClusterTemperature: zcl.Uint16(1), zcl.ClusterOnOff: zcl.Bool(true),
+	for _, test := range []struct {
+		cluster, attribute uint16
+		v                  zcl.Value
+	}{
+		{zcl.ClusterElectrical, zcl.AttrActivePower, zcl.Int16(1)},                      // of no known scale
+		{zcl.ClusterMetering, zcl.AttrEnergyDelivered, zcl.NewValue(zcl.TypeUint48, 1)}, // the same
+		{zcl.ClusterTemperature, zcl.AttrCurrentTemperature, zcl.Uint16(1)},             // of another type
+		{zcl.ClusterTemperature, zcl.AttrMaxTemperature, zcl.Int16(1)},                  // another attribute
+		{zcl.ClusterOnOff, zcl.AttrOnOff, zcl.Bool(true)},                               // a state
+		{zcl.ClusterBallast, zcl.AttrBallastStatus, zcl.Map8(zcl.BallastLampFailure)},   // a fault
+		{zcl.ClusterDiagnostics, zcl.AttrLastLQI, zcl.Uint8(200)},                       // not asked for
 	} {
-		if metric, value, ok := (&Record{}).reading(cluster, v); ok {
-			t.Errorf("%s of 0x%04x was read as %s %g", v, cluster, metric, value)
+		if metric, value, ok := (&Record{}).reading(test.cluster, test.attribute, test.v); ok {
+			t.Errorf("%s of 0x%04x was read as %s %g", test.v, test.cluster, metric, value)
 		}
 	}
 }
@@ -284,7 +303,7 @@ func TestAfterARestartOfTheGatewayNothingIsAskedTwice(t *testing.T) {
 	if s := w.stageOf(0); s.Stage != wire.StageConfigured {
 		t.Errorf("stands at %+v", s)
 	}
-	if w.net.Version() != 1 || len(w.light(0).bindings) != 5 {
+	if w.net.Version() != 1 || len(w.light(0).bindings) != 6 {
 		t.Errorf("version %d, %d bindings", w.net.Version(), len(w.light(0).bindings))
 	}
 	// Its groups and its state may have changed meanwhile: these are read.
@@ -324,7 +343,7 @@ func TestALightWithoutPowerIsUnreachableAndComesBack(t *testing.T) {
 	if e := told[wire.Events](w); len(e) != 1 || e[0].Events[0].Kind != wire.EventRestarted {
 		t.Errorf("events %+v", e)
 	}
-	if n := len(l.server.Reporting()); n != 5 {
+	if n := len(l.server.Reporting()); n != 7 {
 		t.Errorf("%d attributes are reported after it has forgotten, want 5", n)
 	}
 }
@@ -374,7 +393,7 @@ func TestALightThatResetsAndJoinsAgainIsSetUpAnew(t *testing.T) {
 	w.allowed[l.eui], w.open = true, time.Second
 	l.join()
 	w.run(10 * time.Second)
-	if !slices.Equal(l.groups, []uint16{5}) || len(l.bindings) != 5 {
+	if !slices.Equal(l.groups, []uint16{5}) || len(l.bindings) != 6 {
 		t.Errorf("groups %v, bindings %v", l.groups, l.bindings)
 	}
 }
@@ -515,5 +534,30 @@ func TestMoreIsToldAtATimeWhileTheCloudIsAway(t *testing.T) {
 	w.run(10 * time.Millisecond)
 	if s := w.stateOf(0); s.On == nil || !*s.On {
 		t.Errorf("then %+v", s)
+	}
+}
+
+// What devices write into their texts is not what people should see.
+func TestTextsOfDevices(t *testing.T) {
+	for said, want := range map[string]string{
+		"Panel 40": "Panel 40", "  Panel\x00\x00\x00": "Panel", "\xffLamp\x1b[31m": "Lamp[31m",
+		strings.Repeat("é", 40): strings.Repeat("é", 16), "": "",
+	} {
+		if got := printed(said); got != want {
+			t.Errorf("%q is shown as %q, want %q", said, got, want)
+		}
+	}
+}
+
+// A gateway whose program asks for other reports than the one before sets devices up anew.
+func TestAnotherTableOfReportsIsSetUp(t *testing.T) {
+	w := ready(t, 1)
+	s := w.net.Snapshot()
+	s.Records[0].Reports--
+	w.light(0).server.ForgetReporting()
+	w.restart(s)
+	w.run(30 * time.Second)
+	if n := len(w.light(0).server.Reporting()); n != 7 || w.net.Snapshot().Records[0].Reports != reportsVersion {
+		t.Errorf("%d attributes are reported, record %+v", n, w.net.Snapshot().Records[0])
 	}
 }

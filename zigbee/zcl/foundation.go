@@ -36,6 +36,17 @@ func AppendReadAttributes(b []byte, seq uint8, attributes ...uint16) []byte {
 	return b
 }
 
+// AppendReadMaker is [AppendReadAttributes] of a cluster that is a maker's own.
+func AppendReadMaker(b []byte, seq uint8, maker uint16, attributes ...uint16) []byte {
+	h := request(seq, CmdReadAttributes)
+	h.Manufacturer = maker
+	b = AppendHeader(b, h)
+	for _, id := range attributes {
+		b = appendU16(b, id)
+	}
+	return b
+}
+
 // ParseReadAttributes walks the payload of a read attributes command.
 func ParseReadAttributes(p []byte) iter.Seq2[uint16, error] { return records(p, (*reader).u16) }
 

@@ -47,6 +47,7 @@ const (
 	AttrNWKDecryptFailure uint16 = 0x0115
 	AttrNoPacketBuffer    uint16 = 0x0117
 	AttrLastLQI           uint16 = 0x011c
+	AttrLastRSSI          uint16 = 0x011d
 )
 
 var illuminanceCluster = ClusterInfo{
@@ -105,5 +106,6 @@ var diagnosticsCluster = ClusterInfo{
 		{ID: AttrNWKDecryptFailure, Name: "NWKDecryptFailures", Type: TypeUint16, Clause: "3.15.2.2.2"},
 		{ID: AttrNoPacketBuffer, Name: "PacketBufferAllocateFailures", Type: TypeUint16, Clause: "3.15.2.2.2"},
 		{ID: AttrLastLQI, Name: "LastMessageLQI", Type: TypeUint8, Clause: "3.15.2.2.2"},
+		{ID: AttrLastRSSI, Name: "LastMessageRSSI", Type: TypeInt8, Access: Reportable, Unit: "dBm", Report: &Intervals{Min: 3600, Max: 3600, Change: 1}, Clause: "3.15.2.2.2"},
 	},
 }

@@ -19,6 +19,7 @@ const (
 	ClusterOTA         uint16 = 0x0019
 	ClusterPollControl uint16 = 0x0020
 	ClusterColor       uint16 = 0x0300
+	ClusterBallast     uint16 = 0x0301
 	ClusterIlluminance uint16 = 0x0400
 	ClusterOccupancy   uint16 = 0x0406
 	ClusterMetering    uint16 = 0x0702
@@ -98,7 +99,7 @@ var clusterRevision = AttributeInfo{
 // the rows stand beside the commands of each cluster.
 var clusters = []ClusterInfo{
 	basicCluster, powerCluster, temperatureCluster, identifyCluster, groupsCluster, scenesCluster, onOffCluster,
-	levelCluster, timeCluster, otaCluster, pollCluster, colorCluster, illuminanceCluster, occupancyCluster,
+	levelCluster, timeCluster, otaCluster, pollCluster, colorCluster, ballastCluster, illuminanceCluster, occupancyCluster,
 	meteringCluster, electricalCluster, diagnosticsCluster, behaviourCluster,
 }
 
