@@ -7,8 +7,13 @@
 // from the token and from what its maker may do at that moment: a token never outlives a
 // right, and whoever loses a role loses what they gave away with it.
 //
+// A person makes a token and hands it to a program, or lets an app in, which gets tokens
+// under a grant (package oauth). Both are the same to what they open.
+//
 // A token does not make, show or end tokens, and is not for an account as a whole: for
-// that a person signs in. It knows nothing of HTTP and MQTT, which carry it.
+// that a person signs in. It outlives a change of the password: the panels of a building do
+// not go dark because somebody chose another one, and who fears for their tokens ends all
+// of them at once. It knows nothing of HTTP and MQTT, which carry it.
 package access
 
 import (
@@ -41,9 +46,16 @@ const (
 // ID names a token, and opens nothing.
 type ID string
 
+// GrantID names what somebody let an app do, and opens nothing.
+type GrantID string
+
+// Origin returns an app that was let in as the security log names it.
+func (g GrantID) Origin() audit.Origin { return audit.Origin("grant:" + g) }
+
 // Token is what is known of a token.
 type Token struct {
 	ID      ID
+	Grant   GrantID          // of an app that was let in; "" of a token that a person made
 	Account sconce.AccountID // whose rights it has some of
 	Project sconce.ProjectID
 	Actions project.Actions
@@ -54,8 +66,14 @@ type Token struct {
 	Used    time.Time // last use, exact to a minute; zero for never
 }
 
-// Origin returns the token as the security log names it.
-func (t Token) Origin() audit.Origin { return audit.Origin("token:" + t.ID) }
+// Origin returns the token as the security log names it: that of an app, which gets a new
+// one each hour, by its grant.
+func (t Token) Origin() audit.Origin {
+	if t.Grant != "" {
+		return t.Grant.Origin()
+	}
+	return audit.Origin("token:" + t.ID)
+}
 
 func (t Token) valid(now time.Time) bool { return t.ID != "" && now.Before(t.Expires) }
 
@@ -63,7 +81,7 @@ func (t Token) valid(now time.Time) bool { return t.ID != "" && now.Before(t.Exp
 type Stored struct {
 	Token                     // without its name
 	Digest  [sha256.Size]byte // of its text
-	Sealed  []byte            // its name
+	Sealed  []byte            // its name; empty of an app's, which has none
 	Session audit.Origin      // where it was made; not kept, but in the security log
 }
 
@@ -73,8 +91,11 @@ type Store interface {
 	// CreateToken stores a token, and removes those that have expired. It is a
 	// [sconce.TooMany] when the account has max.
 	CreateToken(ctx context.Context, t Stored, max int) error
-	// Tokens returns those of an account, in the order of their making.
+	// Tokens returns those that an account made, in the order of their making.
 	Tokens(ctx context.Context, who sconce.AccountID) ([]Stored, error)
+	// TokensIn returns those that members of a project made for it, in the order of their
+	// making.
+	TokensIn(ctx context.Context, id sconce.ProjectID) ([]Stored, error)
 	// Token returns the one of a digest, the zero value for none.
 	Token(ctx context.Context, digest [sha256.Size]byte) (Stored, error)
 	// TokensNamed returns those of the given tokens that are there, in any order.
@@ -83,6 +104,11 @@ type Store interface {
 	TouchToken(ctx context.Context, id ID, used time.Time) error
 	// RevokeToken removes one of an account: a [sconce.NotFound] when it is not there.
 	RevokeToken(ctx context.Context, who project.Caller, id ID, at time.Time) error
+	// RevokeTokens removes all of an account.
+	RevokeTokens(ctx context.Context, who project.Caller, at time.Time) error
+	// RevokeTokenIn removes one that somebody made for a project: a [sconce.NotFound] when it
+	// is not there.
+	RevokeTokenIn(ctx context.Context, by project.Scope, id ID, at time.Time) error
 }
 
 // Sealer seals the names of tokens.
@@ -162,6 +188,55 @@ func (s *Service) List(ctx context.Context, who sconce.AccountID) ([]Token, erro
 // Revoke ends a token of somebody. Connections that were made with it end within five seconds.
 func (s *Service) Revoke(ctx context.Context, who project.Caller, id ID) error {
 	return s.Store.RevokeToken(ctx, who, id, s.Now())
+}
+
+// RevokeAll ends every token that somebody made.
+func (s *Service) RevokeAll(ctx context.Context, who project.Caller) error {
+	return s.Store.RevokeTokens(ctx, who, s.Now())
+}
+
+// In returns the good tokens that members made for a project, in the order of their making,
+// without their names, which are their makers'.
+func (s *Service) In(ctx context.Context, scope project.Scope) ([]Token, error) {
+	if err := scope.Require(project.ManageMembers); err != nil {
+		return nil, err
+	}
+	stored, err := s.Store.TokensIn(ctx, scope.Project())
+	if err != nil {
+		return nil, err
+	}
+	var tokens []Token
+	for _, t := range stored {
+		if t.valid(s.Now()) {
+			tokens = append(tokens, t.Token)
+		}
+	}
+	return tokens, nil
+}
+
+// RevokeIn ends a token that somebody made for a project.
+func (s *Service) RevokeIn(ctx context.Context, scope project.Scope, id ID) error {
+	if err := scope.Require(project.ManageMembers); err != nil {
+		return err
+	}
+	return s.Store.RevokeTokenIn(ctx, scope, id, s.Now())
+}
+
+// ForApp returns a token for an app that was let in, to be stored with its grant, and its text.
+// Who makes it has looked that the grant allows the actions.
+func ForApp(t Token, now time.Time, life time.Duration) (Stored, Secret) {
+	secret := newSecret()
+	t.ID, t.Made, t.Expires, t.Shown = ID(rand.Text()), now, now.Add(life), secret.Reveal()[:shown]
+	return Stored{Token: t, Digest: secret.digest(), Sealed: []byte{}}, secret
+}
+
+// DigestOf returns the digest of the text of a token; ok tells whether it may be one.
+func DigestOf(text string) (digest [sha256.Size]byte, ok bool) {
+	secret, err := parseSecret(text)
+	if err != nil {
+		return digest, false
+	}
+	return secret.digest(), true
 }
 
 // Authenticate returns the token with a text. For one that is wrong, has expired or was

@@ -1,6 +1,7 @@
 // Package api is the cloud's HTTP interface: the JSON API under /api/v1, which
 // describes itself as OpenAPI 3.1 at /api/v1/openapi.json, and the files of the
-// web application for everything else.
+// web application for everything else. What apps of others ask for tokens with has the form
+// of OAuth 2.0 (package oauth).
 //
 // Errors are problem documents (RFC 9457) whose type says which of the closed set
 // of reasons it is. Whoever asks is known by the cookie of a session; every route
@@ -32,6 +33,7 @@ import (
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
 	"sconce/cloud/mail"
+	"sconce/cloud/oauth"
 	"sconce/cloud/once"
 	"sconce/cloud/privacy"
 	"sconce/cloud/project"
@@ -68,7 +70,10 @@ type Options struct {
 	Support     *support.Service
 	Privacy     *privacy.Service
 	Export      *export.Service
+	OAuth       *oauth.Service
 
+	// Base is where apps find this server, https://….
+	Base string
 	// SecurityText is whom to tell of weaknesses; optional.
 	SecurityText SecurityText
 	// LiveURL is where apps connect for live data, wss://….
@@ -115,6 +120,7 @@ func New(o Options) (*API, error) {
 	if err := a.serveReference(mux); err != nil {
 		return nil, err
 	}
+	a.oauthRoutes(mux)
 	mux.HandleFunc("/api/", a.noRoute)
 	if a.Mailbox != nil {
 		mux.HandleFunc("GET /mailbox", func(w http.ResponseWriter, r *http.Request) {
@@ -167,6 +173,8 @@ func (a *API) routes() {
 	a.securityLogRoutes()
 	a.projectSupportRoutes()
 	a.operatorSupportRoutes()
+	a.appRoutes()
+	a.authorizationRoutes()
 }
 
 func (a *API) noRoute(w http.ResponseWriter, r *http.Request) {

@@ -28,6 +28,7 @@ import (
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
+	"sconce/cloud/oauth"
 	"sconce/cloud/once"
 	"sconce/cloud/privacy"
 	"sconce/cloud/project"
@@ -57,6 +58,8 @@ type bench struct {
 	vault    *vault.Vault
 	invited  string          // an invitation to the other project
 	asked    string          // a support grant of the other project that is asked for
+	apps     string          // an app of the other project
+	foreign  string          // a token for the other project
 	sent     []wire.Kind     // to gateways
 	log      strings.Builder // of the API
 	tokens   map[string]string
@@ -137,7 +140,11 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 			}}},
 		}),
 		Support: support.New(b.store.Support(), b.people, sealer, time.Now),
-		App:     fs.FS(app), LiveURL: liveURL, DemoLiveURL: demoURL,
+		App:     fs.FS(app), Base: base.String() + "/", LiveURL: liveURL, DemoLiveURL: demoURL,
+	}
+	o.OAuth = &oauth.Service{
+		Clients: b.store.OAuthClients(), Grants: b.store.OAuthGrants(), Tokens: b.store.Access(), Projects: b.projects,
+		Refusals: securityLog, Vault: sealer, Now: time.Now,
 	}
 	for _, c := range change {
 		c(&o)

@@ -16,6 +16,8 @@ const intro = `Connected lighting: projects, light networks, devices, groups, co
 
 A program acts for a person by a token, which that person makes on the page of their account: for one project, for some of what they may do there, and for a limited time. It is sent as Authorization: Bearer, and does what both it and its maker may do at that moment. For what is about an account as a whole a person signs in, and their browser sends the cookie of their session.
 
+An app of somebody else is let in by OAuth 2.0 (RFC 6749, authorisation code with PKCE): an owner registers it for their project, /.well-known/oauth-authorization-server says where it goes, and the names of actions are the scopes. Its tokens are good for an hour and are sent as others are. A refresh token is good once; with one that was used before, all that the person allowed ends.
+
 With a token 600 requests a minute are answered; RateLimit says how many are left, and behind them is 429 with Retry-After. What did not succeed is told as a problem document (RFC 9457), whose type is the same for the same reason.
 
 Lists come in pages: next_cursor, when there is one, is the cursor of the next. Answers to GET have an ETag, and with If-None-Match nothing but 304 is answered when nothing has changed. A PUT with If-Match changes nothing, and answers 412, when somebody else was faster. A POST with an Idempotency-Key is done once, however often it is made within a day.
@@ -36,6 +38,7 @@ func tags() []*huma.Tag {
 		{Name: "security", Description: "Who did what."},
 		{Name: "live", Description: "Live data, by MQTT over WebSocket."},
 		{Name: "tokens", Description: "What programs act with."},
+		{Name: "apps", Description: "Apps of others that people let in, by OAuth 2.0."},
 		{Name: "support", Description: "Letting operators in for a time."},
 		{Name: "privacy", Description: "What is kept of a person, and what they can do about it."},
 		{Name: "sessions", Description: "Signing in and out."},

@@ -166,6 +166,17 @@ func (b *bench) rows() map[string]row {
 			path: "/support-grants/{fresh support request}", want: but(204, "expert", "user", "viewer"),
 			foreign: &row{path: "/support-grants/" + b.asked}, foreignWant: 404,
 		},
+		"register-app": {path: "/apps", body: newApp, want: but(201, "expert", "user", "viewer")},
+		"list-apps":    {want: but(200, "expert", "user", "viewer")},
+		"remove-app": {
+			path: "/apps/{fresh app}", want: but(204, "expert", "user", "viewer"),
+			foreign: &row{path: "/apps/" + b.foreignApp()}, foreignWant: 404,
+		},
+		"list-programs": {want: but(200, "expert", "user", "viewer")},
+		"end-program": {
+			path: "/programs/token/{fresh token}", want: but(204, "expert", "user", "viewer"),
+			foreign: &row{path: "/programs/token/" + b.foreignToken()}, foreignWant: 404,
+		},
 		"list-security-log": {path: "/security-log", want: but(200, "expert", "user", "viewer")},
 		"get-command": {
 			path: "/commands/" + string(own.command), want: all(200),
@@ -207,6 +218,10 @@ func (b *bench) fresh(path string) string {
 	switch thing := path[at:]; thing {
 	case "{fresh invitation}":
 		made = owner("POST", "/invitations", rows["invite"].body())["id"]
+	case "{fresh app}":
+		made = owner("POST", "/apps", newApp())["id"]
+	case "{fresh token}":
+		_, made = b.token("viewer", b.own, "project.read")
 	case "{fresh member}":
 		who := fmt.Sprint("member-", b.Stats().Requests)
 		must(b.t, b.projects.SetMember(b.t.Context(), b.own.scope, project.Member{Account: id(who), Role: sconce.Viewer}))
@@ -410,6 +425,8 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"register": true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
 	}
 	secured := map[string]any{
+		"list-let-in": nil, "end-let-in": nil, "end-programs": nil,
+		"get-authorization": nil, "answer-authorization": object{"query": "client_id=none", "allow": true},
 		"list-tokens": nil, "make-token": object{"name": "Panel", "project_id": absent, "actions": []string{}}, "revoke-token": nil,
 		"accept-invitation": object{"token": "none"}, "get-session": nil, "make-mqtt-token": nil, "list-support": nil,
 		"ask-for-support": supportWish(absent), "approve-support": nil, "give-back-support": nil, "list-projects": nil, "make-project": object{"name": "Project"},
@@ -426,6 +443,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"ask-for-support": 403, "approve-support": 403, // for operators: TestSupport
 		"give-back-support": 404,                      // of who has one
 		"make-token":        404, "revoke-token": 404, // name a project, and a token: TestToken
+		"end-let-in": 404, "answer-authorization": 404, "get-authorization": 422, // name what an app was given, and an app: TestApp
 		"accept-invitation": 404, // takes the token of a letter: TestInvitation
 		// Take a key or codes that were made for one person: TestSecondStepOverTheAPI.
 		"confirm-second-step": 404, "renew-recovery-codes": 404, "end-session": 404,

@@ -28,7 +28,7 @@ type written struct {
 
 // notWritten matches the fields that take a text in which people do not write what they
 // like: identifiers, addresses, codes and secrets, which are refused or looked up, and not shown.
-var notWritten = regexp.MustCompile(`(^|_)(id|eui64|device|group|email|country|code|password|token|credential|challenge|state|iss)$`)
+var notWritten = regexp.MustCompile(`(^|_)(id|eui64|device|group|email|country|code|password|token|credential|challenge|state|iss|query)$`)
 
 // writtenFields are all of them, by "operation.field". Every other field that takes a text is
 // one of those that notWritten matches.
@@ -92,6 +92,15 @@ func (b *bench) writtenFields() map[string]written {
 			a := as("owner", "POST", "/tokens", object{"project_id": b.own.scope.Project(), "name": text, "actions": []string{"project.read"}})
 			if a.status == 201 { // a person has at most a few
 				as("owner", "DELETE", "/tokens/"+decode[object](b.t, a)["id"].(string), nil)
+			}
+			return a
+		}, field("name"), 5},
+		"register-app.name": {func(b *bench, text string) answer {
+			body := newApp().(object)
+			body["name"] = text
+			a := as("owner", "POST", own+"/apps", body)
+			if a.status == 201 { // a project has at most a few
+				as("owner", "DELETE", own+"/apps/"+decode[object](b.t, a)["id"].(string), nil)
 			}
 			return a
 		}, field("name"), 5},

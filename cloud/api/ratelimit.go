@@ -13,7 +13,8 @@ import (
 	"sconce/cloud/attempts"
 )
 
-// How many requests a program makes with one token in a window. What is beyond is refused
+// How many requests a program makes with one token in a window, or an app with those of one
+// grant. What is beyond is refused
 // until the window ends. People are not held to it.
 const (
 	tokenRequests = 600
@@ -34,7 +35,7 @@ func (a *API) withinRate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	_, w := humago.Unwrap(ctx)
-	quota, ok := a.rate.Spend(time.Now(), string(who.token.ID))
+	quota, ok := a.rate.Spend(time.Now(), string(who.token.Origin()))
 	reset := strconv.Itoa(int(math.Ceil(quota.Reset.Seconds())))
 	w.Header().Set("RateLimit-Policy", fmt.Sprintf(`"token";q=%d;w=%d`, tokenRequests, int(tokenWindow.Seconds())))
 	w.Header().Set("RateLimit", fmt.Sprintf(`"token";r=%d;t=%s`, quota.Left, reset))

@@ -135,6 +135,11 @@ const (
 	RecoveryCodeUsed   Action = "account.recovery-code-used"
 	TokenMade          Action = "token.made"
 	TokenRevoked       Action = "token.revoked"
+	ClientMade         Action = "app.registered"
+	ClientRemoved      Action = "app.removed"
+	GrantMade          Action = "app.let-in"
+	GrantRedeemed      Action = "app.admitted" // it exchanged its code
+	GrantEnded         Action = "app.ended"    // the detail says why, unless its person or an owner ended it
 )
 
 // Event is what an entry speaks of.

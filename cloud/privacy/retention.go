@@ -17,6 +17,7 @@ var rules = []Rule{
 	{"account", 0, "as long as the account; gone when it is erased"},
 	{"session", 30 * day, "until signing out, or 7 days after the last use, and no longer than 30 days"},
 	{"token", 366 * day, "until its maker revokes it or its time is over, at most 366 days"},
+	{"let-in", 366 * day, "until its person ends it, the app is removed, or it was not used for 30 days; no longer than 366 days"},
 	{"sign-in", 90 * day, "90 days, and of one account no more than the last 100, and the last 100 that were refused"},
 	{"once", day, "24 hours"},
 	{"link", day, "until it was used, or its time is over: at most 24 hours"},

@@ -13,6 +13,7 @@ import (
 	"sconce/cloud/ingest"
 	"sconce/cloud/invitation"
 	"sconce/cloud/mail"
+	"sconce/cloud/oauth"
 	"sconce/cloud/once"
 	"sconce/cloud/privacy"
 	"sconce/cloud/store"
@@ -154,7 +155,7 @@ func TestRetentionIsWhatThePackagesDo(t *testing.T) {
 		"sign-in": identity.HistoryLife,
 		"link":    max(identity.RegistrationLife, identity.ResetLife),
 		"letter":  mail.GiveUpAfter,
-		"token":   access.MaxLife, "once": once.Life, "invitation": invitation.Life,
+		"token":   access.MaxLife, "let-in": oauth.MaxLife, "once": once.Life, "invitation": invitation.Life,
 		"support": support.Kept,
 		"journal": ingest.Retention,
 	}

@@ -34,6 +34,7 @@ var sealedColumns = []sealedColumn{
 	{"identity", "invitees", "email", []string{"invitation_id"}, nil},
 	{"identity", "api_tokens", "name_sealed", []string{"id"}, nil},
 	{"identity", "requests_once", "answer_sealed", []string{"key_sha256"}, nil},
+	{"site", "oauth_clients", "sealed", []string{"project_id", "id"}, nil},
 	{"site", "positions", "install_code", []string{"project_id", "id"}, nil},
 	{"site", "support_grants", "reason", []string{"project_id", "id"}, nil},
 }

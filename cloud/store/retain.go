@@ -35,6 +35,7 @@ var expiries = []expiry{
 	{"identity", "sessions", []string{"token_sha256"}, "used_ms", whenIdle},
 	{"identity", "sign_ins", []string{"id"}, "at_ms", later},
 	{"identity", "api_tokens", []string{"id"}, "expires_ms", atOnce},
+	{"identity", "oauth_grants", []string{"id"}, "expires_ms", atOnce},
 	{"identity", "requests_once", []string{"key_sha256"}, "made_ms", later},
 	{"identity", "links", []string{"token_sha256"}, "expires_ms", atOnce},
 	{"identity", "letters", []string{"id"}, "made_ms", later},

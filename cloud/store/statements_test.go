@@ -17,6 +17,7 @@ var acrossProjects = map[string]string{
 	"CountMemberships":   "the projects of one account",
 	"ClaimOfGateway":     "says which project a gateway is in",
 	"InvitationByToken":  "says which project the token of a letter is of",
+	"OAuthClient":        "says which project an app is of",
 	"SupportedProjects":  "the projects that are open to one operator",
 	"SupportGrantByID":   "says which project a support grant is of",
 	"OpenSupportGrants":  "the support grants of one operator, and what is asked for",

@@ -27,6 +27,7 @@ import (
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
 	"sconce/cloud/mail"
+	"sconce/cloud/oauth"
 	"sconce/cloud/once"
 	"sconce/cloud/privacy"
 	"sconce/cloud/project"
@@ -125,6 +126,9 @@ func (c *cloud) people(ctx context.Context) (err error) {
 	return err
 }
 
+// apps returns what lets apps of others in.
+func (c *cloud) apps() *oauth.Service { return newApps(c.store, c.projects, c.securityLog) }
+
 // lights makes what knows lights, and the way of the gateways' messages to it.
 func (c *cloud) lights(ctx context.Context) (err error) {
 	if c.presences, err = telemetry.NewPresences(ctx, c.store.Presence(), c.bus, c.log); err != nil {
@@ -149,9 +153,10 @@ func (c *cloud) network() (err error) {
 		Telemetry: readings, Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
-		Privacy:     newPrivacy(c.store, c.identity, c.access, c.projects),
+		Privacy:     newPrivacy(c.store, c.identity, c.access, c.apps(), c.projects),
 		Export:      export.New(export.Parts{Projects: c.projects, Lights: c.lighting, Readings: readings, Log: c.store.SecurityLog(), Now: time.Now}),
-		App:         app.Files(), Mailbox: c.mailbox, SecurityText: c.config.securityText(),
+		OAuth:       c.apps(), Base: c.config.base().String(),
+		App: app.Files(), Mailbox: c.mailbox, SecurityText: c.config.securityText(),
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
 	}
 	origins := []string{fmt.Sprintf("https://%s:%d", c.config.Domain, c.config.PublicPort), "https://" + c.config.Domain}

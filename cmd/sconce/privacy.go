@@ -8,17 +8,25 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
+	"sconce/cloud/oauth"
 	"sconce/cloud/privacy"
 	"sconce/cloud/project"
 	"sconce/cloud/store"
 )
 
 // newPrivacy returns what shows people what is known of them, and forgets it.
-func newPrivacy(s *store.Store, people *identity.Service, tokens *access.Service, projects *project.Service) *privacy.Service {
+func newPrivacy(s *store.Store, people *identity.Service, tokens *access.Service, apps *oauth.Service, projects *project.Service) *privacy.Service {
 	return privacy.New(privacy.Parts{
 		People: people, Projects: projects, Operators: s.Support(), Log: s.SecurityLog(), Now: time.Now,
-		Sources: privacySources(s, people, tokens, projects),
+		Sources: privacySources(s, people, tokens, apps, projects),
 	})
+}
+
+// newApps returns what lets apps of others act for people.
+func newApps(s *store.Store, projects *project.Service, log *audit.Log) *oauth.Service {
+	return &oauth.Service{
+		Clients: s.OAuthClients(), Grants: s.OAuthGrants(), Tokens: s.Access(), Projects: projects, Refusals: log, Vault: s.Vault(), Now: time.Now,
+	}
 }
 
 type object = map[string]any
@@ -28,7 +36,7 @@ const mostExported = 100_000
 
 // privacySources returns all that is known of a person. Each table of the inventory that
 // says something of people is in one of them, which a test sees to.
-func privacySources(s *store.Store, people *identity.Service, tokens *access.Service, projects *project.Service) []privacy.Source {
+func privacySources(s *store.Store, people *identity.Service, tokens *access.Service, apps *oauth.Service, projects *project.Service) []privacy.Source {
 	return []privacy.Source{
 		{
 			File: "account", About: "Who you are here.",
@@ -100,6 +108,16 @@ func privacySources(s *store.Store, people *identity.Service, tokens *access.Ser
 			},
 		},
 		{
+			File: "apps", About: "The apps that you have let in, and what each may do.",
+			Tables: []string{"identity.oauth_grants"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				all, err := apps.Given(ctx, who.Account.ID)
+				return each(all, func(l oauth.LetIn) object {
+					return object{"id": l.ID, "app": l.App.Name, "project": l.Project, "actions": l.Actions.Names(), "let_in": l.Made, "last_used": orNil(l.Used), "expires": l.Expires}
+				}), err
+			},
+		},
+		{
 			File: "projects", About: "The projects that you belong to, your role there, and the groups that you may control.",
 			Tables: []string{"site.members", "site.grants"},
 			Read: func(ctx context.Context, who privacy.Person) (any, error) {
@@ -129,7 +147,7 @@ func privacySources(s *store.Store, people *identity.Service, tokens *access.Ser
 		},
 		{
 			File: "security-log", About: "The entries of the security log that are about you, the newest first: what you did, and what was done with your account.",
-			Tables: []string{"identity.security_log", "site.security_log", "site.gateway_claims", "site.invitations"},
+			Tables: []string{"identity.security_log", "site.security_log", "site.gateway_claims", "site.invitations", "site.oauth_clients"},
 			Read: func(ctx context.Context, who privacy.Person) (any, error) {
 				all, err := s.EntriesOf(ctx, audit.Account(who.Account.ID), mostExported)
 				return each(all, func(e audit.Entry) object {

@@ -40,7 +40,7 @@ func TestCopiesHaveEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	var covered []string
-	for _, s := range privacySources(nil, nil, nil, nil) {
+	for _, s := range privacySources(nil, nil, nil, nil, nil) {
 		covered = append(covered, s.Tables...)
 	}
 	of := map[string]bool{}
@@ -109,7 +109,7 @@ func TestCopy(t *testing.T) {
 	must(s.Identity().CreateProviderLink(ctx, session, identity.ProviderLink{Issuer: "https://login.example.org", Subject: "ada-1815", Account: ada.ID, Made: time.Now()}, nil))
 	must(s.Identity().Queue(ctx, mail.Item{ID: "x", Sealed: []byte{1}}))
 
-	file, err := newPrivacy(s, people, tokens, projects).Export(ctx, privacy.Person{Session: session, Account: ada}, password, identity.Client{})
+	file, err := newPrivacy(s, people, tokens, newApps(s, projects, log), projects).Export(ctx, privacy.Person{Session: session, Account: ada}, password, identity.Client{})
 	must(err)
 	z, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 	must(err)
@@ -119,7 +119,7 @@ func TestCopy(t *testing.T) {
 		text, err := io.ReadAll(r)
 		must(err)
 		if f.Name == "README.txt" {
-			for _, source := range privacySources(nil, nil, nil, nil) {
+			for _, source := range privacySources(nil, nil, nil, nil, nil) {
 				if !strings.Contains(string(text), source.File+".json\n    "+source.About) {
 					t.Errorf("the README says nothing of %s", source.File)
 				}

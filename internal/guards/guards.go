@@ -64,6 +64,23 @@ var listed = []guard{
 	{"who has a grant gives it back", "cloud/support/operator.go", "who.Account == \"\" || g.Operator != who.Account", "who.Account == \"\"", ofAPI, "TestSupportForAnIncident"},
 	{"a grant is of the project", "cloud/support/owner.go", "g.ID == \"\" || g.Project != scope.Project()", "g.ID == \"\"", ofAPI, "TestIsolation"},
 	{"a grant is for an operator", "cloud/store/support.go", "	if err == nil && n == 0 {\n		return support.ErrNoOperator()", "	if n < 0 {\n		return support.ErrNoOperator()", ofStore, "TestSQLite"},
+	{"an app's code is exchanged once", "cloud/oauth/exchange.go", "	case g.Refresh != Digest{}:", "	case false:", ofAPI, "TestAppAttacks"},
+	{"an app's code has its verifier", "cloud/oauth/exchange.go", "!equal(verifier, g.Challenge), ", "", ofAPI, "TestAppAttacks"},
+	{"an app's code is for its address", "cloud/oauth/exchange.go", ", !equal(redirect, g.Redirect):", ":", ofAPI, "TestAppAttacks"},
+	{"an app's code is its own", "cloud/oauth/exchange.go", "	case g.Client != c.ID, !equal(verifier", "	case !equal(verifier", ofAPI, "TestAppAttacks"},
+	{"an app's code is for a minute", "cloud/oauth/exchange.go", "	case !g.valid(s.Now()):", "	case false:", ofAPI, "TestAppAttacks"},
+	{"a refresh token is used once", "cloud/oauth/exchange.go", "	case !equal(digest, g.Refresh):", "	case false:", ofAPI, "TestAppAttacks"},
+	{"a refresh token is of its app", "cloud/oauth/exchange.go", "	case g.Client != c.ID:\n", "	case false:\n", ofAPI, "TestAppAttacks"},
+	{"a refresh token is not idle for long", "cloud/oauth/exchange.go", "g.ID == \"\" || !g.valid(s.Now())", "g.ID == \"\"", ofAPI, "TestAppAttacks"},
+	{"a refresh gives no more", "cloud/oauth/message.go", "	if fault == nil && asked.And(granted) != asked {", "	if false {", ofAPI, "TestAppAttacks"},
+	{"an app that gets tokens is a member's", "cloud/oauth/exchange.go", "	if sconce.KindOf(err) == sconce.NotFound {", "	if false {", ofAPI, "TestAppAttacks"},
+	{"an app that keeps a secret shows it", "cloud/oauth/client.go", "	if !right {", "	if false {", ofAPI, "TestConfidentialApp"},
+	{"an app gives back what is its own", "cloud/oauth/exchange.go", "	if g.Client != c.ID {", "	if false {", ofAPI, "TestAppGivesBack"},
+	{"an app is called back where it is registered", "cloud/oauth/consent.go", "	if !c.matches(r.Redirect) {", "	if false {", ofAPI, "TestConsentAttacks"},
+	{"an app asks for what it is registered with", "cloud/oauth/consent.go", "fault == nil && r.Actions.And(c.Actions) != r.Actions", "false", ofAPI, "TestConsentAttacks"},
+	{"somebody gives an app what they have", "cloud/oauth/consent.go", "	if q.Offered.And(actions) != actions {", "	if false {", ofAPI, "TestConsentAttacks"},
+	{"somebody ends what they gave", "cloud/oauth/consent.go", "g.ID == \"\" || g.Account != who.Account", "g.ID == \"\"", ofAPI, "TestApp$"},
+	{"a challenge is a digest", "cloud/oauth/request.go", "	case v.Get(\"code_challenge_method\") != \"S256\":", "	case false:", ofAPI, "TestConsentAttacks"},
 	{"an API token is valid", "cloud/access/access.go", "	if !t.valid(now) {", "	if false {", "./cloud/access " + ofAPI, "Token"},
 	{"a claim code is right", "cloud/registry/claim.go", "	if !proven(ids, code) {", "	if len(ids) < 0 {", "./cloud/registry", "TestClaim"},
 	{"claim codes are limited", "cloud/registry/claim.go", "	if !s.claims.Take(now, who) {", "	if false {", "./cloud/registry", "TestGuess|TestClaim|Limited"},
@@ -87,7 +104,7 @@ var call = regexp.MustCompile(`\bscope\.Require(?:Control)?\([^()]*\)`)
 // testsOf are the tests of the calls, by the folder that they are in: those of the folder,
 // and those that cross every route with every role.
 var testsOf = map[string]string{
-	"access": "./cloud/access", "api": "", "deletion": "", "export": "", "invitation": "", "lighting": "./cloud/lighting", "project": ofProject, "registry": "./cloud/registry",
+	"access": "./cloud/access", "api": "", "deletion": "", "export": "", "invitation": "", "lighting": "./cloud/lighting", "oauth": "", "project": ofProject, "registry": "./cloud/registry",
 	"support": "", "telemetry": "./cloud/telemetry",
 }
 

@@ -28,7 +28,7 @@ const (
 
 // capabilities are the parts of the cloud that hold its rules.
 var capabilities = []string{
-	"sconce/cloud/access", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/once", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/support", "sconce/cloud/telemetry",
+	"sconce/cloud/access", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/oauth", "sconce/cloud/once", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/support", "sconce/cloud/telemetry",
 	"sconce/cloud/privacy", "sconce/cloud/vault", "sconce/cloud/export",
 }
 
@@ -60,6 +60,7 @@ var layers = []layer{
 	{"sconce/cloud/identity", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/mail", "sconce/cloud/vault"}},
 	{"sconce/cloud/invitation", false, []string{root, "sconce/cloud/identity", "sconce/cloud/mail", "sconce/cloud/project"}},
 	{"sconce/cloud/mail", false, []string{root, "sconce/cloud/vault"}},
+	{"sconce/cloud/oauth", false, []string{root, "sconce/cloud/access", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/project", "sconce/cloud/vault"}},
 	{"sconce/cloud/once", false, []string{root, "sconce/cloud/vault"}},
 	{"sconce/cloud/project", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit"}},
 	{"sconce/cloud/support", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/vault"}},

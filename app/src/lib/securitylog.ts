@@ -62,11 +62,17 @@ export function sayEntry(entry: LogEntry, names: Names): Said {
   const target = named ? '' : saySubject(entry.target, names);
   const who = saySubject(entry.who, names);
   return {
-    who: entry.origin.startsWith('token:') ? text.byToken(who) : who,
+    who: sayActor(who, entry.origin),
     what: named ? sayOperation(entry) : (own(text.action, entry.action) ?? entry.action),
     target: listed([target, ...entry.detail.split(' ').map((part) => sayPart(part, names))]),
     refused: entry.result === 'refused',
   };
+}
+
+/** Who acted, and whether a program did so for them. */
+function sayActor(who: string, origin: string): string {
+  if (origin.startsWith('token:')) return text.byToken(who);
+  return origin.startsWith('grant:') ? text.byApp(who) : who;
 }
 
 /** An entry whose target is an operation. */

@@ -507,6 +507,8 @@ export const strings = {
     you: 'You',
     /** Of what a program did with a token. */
     byToken: (who: string) => `${who}, by a token`,
+    /** Of what an app did that they let in. */
+    byApp: (who: string) => `${who}, by an app`,
     subject: {
       operator: 'Operator of this server',
       nobody: 'Nobody in particular',
@@ -517,6 +519,9 @@ export const strings = {
       network: (id: string) => `Network ${id}`,
       position: (id: string) => `Position ${id}`,
       invitation: (id: string) => `Invitation ${id}`,
+      app: (id: string) => `App ${id}`,
+      grant: (id: string) => `Access ${id}`,
+      token: (id: string) => `Token ${id}`,
       support: (id: string) => `Support grant ${id}`,
     },
     /** What was done. An action that is not here is shown as the log has it. */
@@ -532,6 +537,11 @@ export const strings = {
       'project.deletion-taken-back': 'Took the deletion of the project back',
       'project.deletion-begun': 'Began to delete the project',
       'project.deleted': 'Deleted the project',
+      'app.registered': 'Registered an app',
+      'app.removed': 'Removed an app',
+      'app.let-in': 'Let an app in',
+      'app.ended': 'Ended the access of an app',
+      'token.revoked': 'Revoked an API token',
       'support.asked': 'Asked to be let in as support',
       'support.granted': 'Let support in',
       'support.ended': 'Ended the access of support',
@@ -579,6 +589,12 @@ export const strings = {
       'make-group': 'make a group',
       'change-group': 'change a group',
       'delete-group': 'delete a group',
+      'register-app': 'register an app',
+      'list-apps': 'see the apps',
+      'remove-app': 'remove an app',
+      'list-programs': 'see the programs of members',
+      'end-program': 'end a program of a member',
+      'authenticate-app': 'be an app without its secret',
     } as Record<string, string>,
     usedSupport: (operation: string) => `As support: ${operation}`,
     tried: (operation: string) => `Tried to ${operation}`,

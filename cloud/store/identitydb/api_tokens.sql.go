@@ -11,7 +11,7 @@ import (
 )
 
 const aPIToken = `-- name: APIToken :one
-SELECT id, token_sha256, account_id, project_id, actions, shown, name_sealed, made_ms, expires_ms, used_ms FROM api_tokens WHERE token_sha256 = ?1
+SELECT id, token_sha256, account_id, project_id, actions, shown, name_sealed, made_ms, expires_ms, used_ms, grant_id FROM api_tokens WHERE token_sha256 = ?1
 `
 
 func (q *Queries) APIToken(ctx context.Context, tokenSha256 []byte) (ApiToken, error) {
@@ -28,12 +28,13 @@ func (q *Queries) APIToken(ctx context.Context, tokenSha256 []byte) (ApiToken, e
 		&i.MadeMs,
 		&i.ExpiresMs,
 		&i.UsedMs,
+		&i.GrantID,
 	)
 	return i, err
 }
 
 const aPITokens = `-- name: APITokens :many
-SELECT id, token_sha256, account_id, project_id, actions, shown, name_sealed, made_ms, expires_ms, used_ms FROM api_tokens WHERE account_id = ?1 ORDER BY made_ms, id
+SELECT id, token_sha256, account_id, project_id, actions, shown, name_sealed, made_ms, expires_ms, used_ms, grant_id FROM api_tokens WHERE account_id = ?1 AND grant_id IS NULL ORDER BY made_ms, id
 `
 
 func (q *Queries) APITokens(ctx context.Context, accountID string) ([]ApiToken, error) {
@@ -56,6 +57,46 @@ func (q *Queries) APITokens(ctx context.Context, accountID string) ([]ApiToken, 
 			&i.MadeMs,
 			&i.ExpiresMs,
 			&i.UsedMs,
+			&i.GrantID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const aPITokensIn = `-- name: APITokensIn :many
+SELECT id, token_sha256, account_id, project_id, actions, shown, name_sealed, made_ms, expires_ms, used_ms, grant_id FROM api_tokens WHERE project_id = ?1 AND grant_id IS NULL ORDER BY made_ms, id
+`
+
+func (q *Queries) APITokensIn(ctx context.Context, projectID string) ([]ApiToken, error) {
+	rows, err := q.query(ctx, q.aPITokensInStmt, aPITokensIn, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ApiToken
+	for rows.Next() {
+		var i ApiToken
+		if err := rows.Scan(
+			&i.ID,
+			&i.TokenSha256,
+			&i.AccountID,
+			&i.ProjectID,
+			&i.Actions,
+			&i.Shown,
+			&i.NameSealed,
+			&i.MadeMs,
+			&i.ExpiresMs,
+			&i.UsedMs,
+			&i.GrantID,
 		); err != nil {
 			return nil, err
 		}
@@ -71,7 +112,7 @@ func (q *Queries) APITokens(ctx context.Context, accountID string) ([]ApiToken, 
 }
 
 const aPITokensNamed = `-- name: APITokensNamed :many
-SELECT id, token_sha256, account_id, project_id, actions, shown, name_sealed, made_ms, expires_ms, used_ms FROM api_tokens WHERE id IN (/*SLICE:ids*/?)
+SELECT id, token_sha256, account_id, project_id, actions, shown, name_sealed, made_ms, expires_ms, used_ms, grant_id FROM api_tokens WHERE id IN (/*SLICE:ids*/?)
 `
 
 func (q *Queries) APITokensNamed(ctx context.Context, ids []string) ([]ApiToken, error) {
@@ -104,6 +145,7 @@ func (q *Queries) APITokensNamed(ctx context.Context, ids []string) ([]ApiToken,
 			&i.MadeMs,
 			&i.ExpiresMs,
 			&i.UsedMs,
+			&i.GrantID,
 		); err != nil {
 			return nil, err
 		}
@@ -119,7 +161,7 @@ func (q *Queries) APITokensNamed(ctx context.Context, ids []string) ([]ApiToken,
 }
 
 const countAPITokens = `-- name: CountAPITokens :one
-SELECT COUNT(*) FROM api_tokens WHERE account_id = ?1
+SELECT COUNT(*) FROM api_tokens WHERE account_id = ?1 AND grant_id IS NULL
 `
 
 func (q *Queries) CountAPITokens(ctx context.Context, accountID string) (int64, error) {
@@ -130,8 +172,8 @@ func (q *Queries) CountAPITokens(ctx context.Context, accountID string) (int64, 
 }
 
 const createAPIToken = `-- name: CreateAPIToken :exec
-INSERT INTO api_tokens (id, token_sha256, account_id, project_id, actions, shown, name_sealed, made_ms, expires_ms, used_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)
+INSERT INTO api_tokens (id, token_sha256, account_id, project_id, actions, shown, name_sealed, made_ms, expires_ms, used_ms, grant_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10)
 `
 
 type CreateAPITokenParams struct {
@@ -144,6 +186,7 @@ type CreateAPITokenParams struct {
 	NameSealed  []byte
 	MadeMs      int64
 	ExpiresMs   int64
+	GrantID     *string
 }
 
 func (q *Queries) CreateAPIToken(ctx context.Context, arg CreateAPITokenParams) error {
@@ -157,6 +200,7 @@ func (q *Queries) CreateAPIToken(ctx context.Context, arg CreateAPITokenParams) 
 		arg.NameSealed,
 		arg.MadeMs,
 		arg.ExpiresMs,
+		arg.GrantID,
 	)
 	return err
 }
@@ -170,8 +214,19 @@ func (q *Queries) DeleteExpiredAPITokens(ctx context.Context, nowMs int64) error
 	return err
 }
 
+const leaveNewestAPITokenOfGrant = `-- name: LeaveNewestAPITokenOfGrant :exec
+DELETE FROM api_tokens WHERE api_tokens.grant_id = ?1 AND api_tokens.id NOT IN (
+  SELECT newest.id FROM api_tokens AS newest WHERE newest.grant_id = ?1 ORDER BY newest.made_ms DESC, newest.id LIMIT 1
+)
+`
+
+func (q *Queries) LeaveNewestAPITokenOfGrant(ctx context.Context, grantID *string) error {
+	_, err := q.exec(ctx, q.leaveNewestAPITokenOfGrantStmt, leaveNewestAPITokenOfGrant, grantID)
+	return err
+}
+
 const revokeAPIToken = `-- name: RevokeAPIToken :execrows
-DELETE FROM api_tokens WHERE id = ?1 AND account_id = ?2
+DELETE FROM api_tokens WHERE id = ?1 AND account_id = ?2 AND grant_id IS NULL
 `
 
 type RevokeAPITokenParams struct {
@@ -185,6 +240,49 @@ func (q *Queries) RevokeAPIToken(ctx context.Context, arg RevokeAPITokenParams) 
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const revokeAPITokenIn = `-- name: RevokeAPITokenIn :one
+DELETE FROM api_tokens WHERE id = ?1 AND project_id = ?2 AND grant_id IS NULL RETURNING account_id
+`
+
+type RevokeAPITokenInParams struct {
+	ID        string
+	ProjectID string
+}
+
+func (q *Queries) RevokeAPITokenIn(ctx context.Context, arg RevokeAPITokenInParams) (string, error) {
+	row := q.queryRow(ctx, q.revokeAPITokenInStmt, revokeAPITokenIn, arg.ID, arg.ProjectID)
+	var account_id string
+	err := row.Scan(&account_id)
+	return account_id, err
+}
+
+const revokeAPITokensOf = `-- name: RevokeAPITokensOf :many
+DELETE FROM api_tokens WHERE account_id = ?1 AND grant_id IS NULL RETURNING id
+`
+
+func (q *Queries) RevokeAPITokensOf(ctx context.Context, accountID string) ([]string, error) {
+	rows, err := q.query(ctx, q.revokeAPITokensOfStmt, revokeAPITokensOf, accountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const touchAPIToken = `-- name: TouchAPIToken :exec

@@ -30,6 +30,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.aPITokensStmt, err = db.PrepareContext(ctx, aPITokens); err != nil {
 		return nil, fmt.Errorf("error preparing query APITokens: %w", err)
 	}
+	if q.aPITokensInStmt, err = db.PrepareContext(ctx, aPITokensIn); err != nil {
+		return nil, fmt.Errorf("error preparing query APITokensIn: %w", err)
+	}
 	if q.aPITokensNamedStmt, err = db.PrepareContext(ctx, aPITokensNamed); err != nil {
 		return nil, fmt.Errorf("error preparing query APITokensNamed: %w", err)
 	}
@@ -57,6 +60,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countLettersStmt, err = db.PrepareContext(ctx, countLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query CountLetters: %w", err)
 	}
+	if q.countOAuthGrantsStmt, err = db.PrepareContext(ctx, countOAuthGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOAuthGrants: %w", err)
+	}
 	if q.countPasskeysStmt, err = db.PrepareContext(ctx, countPasskeys); err != nil {
 		return nil, fmt.Errorf("error preparing query CountPasskeys: %w", err)
 	}
@@ -74,6 +80,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.createLinkStmt, err = db.PrepareContext(ctx, createLink); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateLink: %w", err)
+	}
+	if q.createOAuthGrantStmt, err = db.PrepareContext(ctx, createOAuthGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateOAuthGrant: %w", err)
 	}
 	if q.createPasskeyStmt, err = db.PrepareContext(ctx, createPasskey); err != nil {
 		return nil, fmt.Errorf("error preparing query CreatePasskey: %w", err)
@@ -102,6 +111,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteExpiredLinksStmt, err = db.PrepareContext(ctx, deleteExpiredLinks); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredLinks: %w", err)
 	}
+	if q.deleteExpiredOAuthGrantsStmt, err = db.PrepareContext(ctx, deleteExpiredOAuthGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteExpiredOAuthGrants: %w", err)
+	}
 	if q.deleteExpiredSessionsStmt, err = db.PrepareContext(ctx, deleteExpiredSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredSessions: %w", err)
 	}
@@ -122,6 +134,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.dueLettersStmt, err = db.PrepareContext(ctx, dueLetters); err != nil {
 		return nil, fmt.Errorf("error preparing query DueLetters: %w", err)
+	}
+	if q.endOAuthGrantStmt, err = db.PrepareContext(ctx, endOAuthGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query EndOAuthGrant: %w", err)
+	}
+	if q.endOAuthGrantsOfStmt, err = db.PrepareContext(ctx, endOAuthGrantsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query EndOAuthGrantsOf: %w", err)
+	}
+	if q.endOAuthGrantsToStmt, err = db.PrepareContext(ctx, endOAuthGrantsTo); err != nil {
+		return nil, fmt.Errorf("error preparing query EndOAuthGrantsTo: %w", err)
 	}
 	if q.endOtherSessionsStmt, err = db.PrepareContext(ctx, endOtherSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query EndOtherSessions: %w", err)
@@ -153,8 +174,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.inviteesStmt, err = db.PrepareContext(ctx, invitees); err != nil {
 		return nil, fmt.Errorf("error preparing query Invitees: %w", err)
 	}
+	if q.leaveNewestAPITokenOfGrantStmt, err = db.PrepareContext(ctx, leaveNewestAPITokenOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query LeaveNewestAPITokenOfGrant: %w", err)
+	}
 	if q.linkStmt, err = db.PrepareContext(ctx, link); err != nil {
 		return nil, fmt.Errorf("error preparing query Link: %w", err)
+	}
+	if q.oAuthGrantStmt, err = db.PrepareContext(ctx, oAuthGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query OAuthGrant: %w", err)
+	}
+	if q.oAuthGrantOfCodeStmt, err = db.PrepareContext(ctx, oAuthGrantOfCode); err != nil {
+		return nil, fmt.Errorf("error preparing query OAuthGrantOfCode: %w", err)
+	}
+	if q.oAuthGrantOfFamilyStmt, err = db.PrepareContext(ctx, oAuthGrantOfFamily); err != nil {
+		return nil, fmt.Errorf("error preparing query OAuthGrantOfFamily: %w", err)
+	}
+	if q.oAuthGrantsStmt, err = db.PrepareContext(ctx, oAuthGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query OAuthGrants: %w", err)
+	}
+	if q.oAuthGrantsInStmt, err = db.PrepareContext(ctx, oAuthGrantsIn); err != nil {
+		return nil, fmt.Errorf("error preparing query OAuthGrantsIn: %w", err)
 	}
 	if q.passkeyStmt, err = db.PrepareContext(ctx, passkey); err != nil {
 		return nil, fmt.Errorf("error preparing query Passkey: %w", err)
@@ -170,6 +209,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.providerLinksStmt, err = db.PrepareContext(ctx, providerLinks); err != nil {
 		return nil, fmt.Errorf("error preparing query ProviderLinks: %w", err)
+	}
+	if q.redeemOAuthGrantStmt, err = db.PrepareContext(ctx, redeemOAuthGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query RedeemOAuthGrant: %w", err)
 	}
 	if q.removeAccountStmt, err = db.PrepareContext(ctx, removeAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveAccount: %w", err)
@@ -195,11 +237,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removeUnsealedProfileStmt, err = db.PrepareContext(ctx, removeUnsealedProfile); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveUnsealedProfile: %w", err)
 	}
+	if q.renewOAuthGrantStmt, err = db.PrepareContext(ctx, renewOAuthGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query RenewOAuthGrant: %w", err)
+	}
 	if q.requestOnceStmt, err = db.PrepareContext(ctx, requestOnce); err != nil {
 		return nil, fmt.Errorf("error preparing query RequestOnce: %w", err)
 	}
 	if q.revokeAPITokenStmt, err = db.PrepareContext(ctx, revokeAPIToken); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeAPIToken: %w", err)
+	}
+	if q.revokeAPITokenInStmt, err = db.PrepareContext(ctx, revokeAPITokenIn); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeAPITokenIn: %w", err)
+	}
+	if q.revokeAPITokensOfStmt, err = db.PrepareContext(ctx, revokeAPITokensOf); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeAPITokensOf: %w", err)
 	}
 	if q.saveInvitedStmt, err = db.PrepareContext(ctx, saveInvited); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveInvited: %w", err)
@@ -282,6 +333,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing aPITokensStmt: %w", cerr)
 		}
 	}
+	if q.aPITokensInStmt != nil {
+		if cerr := q.aPITokensInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing aPITokensInStmt: %w", cerr)
+		}
+	}
 	if q.aPITokensNamedStmt != nil {
 		if cerr := q.aPITokensNamedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing aPITokensNamedStmt: %w", cerr)
@@ -327,6 +383,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countLettersStmt: %w", cerr)
 		}
 	}
+	if q.countOAuthGrantsStmt != nil {
+		if cerr := q.countOAuthGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOAuthGrantsStmt: %w", cerr)
+		}
+	}
 	if q.countPasskeysStmt != nil {
 		if cerr := q.countPasskeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countPasskeysStmt: %w", cerr)
@@ -355,6 +416,11 @@ func (q *Queries) Close() error {
 	if q.createLinkStmt != nil {
 		if cerr := q.createLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createLinkStmt: %w", cerr)
+		}
+	}
+	if q.createOAuthGrantStmt != nil {
+		if cerr := q.createOAuthGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createOAuthGrantStmt: %w", cerr)
 		}
 	}
 	if q.createPasskeyStmt != nil {
@@ -402,6 +468,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteExpiredLinksStmt: %w", cerr)
 		}
 	}
+	if q.deleteExpiredOAuthGrantsStmt != nil {
+		if cerr := q.deleteExpiredOAuthGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteExpiredOAuthGrantsStmt: %w", cerr)
+		}
+	}
 	if q.deleteExpiredSessionsStmt != nil {
 		if cerr := q.deleteExpiredSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteExpiredSessionsStmt: %w", cerr)
@@ -435,6 +506,21 @@ func (q *Queries) Close() error {
 	if q.dueLettersStmt != nil {
 		if cerr := q.dueLettersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueLettersStmt: %w", cerr)
+		}
+	}
+	if q.endOAuthGrantStmt != nil {
+		if cerr := q.endOAuthGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endOAuthGrantStmt: %w", cerr)
+		}
+	}
+	if q.endOAuthGrantsOfStmt != nil {
+		if cerr := q.endOAuthGrantsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endOAuthGrantsOfStmt: %w", cerr)
+		}
+	}
+	if q.endOAuthGrantsToStmt != nil {
+		if cerr := q.endOAuthGrantsToStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endOAuthGrantsToStmt: %w", cerr)
 		}
 	}
 	if q.endOtherSessionsStmt != nil {
@@ -487,9 +573,39 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing inviteesStmt: %w", cerr)
 		}
 	}
+	if q.leaveNewestAPITokenOfGrantStmt != nil {
+		if cerr := q.leaveNewestAPITokenOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaveNewestAPITokenOfGrantStmt: %w", cerr)
+		}
+	}
 	if q.linkStmt != nil {
 		if cerr := q.linkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing linkStmt: %w", cerr)
+		}
+	}
+	if q.oAuthGrantStmt != nil {
+		if cerr := q.oAuthGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oAuthGrantStmt: %w", cerr)
+		}
+	}
+	if q.oAuthGrantOfCodeStmt != nil {
+		if cerr := q.oAuthGrantOfCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oAuthGrantOfCodeStmt: %w", cerr)
+		}
+	}
+	if q.oAuthGrantOfFamilyStmt != nil {
+		if cerr := q.oAuthGrantOfFamilyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oAuthGrantOfFamilyStmt: %w", cerr)
+		}
+	}
+	if q.oAuthGrantsStmt != nil {
+		if cerr := q.oAuthGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oAuthGrantsStmt: %w", cerr)
+		}
+	}
+	if q.oAuthGrantsInStmt != nil {
+		if cerr := q.oAuthGrantsInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oAuthGrantsInStmt: %w", cerr)
 		}
 	}
 	if q.passkeyStmt != nil {
@@ -515,6 +631,11 @@ func (q *Queries) Close() error {
 	if q.providerLinksStmt != nil {
 		if cerr := q.providerLinksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing providerLinksStmt: %w", cerr)
+		}
+	}
+	if q.redeemOAuthGrantStmt != nil {
+		if cerr := q.redeemOAuthGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing redeemOAuthGrantStmt: %w", cerr)
 		}
 	}
 	if q.removeAccountStmt != nil {
@@ -557,6 +678,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removeUnsealedProfileStmt: %w", cerr)
 		}
 	}
+	if q.renewOAuthGrantStmt != nil {
+		if cerr := q.renewOAuthGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renewOAuthGrantStmt: %w", cerr)
+		}
+	}
 	if q.requestOnceStmt != nil {
 		if cerr := q.requestOnceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing requestOnceStmt: %w", cerr)
@@ -565,6 +691,16 @@ func (q *Queries) Close() error {
 	if q.revokeAPITokenStmt != nil {
 		if cerr := q.revokeAPITokenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeAPITokenStmt: %w", cerr)
+		}
+	}
+	if q.revokeAPITokenInStmt != nil {
+		if cerr := q.revokeAPITokenInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeAPITokenInStmt: %w", cerr)
+		}
+	}
+	if q.revokeAPITokensOfStmt != nil {
+		if cerr := q.revokeAPITokensOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeAPITokensOfStmt: %w", cerr)
 		}
 	}
 	if q.saveInvitedStmt != nil {
@@ -714,175 +850,209 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                           DBTX
-	tx                           *sql.Tx
-	aPITokenStmt                 *sql.Stmt
-	aPITokensStmt                *sql.Stmt
-	aPITokensNamedStmt           *sql.Stmt
-	accountByEmailStmt           *sql.Stmt
-	accountsStmt                 *sql.Stmt
-	allIsSealedStmt              *sql.Stmt
-	appendSecurityLogStmt        *sql.Stmt
-	beginRequestOnceStmt         *sql.Stmt
-	correctPersonStmt            *sql.Stmt
-	countAPITokensStmt           *sql.Stmt
-	countLettersStmt             *sql.Stmt
-	countPasskeysStmt            *sql.Stmt
-	countRequestsOnceStmt        *sql.Stmt
-	createAPITokenStmt           *sql.Stmt
-	createAccountStmt            *sql.Stmt
-	createLetterStmt             *sql.Stmt
-	createLinkStmt               *sql.Stmt
-	createPasskeyStmt            *sql.Stmt
-	createPersonStmt             *sql.Stmt
-	createProviderLinkStmt       *sql.Stmt
-	createRecoveryCodeStmt       *sql.Stmt
-	createSecondStepStmt         *sql.Stmt
-	createSessionStmt            *sql.Stmt
-	createSignInStmt             *sql.Stmt
-	deleteExpiredAPITokensStmt   *sql.Stmt
-	deleteExpiredLinksStmt       *sql.Stmt
-	deleteExpiredSessionsStmt    *sql.Stmt
-	deleteLinksOfAccountStmt     *sql.Stmt
-	deleteOldSignInsStmt         *sql.Stmt
-	deleteOldestSessionsStmt     *sql.Stmt
-	deleteOldestSignInsStmt      *sql.Stmt
-	deleteRequestsOnceBeforeStmt *sql.Stmt
-	dueLettersStmt               *sql.Stmt
-	endOtherSessionsStmt         *sql.Stmt
-	endRequestOnceStmt           *sql.Stmt
-	endSessionStmt               *sql.Stmt
-	endSessionsStmt              *sql.Stmt
-	forgetInvitationsToStmt      *sql.Stmt
-	forgetInvitedStmt            *sql.Stmt
-	forgetRequestOnceStmt        *sql.Stmt
-	invitationsToStmt            *sql.Stmt
-	invitedStmt                  *sql.Stmt
-	inviteesStmt                 *sql.Stmt
-	linkStmt                     *sql.Stmt
-	passkeyStmt                  *sql.Stmt
-	passkeysStmt                 *sql.Stmt
-	personStmt                   *sql.Stmt
-	postponeLetterStmt           *sql.Stmt
-	providerLinksStmt            *sql.Stmt
-	removeAccountStmt            *sql.Stmt
-	removeLetterStmt             *sql.Stmt
-	removePasskeyStmt            *sql.Stmt
-	removeProviderLinksStmt      *sql.Stmt
-	removeRecoveryCodesStmt      *sql.Stmt
-	removeSecondStepStmt         *sql.Stmt
-	removeUnsealedInvitedStmt    *sql.Stmt
-	removeUnsealedProfileStmt    *sql.Stmt
-	requestOnceStmt              *sql.Stmt
-	revokeAPITokenStmt           *sql.Stmt
-	saveInvitedStmt              *sql.Stmt
-	secondStepStmt               *sql.Stmt
-	securityLogStmt              *sql.Stmt
-	securityLogHeadStmt          *sql.Stmt
-	securityLogNewestStmt        *sql.Stmt
-	securityLogOfStmt            *sql.Stmt
-	sessionStmt                  *sql.Stmt
-	sessionsStmt                 *sql.Stmt
-	sessionsOfStmt               *sql.Stmt
-	setPasswordStmt              *sql.Stmt
-	signInsStmt                  *sql.Stmt
-	suspectPasskeyStmt           *sql.Stmt
-	touchAPITokenStmt            *sql.Stmt
-	touchSessionStmt             *sql.Stmt
-	unsealedStmt                 *sql.Stmt
-	unsealedInvitedStmt          *sql.Stmt
-	unsealedProfilesStmt         *sql.Stmt
-	useCodeStmt                  *sql.Stmt
-	useLinkStmt                  *sql.Stmt
-	usePasskeyStmt               *sql.Stmt
-	useProviderLinkStmt          *sql.Stmt
-	useRecoveryCodeStmt          *sql.Stmt
+	db                             DBTX
+	tx                             *sql.Tx
+	aPITokenStmt                   *sql.Stmt
+	aPITokensStmt                  *sql.Stmt
+	aPITokensInStmt                *sql.Stmt
+	aPITokensNamedStmt             *sql.Stmt
+	accountByEmailStmt             *sql.Stmt
+	accountsStmt                   *sql.Stmt
+	allIsSealedStmt                *sql.Stmt
+	appendSecurityLogStmt          *sql.Stmt
+	beginRequestOnceStmt           *sql.Stmt
+	correctPersonStmt              *sql.Stmt
+	countAPITokensStmt             *sql.Stmt
+	countLettersStmt               *sql.Stmt
+	countOAuthGrantsStmt           *sql.Stmt
+	countPasskeysStmt              *sql.Stmt
+	countRequestsOnceStmt          *sql.Stmt
+	createAPITokenStmt             *sql.Stmt
+	createAccountStmt              *sql.Stmt
+	createLetterStmt               *sql.Stmt
+	createLinkStmt                 *sql.Stmt
+	createOAuthGrantStmt           *sql.Stmt
+	createPasskeyStmt              *sql.Stmt
+	createPersonStmt               *sql.Stmt
+	createProviderLinkStmt         *sql.Stmt
+	createRecoveryCodeStmt         *sql.Stmt
+	createSecondStepStmt           *sql.Stmt
+	createSessionStmt              *sql.Stmt
+	createSignInStmt               *sql.Stmt
+	deleteExpiredAPITokensStmt     *sql.Stmt
+	deleteExpiredLinksStmt         *sql.Stmt
+	deleteExpiredOAuthGrantsStmt   *sql.Stmt
+	deleteExpiredSessionsStmt      *sql.Stmt
+	deleteLinksOfAccountStmt       *sql.Stmt
+	deleteOldSignInsStmt           *sql.Stmt
+	deleteOldestSessionsStmt       *sql.Stmt
+	deleteOldestSignInsStmt        *sql.Stmt
+	deleteRequestsOnceBeforeStmt   *sql.Stmt
+	dueLettersStmt                 *sql.Stmt
+	endOAuthGrantStmt              *sql.Stmt
+	endOAuthGrantsOfStmt           *sql.Stmt
+	endOAuthGrantsToStmt           *sql.Stmt
+	endOtherSessionsStmt           *sql.Stmt
+	endRequestOnceStmt             *sql.Stmt
+	endSessionStmt                 *sql.Stmt
+	endSessionsStmt                *sql.Stmt
+	forgetInvitationsToStmt        *sql.Stmt
+	forgetInvitedStmt              *sql.Stmt
+	forgetRequestOnceStmt          *sql.Stmt
+	invitationsToStmt              *sql.Stmt
+	invitedStmt                    *sql.Stmt
+	inviteesStmt                   *sql.Stmt
+	leaveNewestAPITokenOfGrantStmt *sql.Stmt
+	linkStmt                       *sql.Stmt
+	oAuthGrantStmt                 *sql.Stmt
+	oAuthGrantOfCodeStmt           *sql.Stmt
+	oAuthGrantOfFamilyStmt         *sql.Stmt
+	oAuthGrantsStmt                *sql.Stmt
+	oAuthGrantsInStmt              *sql.Stmt
+	passkeyStmt                    *sql.Stmt
+	passkeysStmt                   *sql.Stmt
+	personStmt                     *sql.Stmt
+	postponeLetterStmt             *sql.Stmt
+	providerLinksStmt              *sql.Stmt
+	redeemOAuthGrantStmt           *sql.Stmt
+	removeAccountStmt              *sql.Stmt
+	removeLetterStmt               *sql.Stmt
+	removePasskeyStmt              *sql.Stmt
+	removeProviderLinksStmt        *sql.Stmt
+	removeRecoveryCodesStmt        *sql.Stmt
+	removeSecondStepStmt           *sql.Stmt
+	removeUnsealedInvitedStmt      *sql.Stmt
+	removeUnsealedProfileStmt      *sql.Stmt
+	renewOAuthGrantStmt            *sql.Stmt
+	requestOnceStmt                *sql.Stmt
+	revokeAPITokenStmt             *sql.Stmt
+	revokeAPITokenInStmt           *sql.Stmt
+	revokeAPITokensOfStmt          *sql.Stmt
+	saveInvitedStmt                *sql.Stmt
+	secondStepStmt                 *sql.Stmt
+	securityLogStmt                *sql.Stmt
+	securityLogHeadStmt            *sql.Stmt
+	securityLogNewestStmt          *sql.Stmt
+	securityLogOfStmt              *sql.Stmt
+	sessionStmt                    *sql.Stmt
+	sessionsStmt                   *sql.Stmt
+	sessionsOfStmt                 *sql.Stmt
+	setPasswordStmt                *sql.Stmt
+	signInsStmt                    *sql.Stmt
+	suspectPasskeyStmt             *sql.Stmt
+	touchAPITokenStmt              *sql.Stmt
+	touchSessionStmt               *sql.Stmt
+	unsealedStmt                   *sql.Stmt
+	unsealedInvitedStmt            *sql.Stmt
+	unsealedProfilesStmt           *sql.Stmt
+	useCodeStmt                    *sql.Stmt
+	useLinkStmt                    *sql.Stmt
+	usePasskeyStmt                 *sql.Stmt
+	useProviderLinkStmt            *sql.Stmt
+	useRecoveryCodeStmt            *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                           tx,
-		tx:                           tx,
-		aPITokenStmt:                 q.aPITokenStmt,
-		aPITokensStmt:                q.aPITokensStmt,
-		aPITokensNamedStmt:           q.aPITokensNamedStmt,
-		accountByEmailStmt:           q.accountByEmailStmt,
-		accountsStmt:                 q.accountsStmt,
-		allIsSealedStmt:              q.allIsSealedStmt,
-		appendSecurityLogStmt:        q.appendSecurityLogStmt,
-		beginRequestOnceStmt:         q.beginRequestOnceStmt,
-		correctPersonStmt:            q.correctPersonStmt,
-		countAPITokensStmt:           q.countAPITokensStmt,
-		countLettersStmt:             q.countLettersStmt,
-		countPasskeysStmt:            q.countPasskeysStmt,
-		countRequestsOnceStmt:        q.countRequestsOnceStmt,
-		createAPITokenStmt:           q.createAPITokenStmt,
-		createAccountStmt:            q.createAccountStmt,
-		createLetterStmt:             q.createLetterStmt,
-		createLinkStmt:               q.createLinkStmt,
-		createPasskeyStmt:            q.createPasskeyStmt,
-		createPersonStmt:             q.createPersonStmt,
-		createProviderLinkStmt:       q.createProviderLinkStmt,
-		createRecoveryCodeStmt:       q.createRecoveryCodeStmt,
-		createSecondStepStmt:         q.createSecondStepStmt,
-		createSessionStmt:            q.createSessionStmt,
-		createSignInStmt:             q.createSignInStmt,
-		deleteExpiredAPITokensStmt:   q.deleteExpiredAPITokensStmt,
-		deleteExpiredLinksStmt:       q.deleteExpiredLinksStmt,
-		deleteExpiredSessionsStmt:    q.deleteExpiredSessionsStmt,
-		deleteLinksOfAccountStmt:     q.deleteLinksOfAccountStmt,
-		deleteOldSignInsStmt:         q.deleteOldSignInsStmt,
-		deleteOldestSessionsStmt:     q.deleteOldestSessionsStmt,
-		deleteOldestSignInsStmt:      q.deleteOldestSignInsStmt,
-		deleteRequestsOnceBeforeStmt: q.deleteRequestsOnceBeforeStmt,
-		dueLettersStmt:               q.dueLettersStmt,
-		endOtherSessionsStmt:         q.endOtherSessionsStmt,
-		endRequestOnceStmt:           q.endRequestOnceStmt,
-		endSessionStmt:               q.endSessionStmt,
-		endSessionsStmt:              q.endSessionsStmt,
-		forgetInvitationsToStmt:      q.forgetInvitationsToStmt,
-		forgetInvitedStmt:            q.forgetInvitedStmt,
-		forgetRequestOnceStmt:        q.forgetRequestOnceStmt,
-		invitationsToStmt:            q.invitationsToStmt,
-		invitedStmt:                  q.invitedStmt,
-		inviteesStmt:                 q.inviteesStmt,
-		linkStmt:                     q.linkStmt,
-		passkeyStmt:                  q.passkeyStmt,
-		passkeysStmt:                 q.passkeysStmt,
-		personStmt:                   q.personStmt,
-		postponeLetterStmt:           q.postponeLetterStmt,
-		providerLinksStmt:            q.providerLinksStmt,
-		removeAccountStmt:            q.removeAccountStmt,
-		removeLetterStmt:             q.removeLetterStmt,
-		removePasskeyStmt:            q.removePasskeyStmt,
-		removeProviderLinksStmt:      q.removeProviderLinksStmt,
-		removeRecoveryCodesStmt:      q.removeRecoveryCodesStmt,
-		removeSecondStepStmt:         q.removeSecondStepStmt,
-		removeUnsealedInvitedStmt:    q.removeUnsealedInvitedStmt,
-		removeUnsealedProfileStmt:    q.removeUnsealedProfileStmt,
-		requestOnceStmt:              q.requestOnceStmt,
-		revokeAPITokenStmt:           q.revokeAPITokenStmt,
-		saveInvitedStmt:              q.saveInvitedStmt,
-		secondStepStmt:               q.secondStepStmt,
-		securityLogStmt:              q.securityLogStmt,
-		securityLogHeadStmt:          q.securityLogHeadStmt,
-		securityLogNewestStmt:        q.securityLogNewestStmt,
-		securityLogOfStmt:            q.securityLogOfStmt,
-		sessionStmt:                  q.sessionStmt,
-		sessionsStmt:                 q.sessionsStmt,
-		sessionsOfStmt:               q.sessionsOfStmt,
-		setPasswordStmt:              q.setPasswordStmt,
-		signInsStmt:                  q.signInsStmt,
-		suspectPasskeyStmt:           q.suspectPasskeyStmt,
-		touchAPITokenStmt:            q.touchAPITokenStmt,
-		touchSessionStmt:             q.touchSessionStmt,
-		unsealedStmt:                 q.unsealedStmt,
-		unsealedInvitedStmt:          q.unsealedInvitedStmt,
-		unsealedProfilesStmt:         q.unsealedProfilesStmt,
-		useCodeStmt:                  q.useCodeStmt,
-		useLinkStmt:                  q.useLinkStmt,
-		usePasskeyStmt:               q.usePasskeyStmt,
-		useProviderLinkStmt:          q.useProviderLinkStmt,
-		useRecoveryCodeStmt:          q.useRecoveryCodeStmt,
+		db:                             tx,
+		tx:                             tx,
+		aPITokenStmt:                   q.aPITokenStmt,
+		aPITokensStmt:                  q.aPITokensStmt,
+		aPITokensInStmt:                q.aPITokensInStmt,
+		aPITokensNamedStmt:             q.aPITokensNamedStmt,
+		accountByEmailStmt:             q.accountByEmailStmt,
+		accountsStmt:                   q.accountsStmt,
+		allIsSealedStmt:                q.allIsSealedStmt,
+		appendSecurityLogStmt:          q.appendSecurityLogStmt,
+		beginRequestOnceStmt:           q.beginRequestOnceStmt,
+		correctPersonStmt:              q.correctPersonStmt,
+		countAPITokensStmt:             q.countAPITokensStmt,
+		countLettersStmt:               q.countLettersStmt,
+		countOAuthGrantsStmt:           q.countOAuthGrantsStmt,
+		countPasskeysStmt:              q.countPasskeysStmt,
+		countRequestsOnceStmt:          q.countRequestsOnceStmt,
+		createAPITokenStmt:             q.createAPITokenStmt,
+		createAccountStmt:              q.createAccountStmt,
+		createLetterStmt:               q.createLetterStmt,
+		createLinkStmt:                 q.createLinkStmt,
+		createOAuthGrantStmt:           q.createOAuthGrantStmt,
+		createPasskeyStmt:              q.createPasskeyStmt,
+		createPersonStmt:               q.createPersonStmt,
+		createProviderLinkStmt:         q.createProviderLinkStmt,
+		createRecoveryCodeStmt:         q.createRecoveryCodeStmt,
+		createSecondStepStmt:           q.createSecondStepStmt,
+		createSessionStmt:              q.createSessionStmt,
+		createSignInStmt:               q.createSignInStmt,
+		deleteExpiredAPITokensStmt:     q.deleteExpiredAPITokensStmt,
+		deleteExpiredLinksStmt:         q.deleteExpiredLinksStmt,
+		deleteExpiredOAuthGrantsStmt:   q.deleteExpiredOAuthGrantsStmt,
+		deleteExpiredSessionsStmt:      q.deleteExpiredSessionsStmt,
+		deleteLinksOfAccountStmt:       q.deleteLinksOfAccountStmt,
+		deleteOldSignInsStmt:           q.deleteOldSignInsStmt,
+		deleteOldestSessionsStmt:       q.deleteOldestSessionsStmt,
+		deleteOldestSignInsStmt:        q.deleteOldestSignInsStmt,
+		deleteRequestsOnceBeforeStmt:   q.deleteRequestsOnceBeforeStmt,
+		dueLettersStmt:                 q.dueLettersStmt,
+		endOAuthGrantStmt:              q.endOAuthGrantStmt,
+		endOAuthGrantsOfStmt:           q.endOAuthGrantsOfStmt,
+		endOAuthGrantsToStmt:           q.endOAuthGrantsToStmt,
+		endOtherSessionsStmt:           q.endOtherSessionsStmt,
+		endRequestOnceStmt:             q.endRequestOnceStmt,
+		endSessionStmt:                 q.endSessionStmt,
+		endSessionsStmt:                q.endSessionsStmt,
+		forgetInvitationsToStmt:        q.forgetInvitationsToStmt,
+		forgetInvitedStmt:              q.forgetInvitedStmt,
+		forgetRequestOnceStmt:          q.forgetRequestOnceStmt,
+		invitationsToStmt:              q.invitationsToStmt,
+		invitedStmt:                    q.invitedStmt,
+		inviteesStmt:                   q.inviteesStmt,
+		leaveNewestAPITokenOfGrantStmt: q.leaveNewestAPITokenOfGrantStmt,
+		linkStmt:                       q.linkStmt,
+		oAuthGrantStmt:                 q.oAuthGrantStmt,
+		oAuthGrantOfCodeStmt:           q.oAuthGrantOfCodeStmt,
+		oAuthGrantOfFamilyStmt:         q.oAuthGrantOfFamilyStmt,
+		oAuthGrantsStmt:                q.oAuthGrantsStmt,
+		oAuthGrantsInStmt:              q.oAuthGrantsInStmt,
+		passkeyStmt:                    q.passkeyStmt,
+		passkeysStmt:                   q.passkeysStmt,
+		personStmt:                     q.personStmt,
+		postponeLetterStmt:             q.postponeLetterStmt,
+		providerLinksStmt:              q.providerLinksStmt,
+		redeemOAuthGrantStmt:           q.redeemOAuthGrantStmt,
+		removeAccountStmt:              q.removeAccountStmt,
+		removeLetterStmt:               q.removeLetterStmt,
+		removePasskeyStmt:              q.removePasskeyStmt,
+		removeProviderLinksStmt:        q.removeProviderLinksStmt,
+		removeRecoveryCodesStmt:        q.removeRecoveryCodesStmt,
+		removeSecondStepStmt:           q.removeSecondStepStmt,
+		removeUnsealedInvitedStmt:      q.removeUnsealedInvitedStmt,
+		removeUnsealedProfileStmt:      q.removeUnsealedProfileStmt,
+		renewOAuthGrantStmt:            q.renewOAuthGrantStmt,
+		requestOnceStmt:                q.requestOnceStmt,
+		revokeAPITokenStmt:             q.revokeAPITokenStmt,
+		revokeAPITokenInStmt:           q.revokeAPITokenInStmt,
+		revokeAPITokensOfStmt:          q.revokeAPITokensOfStmt,
+		saveInvitedStmt:                q.saveInvitedStmt,
+		secondStepStmt:                 q.secondStepStmt,
+		securityLogStmt:                q.securityLogStmt,
+		securityLogHeadStmt:            q.securityLogHeadStmt,
+		securityLogNewestStmt:          q.securityLogNewestStmt,
+		securityLogOfStmt:              q.securityLogOfStmt,
+		sessionStmt:                    q.sessionStmt,
+		sessionsStmt:                   q.sessionsStmt,
+		sessionsOfStmt:                 q.sessionsOfStmt,
+		setPasswordStmt:                q.setPasswordStmt,
+		signInsStmt:                    q.signInsStmt,
+		suspectPasskeyStmt:             q.suspectPasskeyStmt,
+		touchAPITokenStmt:              q.touchAPITokenStmt,
+		touchSessionStmt:               q.touchSessionStmt,
+		unsealedStmt:                   q.unsealedStmt,
+		unsealedInvitedStmt:            q.unsealedInvitedStmt,
+		unsealedProfilesStmt:           q.unsealedProfilesStmt,
+		useCodeStmt:                    q.useCodeStmt,
+		useLinkStmt:                    q.useLinkStmt,
+		usePasskeyStmt:                 q.usePasskeyStmt,
+		useProviderLinkStmt:            q.useProviderLinkStmt,
+		useRecoveryCodeStmt:            q.useRecoveryCodeStmt,
 	}
 }

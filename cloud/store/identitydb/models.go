@@ -21,6 +21,7 @@ type ApiToken struct {
 	MadeMs      int64
 	ExpiresMs   int64
 	UsedMs      int64
+	GrantID     *string
 }
 
 type Invited struct {
@@ -48,6 +49,22 @@ type Link struct {
 	AccountID   string
 	Sealed      []byte
 	ExpiresMs   int64
+}
+
+type OauthGrant struct {
+	ID             string
+	AccountID      string
+	ProjectID      string
+	ClientID       string
+	Actions        string
+	CodeSha256     []byte
+	Challenge      []byte
+	RedirectSha256 []byte
+	FamilySha256   []byte
+	RefreshSha256  []byte
+	MadeMs         int64
+	UsedMs         int64
+	ExpiresMs      int64
 }
 
 type Passkey struct {

@@ -114,6 +114,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countNetworksStmt, err = db.PrepareContext(ctx, countNetworks); err != nil {
 		return nil, fmt.Errorf("error preparing query CountNetworks: %w", err)
 	}
+	if q.countOAuthClientsStmt, err = db.PrepareContext(ctx, countOAuthClients); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOAuthClients: %w", err)
+	}
 	if q.countOpenSupportGrantsStmt, err = db.PrepareContext(ctx, countOpenSupportGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOpenSupportGrants: %w", err)
 	}
@@ -131,6 +134,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.createNetworkStmt, err = db.PrepareContext(ctx, createNetwork); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateNetwork: %w", err)
+	}
+	if q.createOAuthClientStmt, err = db.PrepareContext(ctx, createOAuthClient); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateOAuthClient: %w", err)
 	}
 	if q.createProjectStmt, err = db.PrepareContext(ctx, createProject); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateProject: %w", err)
@@ -264,6 +270,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.nextDesiredVersionStmt, err = db.PrepareContext(ctx, nextDesiredVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDesiredVersion: %w", err)
 	}
+	if q.oAuthClientStmt, err = db.PrepareContext(ctx, oAuthClient); err != nil {
+		return nil, fmt.Errorf("error preparing query OAuthClient: %w", err)
+	}
+	if q.oAuthClientsStmt, err = db.PrepareContext(ctx, oAuthClients); err != nil {
+		return nil, fmt.Errorf("error preparing query OAuthClients: %w", err)
+	}
 	if q.offerGroupStmt, err = db.PrepareContext(ctx, offerGroup); err != nil {
 		return nil, fmt.Errorf("error preparing query OfferGroup: %w", err)
 	}
@@ -320,6 +332,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.removeMemberStmt, err = db.PrepareContext(ctx, removeMember); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveMember: %w", err)
+	}
+	if q.removeOAuthClientStmt, err = db.PrepareContext(ctx, removeOAuthClient); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveOAuthClient: %w", err)
 	}
 	if q.removeOperatorStmt, err = db.PrepareContext(ctx, removeOperator); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveOperator: %w", err)
@@ -566,6 +581,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countNetworksStmt: %w", cerr)
 		}
 	}
+	if q.countOAuthClientsStmt != nil {
+		if cerr := q.countOAuthClientsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOAuthClientsStmt: %w", cerr)
+		}
+	}
 	if q.countOpenSupportGrantsStmt != nil {
 		if cerr := q.countOpenSupportGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOpenSupportGrantsStmt: %w", cerr)
@@ -594,6 +614,11 @@ func (q *Queries) Close() error {
 	if q.createNetworkStmt != nil {
 		if cerr := q.createNetworkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createNetworkStmt: %w", cerr)
+		}
+	}
+	if q.createOAuthClientStmt != nil {
+		if cerr := q.createOAuthClientStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createOAuthClientStmt: %w", cerr)
 		}
 	}
 	if q.createProjectStmt != nil {
@@ -816,6 +841,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing nextDesiredVersionStmt: %w", cerr)
 		}
 	}
+	if q.oAuthClientStmt != nil {
+		if cerr := q.oAuthClientStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oAuthClientStmt: %w", cerr)
+		}
+	}
+	if q.oAuthClientsStmt != nil {
+		if cerr := q.oAuthClientsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oAuthClientsStmt: %w", cerr)
+		}
+	}
 	if q.offerGroupStmt != nil {
 		if cerr := q.offerGroupStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing offerGroupStmt: %w", cerr)
@@ -909,6 +944,11 @@ func (q *Queries) Close() error {
 	if q.removeMemberStmt != nil {
 		if cerr := q.removeMemberStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeMemberStmt: %w", cerr)
+		}
+	}
+	if q.removeOAuthClientStmt != nil {
+		if cerr := q.removeOAuthClientStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeOAuthClientStmt: %w", cerr)
 		}
 	}
 	if q.removeOperatorStmt != nil {
@@ -1130,12 +1170,14 @@ type Queries struct {
 	countMembersStmt             *sql.Stmt
 	countMembershipsStmt         *sql.Stmt
 	countNetworksStmt            *sql.Stmt
+	countOAuthClientsStmt        *sql.Stmt
 	countOpenSupportGrantsStmt   *sql.Stmt
 	countOwnersStmt              *sql.Stmt
 	createCommandStmt            *sql.Stmt
 	createGroupStmt              *sql.Stmt
 	createInvitationStmt         *sql.Stmt
 	createNetworkStmt            *sql.Stmt
+	createOAuthClientStmt        *sql.Stmt
 	createProjectStmt            *sql.Stmt
 	createSupportGrantStmt       *sql.Stmt
 	deleteExpiredInvitationsStmt *sql.Stmt
@@ -1180,6 +1222,8 @@ type Queries struct {
 	networksStmt                 *sql.Stmt
 	nextDeadlineStmt             *sql.Stmt
 	nextDesiredVersionStmt       *sql.Stmt
+	oAuthClientStmt              *sql.Stmt
+	oAuthClientsStmt             *sql.Stmt
 	offerGroupStmt               *sql.Stmt
 	offeredGroupsStmt            *sql.Stmt
 	openChunkStmt                *sql.Stmt
@@ -1199,6 +1243,7 @@ type Queries struct {
 	releaseGatewayStmt           *sql.Stmt
 	removeInvitationStmt         *sql.Stmt
 	removeMemberStmt             *sql.Stmt
+	removeOAuthClientStmt        *sql.Stmt
 	removeOperatorStmt           *sql.Stmt
 	removePositionStmt           *sql.Stmt
 	renameGroupStmt              *sql.Stmt
@@ -1265,12 +1310,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countMembersStmt:             q.countMembersStmt,
 		countMembershipsStmt:         q.countMembershipsStmt,
 		countNetworksStmt:            q.countNetworksStmt,
+		countOAuthClientsStmt:        q.countOAuthClientsStmt,
 		countOpenSupportGrantsStmt:   q.countOpenSupportGrantsStmt,
 		countOwnersStmt:              q.countOwnersStmt,
 		createCommandStmt:            q.createCommandStmt,
 		createGroupStmt:              q.createGroupStmt,
 		createInvitationStmt:         q.createInvitationStmt,
 		createNetworkStmt:            q.createNetworkStmt,
+		createOAuthClientStmt:        q.createOAuthClientStmt,
 		createProjectStmt:            q.createProjectStmt,
 		createSupportGrantStmt:       q.createSupportGrantStmt,
 		deleteExpiredInvitationsStmt: q.deleteExpiredInvitationsStmt,
@@ -1315,6 +1362,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		networksStmt:                 q.networksStmt,
 		nextDeadlineStmt:             q.nextDeadlineStmt,
 		nextDesiredVersionStmt:       q.nextDesiredVersionStmt,
+		oAuthClientStmt:              q.oAuthClientStmt,
+		oAuthClientsStmt:             q.oAuthClientsStmt,
 		offerGroupStmt:               q.offerGroupStmt,
 		offeredGroupsStmt:            q.offeredGroupsStmt,
 		openChunkStmt:                q.openChunkStmt,
@@ -1334,6 +1383,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		releaseGatewayStmt:           q.releaseGatewayStmt,
 		removeInvitationStmt:         q.removeInvitationStmt,
 		removeMemberStmt:             q.removeMemberStmt,
+		removeOAuthClientStmt:        q.removeOAuthClientStmt,
 		removeOperatorStmt:           q.removeOperatorStmt,
 		removePositionStmt:           q.removePositionStmt,
 		renameGroupStmt:              q.renameGroupStmt,

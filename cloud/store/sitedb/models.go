@@ -178,6 +178,16 @@ type Network struct {
 	MadeMs    int64
 }
 
+type OauthClient struct {
+	ProjectID    string
+	ID           string
+	SecretSha256 []byte
+	Sealed       []byte
+	Actions      string
+	AccountID    string
+	MadeMs       int64
+}
+
 type Operator struct {
 	AccountID string
 	MadeMs    int64
