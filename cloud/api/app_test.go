@@ -19,7 +19,7 @@ import (
 
 const (
 	callback = "https://panel.example.org/callback"
-	issuer   = "https://sconce.example.org"
+	ourIssuer   = "https://sconce.example.org"
 	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636, appendix B
 )
 
@@ -118,7 +118,7 @@ func (p *panel) onward(a answer) url.Values {
 func (p *panel) letIn(who string) *panel {
 	p.t.Helper()
 	v := p.onward(p.consent(who, p.query(nil), true))
-	if p.code = v.Get("code"); p.code == "" || v.Get("state") != "a state" || v.Get("iss") != issuer {
+	if p.code = v.Get("code"); p.code == "" || v.Get("state") != "a state" || v.Get("iss") != ourIssuer {
 		p.t.Fatalf("the app is told %v", v)
 	}
 	return p
@@ -260,7 +260,7 @@ func TestApp(t *testing.T) {
 	}
 	p.wantOAuth("a refresh after the end", p.send("/oauth/token", p.refreshForm(""), nil), 400, "invalid_grant")
 
-	if v := p.onward(p.consent("expert", p.query(nil), false)); v.Get("error") != "access_denied" || v.Get("state") != "a state" || v.Get("iss") != issuer || v.Has("code") {
+	if v := p.onward(p.consent("expert", p.query(nil), false)); v.Get("error") != "access_denied" || v.Get("state") != "a state" || v.Get("iss") != ourIssuer || v.Has("code") {
 		t.Errorf("the app is told of a refusal: %v", v)
 	}
 	for action, n := range map[audit.Action]int{audit.GrantMade: 1, audit.GrantRedeemed: 1, audit.GrantEnded: 1, audit.AccessRefused: 1} {
@@ -489,7 +489,7 @@ func TestConsentAttacks(t *testing.T) {
 			t.Errorf("%s: the person is told %s, %v", name, fault, err)
 		}
 		wantProblem(t, name, p.consent("owner", p.query(c.change), true), 422, "invalid")
-		if v := p.onward(p.consent("owner", p.query(c.change), false)); v.Get("error") != c.code || v.Has("code") || v.Get("iss") != issuer {
+		if v := p.onward(p.consent("owner", p.query(c.change), false)); v.Get("error") != c.code || v.Has("code") || v.Get("iss") != ourIssuer {
 			t.Errorf("%s: the app is told %v", name, v)
 		}
 	}
@@ -544,7 +544,7 @@ func TestConsentAttacks(t *testing.T) {
 func TestAppMetadata(t *testing.T) {
 	b := newBench(t)
 	got := decode[object](t, b.do(request{method: "GET", path: outsideAPI + "/.well-known/oauth-authorization-server"}))
-	if got["issuer"] != issuer || got["token_endpoint"] != issuer+"/oauth/token" || got["authorization_response_iss_parameter_supported"] != true {
+	if got["issuer"] != ourIssuer || got["token_endpoint"] != ourIssuer+"/oauth/token" || got["authorization_response_iss_parameter_supported"] != true {
 		t.Errorf("%v", got)
 	}
 	demo := decode[object](t, b.do(request{method: "GET", path: outsideAPI + "/.well-known/oauth-authorization-server", plain: true, host: "localhost:8080"}))
