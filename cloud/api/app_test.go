@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	callback = "https://panel.example.org/callback"
-	ourIssuer   = "https://sconce.example.org"
-	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636, appendix B
+	callback  = "https://panel.example.org/callback"
+	ourIssuer = "https://sconce.example.org"
+	verifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636, appendix B
 )
 
 func newApp() any {

@@ -143,7 +143,7 @@ func TestCopy(t *testing.T) {
 			t.Errorf("no invitation in %s", text)
 		}
 	}
-	if len(z.File) != 12 {
+	if len(z.File) != 13 {
 		t.Errorf("%d files", len(z.File))
 	}
 }
