@@ -48,9 +48,14 @@ test: setup test-app test-go ## run every test, with real peers
 test-app: app/node_modules/.package-lock.json
 	@cd app && npm test --silent
 
+# An OpenID provider that is not ours, for the end-to-end test.
+internal/e2e/provider/node_modules/.package-lock.json: internal/e2e/provider/package-lock.json
+	@scripts/need node
+	cd internal/e2e/provider && npm ci --no-audit --no-fund --loglevel=error
+
 # Not from the cache: internal/e2e builds the programs, which go test does not see. The
 # rules of the cloud are tested on both engines.
-test-go: app
+test-go: app internal/e2e/provider/node_modules/.package-lock.json
 	@go test -timeout 12m -count=1 ./...
 	SCONCE_TEST_STORE=postgres go test -timeout 8m -count=1 ./cloud/access ./cloud/api ./cloud/identity ./cloud/ingest ./cloud/invitation ./cloud/lighting \
 		./cloud/project ./cloud/registry ./cloud/telemetry

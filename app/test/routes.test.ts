@@ -23,6 +23,9 @@ it.each([
   ['/forgot', { screen: 'forgot' }],
   ['/reset/', { screen: 'reset', token: null }],
   ['/invitation', { screen: 'invitation', token: null }],
+  ['/sign-in/provider', { screen: 'provider', query: '' }],
+  ['/sign-in', { screen: 'not-found' }],
+  ['/sign-in/provider/more', { screen: 'not-found' }],
   ['/elsewhere', { screen: 'not-found' }],
 ])('%s', (path, route) => expect(parseRoute(path)).toEqual(route));
 

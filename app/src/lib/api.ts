@@ -10,6 +10,7 @@ import type {
   Command,
   CommandRequest,
   CredentialJson,
+  Departure,
   Device,
   Group,
   Invitation,
@@ -24,7 +25,9 @@ import type {
   Page,
   Project,
   ProjectItem,
+  ProviderWay,
   Readings,
+  Return,
   Role,
   SignInEntry,
   SupportGrant,
@@ -120,6 +123,20 @@ export class Api {
     });
   }
 
+  /** The OpenID provider that one can sign in through, null for none. */
+  async provider(): Promise<ProviderWay | null> {
+    const ways = await this.#read<{ provider: ProviderWay | null }>('/sign-in-ways');
+    return ways.provider;
+  }
+
+  beginProviderSignIn(): Promise<Departure> {
+    return this.#request('POST', '/sessions/provider/begin', { quiet401: true });
+  }
+
+  finishProviderSignIn(back: Return): Promise<Admitted> {
+    return this.#request('POST', '/sessions/provider', { body: back, quiet401: true });
+  }
+
   session(): Promise<{ account: Account }> {
     return this.#read('/sessions/current', { quiet401: true });
   }
@@ -192,6 +209,18 @@ export class Api {
     const body = { password };
     return (await this.#request<{ codes: string[] }>('POST', '/account/recovery-codes', { body }))
       .codes;
+  }
+
+  beginProviderLink(password: string): Promise<Departure> {
+    return this.#request('POST', '/account/provider/begin', { body: { password } });
+  }
+
+  finishProviderLink(back: Return): Promise<void> {
+    return this.#request('POST', '/account/provider', { body: back });
+  }
+
+  removeProviderLink(password: string): Promise<void> {
+    return this.#request('POST', '/account/provider/remove', { body: { password } });
   }
 
   async passkeys(): Promise<Passkey[]> {

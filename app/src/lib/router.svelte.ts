@@ -46,13 +46,14 @@ class Router {
 }
 
 /**
- * Reads the address that the browser is at. The token of a link leaves the address at
- * once, so that it stays neither in the history nor in what somebody copies or photographs.
+ * Reads the address that the browser is at. The token of a link, and the answer of a
+ * provider, leave the address at once, so that they stay neither in the history nor in what somebody copies or photographs.
  */
 function arrive(): Route {
   const token = tokenIn(location.pathname, location.hash);
-  if (token) history.replaceState(null, '', location.pathname);
-  return parseRoute(location.pathname, token);
+  const route = parseRoute(location.pathname, token, location.search);
+  if (token || route.screen === 'provider') history.replaceState(null, '', location.pathname);
+  return route;
 }
 
 export const router = new Router();

@@ -13,13 +13,14 @@ export type Route =
   | { screen: 'forgot' }
   | { screen: 'reset'; token: string | null }
   | { screen: 'invitation'; token: string | null }
+  | { screen: 'provider'; query: string }
   | { screen: 'not-found' };
 
 /**
  * Reads an address: its path and, of a link in a letter, the token behind the #. There
- * it reaches no server and no log.
+ * it reaches no server and no log. The query is what an OpenID provider sends a browser back with.
  */
-export function parseRoute(path: string, token: string | null = null): Route {
+export function parseRoute(path: string, token: string | null = null, query = ''): Route {
   const parts = path.split('/').filter(Boolean);
   if (parts.length === 0) return { screen: 'projects' };
   if (parts.length === 1) {
@@ -35,6 +36,9 @@ export function parseRoute(path: string, token: string | null = null): Route {
         return { screen: parts[0], token };
     }
   }
+  if (parts.length === 2 && parts[0] === 'sign-in' && parts[1] === 'provider') {
+    return { screen: 'provider', query };
+  }
   const [head, project, sub, device] = parts.map(decode);
   if (head === 'projects' && project && !parts[4]) {
     if (sub === undefined) return { screen: 'project', project, device: null };
@@ -49,7 +53,7 @@ export function parseRoute(path: string, token: string | null = null): Route {
 
 /** Reports whether a screen is for everybody, signed in or not. */
 export function isOpen(route: Route): boolean {
-  return ['register', 'forgot', 'reset'].includes(route.screen);
+  return ['register', 'forgot', 'reset', 'provider'].includes(route.screen);
 }
 
 /** Returns the token of a link from the part of the address that begins with #, or null. */

@@ -80,8 +80,19 @@ export const strings = {
     erased: 'Your account is erased.',
     passkey: 'Sign in with a passkey',
     passkeyCancelled: 'No passkey was used. Sign in with your password, or try again.',
+    provider: (label: string) => `Continue with ${label}`,
     register: 'Make an account',
     forgot: 'Forgot your password?',
+  },
+
+  provider: {
+    page: 'Sign in',
+    heading: 'Signing in…',
+    linking: 'Connecting your account…',
+    failed: 'That did not work',
+    refused: 'You were not signed in there, or said no. Nothing has changed here.',
+    back: 'Back to sign in',
+    account: 'Back to your account',
   },
 
   secondStep: {
@@ -240,6 +251,19 @@ export const strings = {
       removed: (name: string) => `${name} is removed.`,
       unable: 'This browser cannot make passkeys.',
     },
+    provider: {
+      off: (label: string) =>
+        `Connect ${label}, and sign in through it without a password of here.`,
+      on: (label: string, since: string) => `You sign in through ${label}. Connected ${since}.`,
+      used: (time: string) => `Last used ${time}.`,
+      connect: (label: string) => `Connect ${label}`,
+      connectText: (label: string) => `You go to ${label}, sign in there, and come back.`,
+      go: 'Go on',
+      remove: 'Disconnect',
+      removeText:
+        'From then on you sign in here by another way. Nothing changes at the other service.',
+      removed: 'It is disconnected.',
+    },
     step: {
       heading: 'Second step',
       off: 'Off. Your password alone lets somebody in.',
@@ -334,6 +358,7 @@ export const strings = {
         code: 'Password and code',
         'recovery-code': 'Password and recovery code',
         passkey: 'Passkey',
+        provider: 'Another service',
         '': 'Not known',
       } satisfies Record<Proof, string>,
       wrong: {
@@ -341,6 +366,7 @@ export const strings = {
         code: 'Right password, wrong code',
         'recovery-code': 'Right password, wrong recovery code',
         passkey: 'Passkey not taken',
+        provider: 'Other service not taken',
         '': 'Not known',
       } satisfies Record<Proof, string>,
     },

@@ -18,6 +18,27 @@ export interface OwnAccount extends Account {
   /** Whether there is a password to sign in with. */
   password: boolean;
   second_step: { since: string; recovery_codes: number } | null;
+  /** How the account is connected with the OpenID provider. */
+  provider: { since: string; used_at: string | null } | null;
+}
+
+/** The OpenID provider that one can sign in through. */
+export interface ProviderWay {
+  /** What people call it. */
+  label: string;
+}
+
+/** Where a browser goes to sign in. */
+export interface Departure {
+  url: string;
+  expires_at: string;
+}
+
+/** What it comes back with. */
+export interface Return {
+  state: string;
+  code: string;
+  iss?: string | undefined;
 }
 
 /** How far somebody came who signs in: in, or to the second step. */
@@ -27,7 +48,7 @@ export interface Admitted {
 }
 
 /** How somebody proved who they are; "" when it is not known. */
-export type Proof = 'password' | 'code' | 'recovery-code' | 'passkey' | '';
+export type Proof = 'password' | 'code' | 'recovery-code' | 'passkey' | 'provider' | '';
 
 export interface OwnSession {
   id: string;
