@@ -28,7 +28,7 @@ func (c *benchMeasure) Run(ctx context.Context) error {
 }
 
 type benchServe struct {
-	Kind        string `required:"" enum:"edge,journal,tls" help:"What to serve."`
+	Kind        string `required:"" enum:"edge,journal,live,tls" help:"What to serve."`
 	Domain      string `required:"" help:"Domain of the host names."`
 	Certificate string `required:"" help:"File of the certificate of the host names." type:"existingfile"`
 	Key         string `required:"" help:"File of its key." type:"existingfile"`

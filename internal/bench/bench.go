@@ -52,6 +52,8 @@ func groups() []group {
 		{[]string{"authorise_postgres_ns", "authorise_spread_postgres_ns", "api_p99_postgres_ms", "api_p99_10000_postgres_ms"}, (*bench).apiPostgres},
 		{[]string{"ingest_acked_msgs_per_s", "ingest_cpu_us_per_msg", "ingest_ack_cpu_us_per_msg"}, (*bench).ingest},
 		{[]string{"idle_kib_per_connection", "connect_cpu_ms", "connect_p256_cpu_ms"}, (*bench).connections},
+		{[]string{"storm_10k_s"}, (*bench).storm},
+		{[]string{"stalled_p99_ms"}, (*bench).stalled},
 	}
 }
 

@@ -23,6 +23,7 @@ type fleet struct {
 	roots    *x509.CertPool // that signed the host names
 	gateways []*factory.Identity
 	groups   []tls.CurveID // of the key exchange; nil for those of our gateways
+	first    bool          // each publishes a message when it is connected, and waits until it is acknowledged
 }
 
 // firstOfFleet is the address of the first gateway: locally administered.
@@ -59,7 +60,7 @@ func newFleet(inst *installation.Installation, n int) (*fleet, error) {
 // connections end with ctx, or with the load.
 func (f *fleet) connect(ctx context.Context, addr string, window int, payload func(b []byte, client int, n uint64) []byte) (*mqttload.Load, error) {
 	load, err := mqttload.Connect(ctx, mqttload.Config{
-		Addr: addr, Clients: len(f.gateways), Window: window, Payload: payload,
+		Addr: addr, Clients: len(f.gateways), Window: window, Payload: payload, First: f.first,
 		Topic: func(i int) string { return wire.UpTopic(f.gateways[i].Record.EUI64, wire.KindReadings) },
 		TLS: func(i int) *tls.Config {
 			own := tls.Certificate{Certificate: [][]byte{f.gateways[i].Certificate.Raw}, PrivateKey: f.gateways[i].Key}

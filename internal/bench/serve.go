@@ -17,6 +17,7 @@ import (
 	"sconce/cloud/edge"
 	"sconce/cloud/ingest"
 	"sconce/cloud/store"
+	"sconce/wire"
 )
 
 // The kinds of server that [Serve] runs.
@@ -27,6 +28,9 @@ const (
 	// ServeJournal is our MQTT server with the journal behind it, and nothing behind
 	// that: what gateways publish is acknowledged when it is committed.
 	ServeJournal = "journal"
+	// ServeLive is our MQTT server with live data: ten times a second, 4 KiB for each of
+	// the first [watchers] of a fleet.
+	ServeLive = "live"
 	// ServeTLS is as little as Go needs for mutual TLS: it answers the first packet
 	// with a CONNACK and then reads.
 	ServeTLS = "tls"
@@ -44,7 +48,7 @@ type ServeOptions struct {
 
 // Serve runs a server to measure against, until its input ends. It prints its
 // address; then it answers every line of input, when it has returned to the
-// system what memory it can, with a line.
+// system what memory it can, with a line: how many messages it has committed.
 func Serve(o ServeOptions) error {
 	certificate, err := tls.LoadX509KeyPair(o.Certificate, o.Key)
 	if err != nil {
@@ -62,45 +66,63 @@ func Serve(o ServeOptions) error {
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
+	committed := func() uint64 { return 0 }
 	if o.Kind == ServeTLS {
 		go serveTLS(tls.NewListener(ln, bareTLS(certificate, devices)))
 	} else {
-		server, err := newEdge(o, certificate, devices)
+		server, journal, err := newEdge(o, certificate, devices)
 		if err != nil {
 			return err
 		}
 		go func() { _ = server.Serve(ln) }() // ends with the process
+		if journal != nil {
+			committed = func() uint64 { s := journal.Stats(); return s.Messages - s.Duplicates - s.Malformed - s.Refused }
+		}
+		if o.Kind == ServeLive {
+			go live(server)
+		}
 	}
 	fmt.Println(ln.Addr())
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		debug.FreeOSMemory()
 		debug.FreeOSMemory() // what the first has only marked
-		fmt.Println("settled")
+		fmt.Println(committed())
 	}
 	return nil
 }
 
-// newEdge returns the edge as the cloud runs it, but for one limit: all clients
-// are at one address here.
-func newEdge(o ServeOptions, certificate tls.Certificate, devices *x509.CertPool) (*edge.Server, error) {
+// live publishes for ever. What the edge drops is not for it to look at.
+func live(server *edge.Server) {
+	payload := make([]byte, 4<<10)
+	for range time.Tick(100 * time.Millisecond) {
+		for i := range watchers {
+			_, _ = server.Publish(wire.DownTopic(firstOfFleet+sconce.EUI64(i), wire.KindCommand), payload, edge.PublishOptions{})
+		}
+	}
+}
+
+// newEdge returns the edge as the cloud runs it, but for the limits of an address: all
+// clients are at one address here. There is a journal only for [ServeJournal].
+func newEdge(o ServeOptions, certificate tls.Certificate, devices *x509.CertPool) (*edge.Server, *ingest.Journal, error) {
 	limits := edge.DefaultLimits()
 	limits.AddressRate, limits.AddressBurst = 1e6, 1e6
+	limits.AddressConnections, limits.AddressHandshakes = limits.Connections, limits.Handshakes
 	log := slog.New(slog.DiscardHandler)
 	intake := edge.Intake(nothing{})
+	var journal *ingest.Journal
 	if o.Kind == ServeJournal {
 		ctx := context.Background() // of the process
 		data, err := store.Open(ctx, o.Data)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		journal, err := ingest.NewJournal(ctx, data.Journal(), data.Results(), log)
-		if err != nil {
-			return nil, err
+		if journal, err = ingest.NewJournal(ctx, data.Journal(), data.Results(), log); err != nil {
+			return nil, nil, err
 		}
 		go journal.Run(ctx)
 		intake = journal
 	}
-	return edge.New(edge.Config{
+	server, err := edge.New(edge.Config{
 		Domain:      o.Domain,
 		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil },
 		DeviceCAs:   devices,
@@ -112,6 +134,7 @@ func newEdge(o ServeOptions, certificate tls.Certificate, devices *x509.CertPool
 		Limits:      limits,
 		Log:         log,
 	})
+	return server, journal, err
 }
 
 // nothing is the intake and the presence behind the edge here.

@@ -28,6 +28,7 @@ type Config struct {
 	Clients int
 	Window  int  // messages of a client that wait for their PUBACK, 1 to 65,535
 	Single  bool // write each message by itself, and not as many at once as there is room for
+	First   bool // publish a message as soon as a client is connected, and wait for its PUBACK
 	Topic   func(client int) string
 	// Payload appends the payload of a client's n-th message, from 0, to b.
 	Payload func(b []byte, client int, n uint64) []byte
@@ -48,7 +49,7 @@ type Result struct {
 }
 
 // Connect connects all clients, some at a time, and returns when each has its
-// CONNACK.
+// CONNACK, and the PUBACK of its first message if it is to have one.
 func Connect(ctx context.Context, cfg Config) (*Load, error) {
 	l := &Load{cfg: cfg, clients: make([]*client, cfg.Clients)}
 	errs := make([]error, cfg.Clients)
@@ -58,7 +59,9 @@ func Connect(ctx context.Context, cfg Config) (*Load, error) {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			l.clients[i], errs[i] = connect(ctx, &l.cfg, i)
+			if l.clients[i], errs[i] = connect(ctx, &l.cfg, i); errs[i] == nil && cfg.First {
+				errs[i] = l.clients[i].one(ctx)
+			}
 		})
 	}
 	wg.Wait()
@@ -105,8 +108,10 @@ func (l *Load) Run(ctx context.Context, d time.Duration) (Result, error) {
 // One has the first client publish one message, and returns when it is
 // acknowledged. Everything that was acknowledged before [Load.Run] returned came
 // before it.
-func (l *Load) One(ctx context.Context) error {
-	c := l.clients[0]
+func (l *Load) One(ctx context.Context) error { return l.clients[0].one(ctx) }
+
+// one publishes one message, and returns when it is acknowledged.
+func (c *client) one(ctx context.Context) error {
 	others := slices.Clone(c.free[1:])
 	c.free = c.free[:1]
 	if err := c.fill(time.Now()); err != nil {
