@@ -28,6 +28,7 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/attempts"
 	"sconce/cloud/audit"
+	"sconce/cloud/deletion"
 	"sconce/cloud/export"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
@@ -71,6 +72,7 @@ type Options struct {
 	Privacy     *privacy.Service
 	Export      *export.Service
 	OAuth       *oauth.Service
+	Deletion    *deletion.Service
 
 	// Base is where apps find this server, https://….
 	Base string
@@ -155,6 +157,7 @@ func (a *API) routes() {
 	a.sessionRoutes()
 	a.tokenRoutes()
 	a.projectRoutes()
+	a.deletionRoutes()
 	a.gatewayRoutes()
 	a.deviceRoutes()
 	a.groupRoutes()

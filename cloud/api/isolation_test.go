@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sconce"
+	"sconce/cloud/deletion"
 	"sconce/cloud/project"
 )
 
@@ -24,6 +26,7 @@ type row struct {
 	// the other project in it, and foreignWant the status; nil when it names none.
 	foreign     *row
 	foreignWant int
+	inPerson    bool // a program may not ask it, whatever its maker may
 }
 
 // all is a status for everybody who may see the project.
@@ -108,7 +111,12 @@ func (b *bench) rows() map[string]row {
 			// A device of others and one that does not exist both have no readings here.
 			foreign: &row{path: readings(other)}, foreignWant: 200,
 		},
-		"get-metrics":     {path: "/metrics", want: but(200, "user")},
+		"get-metrics": {path: "/metrics", want: but(200, "user")},
+		"delete-project": {
+			path: "/deletion", body: func() any { return object{"name": "Project of owner", "password": password} },
+			want: but(200, "expert", "user", "viewer"), inPerson: true,
+		},
+		"keep-project":    {path: "/deletion{fresh deletion}", want: but(204, "expert", "user", "viewer"), inPerson: true},
 		"measure-export":  {path: "/export/size", want: but(200, "expert", "user", "viewer")},
 		"export-readings": {path: "/export", want: but(200, "expert", "user", "viewer")},
 		"export-series": {
@@ -238,6 +246,12 @@ func (b *bench) fresh(path string) string {
 		body := rows["add-device"].body().(object)
 		body["eui64"] = sconce.EUI64(0x3000 + b.Stats().Requests)
 		made = owner("POST", "/devices", body)["eui64"]
+	case "{fresh deletion}":
+		d := deletion.Deletion{Project: b.own.scope.Project(), By: b.own.scope.Account(), Asked: time.Now(), Due: time.Now().Add(time.Hour)}
+		if err := b.store.Deletions().AskDeletion(b.t.Context(), b.own.scope, d); sconce.KindOf(err) != sconce.Conflict {
+			must(b.t, err)
+		}
+		made = ""
 	case "{fresh group}":
 		made = owner("POST", "/groups", object{"name": "Room", "network_id": b.own.network})["id"]
 	default:
@@ -388,7 +402,9 @@ func (b *bench) isolatePrograms(t *testing.T, o operation, r row, call func(who,
 	t.Helper()
 	for _, who := range []string{"owner", "expert", "user", "viewer", "owner who only looks"} {
 		want := r.want[who]
-		if who == "owner who only looks" {
+		if r.inPerson {
+			want = 403
+		} else if who == "owner who only looks" {
 			if want = r.want["user"]; o.method != "GET" {
 				want = 403
 			}

@@ -57,6 +57,13 @@ func (b *bench) writtenFields() map[string]written {
 	return map[string]written{
 		"make-network.name": {func(b *bench, text string) answer { return as("owner", "POST", own+"/networks", object{"name": text}) }, field("name"), 0},
 		"make-project.name": {func(b *bench, text string) answer { return as("expert", "POST", "/projects", object{"name": text}) }, field("name"), 0},
+		"delete-project.name": {func(b *bench, text string) answer { // it has to be that of the project
+			a := as("viewer", "POST", "/projects", object{"name": text})
+			if a.status == 201 {
+				return as("viewer", "PUT", "/projects/"+decode[object](b.t, a)["id"].(string)+"/deletion", object{"name": text, "password": ""})
+			}
+			return a
+		}, nil, 3},
 		"change-group.name": {func(b *bench, text string) answer {
 			return as("owner", "PUT", own+"/groups/"+string(b.own.group), object{"name": text, "devices": []any{b.own.device}})
 		}, found(own+"/groups", "name"), 0},

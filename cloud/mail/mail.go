@@ -32,11 +32,14 @@ const (
 	AccountErased   Kind = "account-erased"
 	Invitation      Kind = "invitation"
 	SupportGranted  Kind = "support-granted"
+
+	DeletionAsked     Kind = "deletion-asked"
+	DeletionTakenBack Kind = "deletion-taken-back"
 )
 
 // Kinds returns all letters.
 func Kinds() []Kind {
-	return []Kind{VerifyAddress, AccountExists, ResetPassword, PasswordChanged, AccountChanged, AccountErased, Invitation, SupportGranted}
+	return []Kind{VerifyAddress, AccountExists, ResetPassword, PasswordChanged, AccountChanged, AccountErased, Invitation, SupportGranted, DeletionAsked, DeletionTakenBack}
 }
 
 // Values are what a letter speaks of. A template uses those that it needs.

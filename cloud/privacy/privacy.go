@@ -98,7 +98,7 @@ func (s *Service) Erase(ctx context.Context, who Person, p identity.Password, fr
 		}
 	}
 	if len(alone) > 0 {
-		return sconce.Errorf(sconce.Conflict, "you are the only owner of %s: make somebody else its owner first, or delete it", strings.Join(alone, ", "))
+		return sconce.Errorf(sconce.Conflict, "you are the only owner of %s: make somebody else its owner first, or delete it, on its page, which takes a week", strings.Join(alone, ", "))
 	}
 	for _, scope := range scopes {
 		if err := s.Projects.RemoveMember(ctx, scope, who.Account.ID); err != nil {

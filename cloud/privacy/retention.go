@@ -25,7 +25,7 @@ var rules = []Rule{
 	{"invitation", 7 * day, "until it was accepted or taken back, and no longer than 7 days"},
 	{"support", 90 * day, "90 days after its end"},
 	{"member", 0, "until the person leaves the project"},
-	{"project", 0, "as long as the project"},
+	{"project", 0, "as long as the project, which an owner deletes: it goes a week later"},
 	{"installation", 0, "as long as the installation"},
 	{"unsealed", 0, "until the first start of a version that seals it"},
 	{"journal", 90 * day, "90 days"},

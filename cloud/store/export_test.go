@@ -150,3 +150,17 @@ func (s *Store) part(project sconce.ProjectID) part {
 func Expiring() []string {
 	return mapped(expiries, expiry.String)
 }
+
+// Belongings returns the tables from which the rows of a project are removed that is deleted.
+func Belongings() []string {
+	return mapped(belongings, func(b belonging) string { return b.database + "." + b.table })
+}
+
+// Mentions counts the rows of a table in which a column has a text in it.
+func (s *Store) Mentions(ctx context.Context, database, table, column, text string) (n int, err error) {
+	ctx = withReach(ctx, reach{every: true})
+	err = s.changer(database).look(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table+" WHERE CAST("+column+" AS TEXT) LIKE ?1", "%"+text+"%").Scan(&n)
+	})
+	return n, err
+}

@@ -49,10 +49,14 @@ type changer interface {
 }
 
 func (s *Store) changer(name string) changer {
-	if name == "identity" {
+	switch name {
+	case "identity":
 		return s.identity
+	case "journal":
+		return s.journal
+	default:
+		return s.site.db
 	}
-	return s.site.db
 }
 
 // Reseal implements [vault.Rows].

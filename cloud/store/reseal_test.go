@@ -46,6 +46,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if dir := os.Getenv(deleteDir); dir != "" {
+		if err := deleteAll(dir); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 
@@ -240,7 +247,7 @@ func TestResealSurvivesKill(t *testing.T) {
 	}
 	kills, ended := 0, false
 	for bites := 1; !ended; bites++ {
-		ended = resealAndKill(t, dir, key, bites)
+		ended = runAndKill(t, bites, resealDir+"="+dir, resealKey+"="+key)
 		s := open()
 		if after := opened(t, s); !maps.Equal(after, before) {
 			t.Fatalf("after %d kills it is\n%q\nand was\n%q", kills, after, before)
@@ -260,12 +267,12 @@ func TestResealSurvivesKill(t *testing.T) {
 	}
 }
 
-// resealAndKill runs the process until it has done some bites, and kills it. It returns true
-// when the process came to its end before.
-func resealAndKill(t *testing.T, dir, key string, bites int) bool {
+// runAndKill runs the process that the environment says until it has done some bites, and
+// kills it. It returns true when the process came to its end before.
+func runAndKill(t *testing.T, bites int, env ...string) bool {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0])
-	c.Env = append(os.Environ(), resealDir+"="+dir, resealKey+"="+key)
+	c.Env = append(os.Environ(), env...)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ var acrossProjects = map[string]string{
 	"SupportedProjects":  "the projects that are open to one operator",
 	"SupportGrantByID":   "says which project a support grant is of",
 	"OpenSupportGrants":  "the support grants of one operator, and what is asked for",
+	"DueDeletions":       "which projects are to be deleted",
 	"ExpireCommands":     "ends what is overdue, in every project",
 	"NextDeadline":       "of what may become overdue",
 	"OpenInvitations":    "which are over, in every project",

@@ -20,6 +20,7 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
+	"sconce/cloud/deletion"
 	"sconce/cloud/edge"
 	"sconce/cloud/export"
 	"sconce/cloud/identity"
@@ -82,6 +83,7 @@ type cloud struct {
 	journal   *ingest.Journal
 	projector *ingest.Projector
 	intake    *intake
+	deletion  *deletion.Service
 	api       *api.API
 	edge      *edge.Server
 }
@@ -120,6 +122,9 @@ func (c *cloud) people(ctx context.Context) (err error) {
 		Store: c.store.Identity(), Refusals: c.securityLog, Post: c.post, Vault: c.vault, Base: c.base, Now: time.Now, Log: c.log,
 	})
 	c.projects = project.New(c.store.Projects(), time.Now)
+	c.deletion = &deletion.Service{
+		Store: c.store.Deletions(), People: c.identity, Released: func(g sconce.EUI64) { c.intake.greet(g) }, Now: time.Now, Log: c.log,
+	}
 	c.live = identity.NewLive(c.store.Identity(), c.projects, time.Now)
 	c.access = &access.Service{Store: c.store.Access(), Projects: c.projects, Vault: c.vault, Now: time.Now}
 	c.registry, err = registry.New(ctx, c.store.Registry(), time.Now, c.log, func(g sconce.EUI64) { c.intake.greet(g) })
@@ -155,6 +160,7 @@ func (c *cloud) network() (err error) {
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
 		Privacy:     newPrivacy(c.store, c.identity, c.access, c.apps(), c.projects),
 		Export:      export.New(export.Parts{Projects: c.projects, Lights: c.lighting, Readings: readings, Log: c.store.SecurityLog(), Now: time.Now}),
+		Deletion:    c.deletion,
 		OAuth:       c.apps(), Base: c.config.base().String(),
 		App: app.Files(), Mailbox: c.mailbox, SecurityText: c.config.securityText(),
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
@@ -264,7 +270,7 @@ func (c *cloud) run(ctx context.Context) error {
 	for _, run := range []func(context.Context){
 		c.journal.Run,
 		func(ctx context.Context) { c.projector.Run(ctx, c.journal.Committed()) },
-		c.presences.Run, c.lighting.Run, c.intake.run,
+		c.presences.Run, c.lighting.Run, c.intake.run, c.deletion.Run,
 		func(ctx context.Context) { privacy.Retain(ctx, c.store, time.Now, c.log) },
 		(&vault.Resealer{Vault: c.vault, Rows: c.store, Now: time.Now, Log: c.log}).Run,
 		func(ctx context.Context) { ingest.Retain(ctx, c.store.Journal(), ingest.Retention, c.log) },

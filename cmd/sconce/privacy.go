@@ -147,7 +147,7 @@ func privacySources(s *store.Store, people *identity.Service, tokens *access.Ser
 		},
 		{
 			File: "security-log", About: "The entries of the security log that are about you, the newest first: what you did, and what was done with your account.",
-			Tables: []string{"identity.security_log", "site.security_log", "site.gateway_claims", "site.invitations", "site.oauth_clients"},
+			Tables: []string{"identity.security_log", "site.security_log", "site.gateway_claims", "site.invitations", "site.oauth_clients", "site.project_deletions"},
 			Read: func(ctx context.Context, who privacy.Person) (any, error) {
 				all, err := s.EntriesOf(ctx, audit.Account(who.Account.ID), mostExported)
 				return each(all, func(e audit.Entry) object {

@@ -51,6 +51,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
 	}
+	if q.askDeletionStmt, err = db.PrepareContext(ctx, askDeletion); err != nil {
+		return nil, fmt.Errorf("error preparing query AskDeletion: %w", err)
+	}
+	if q.beginDeletionStmt, err = db.PrepareContext(ctx, beginDeletion); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginDeletion: %w", err)
+	}
 	if q.chunksStmt, err = db.PrepareContext(ctx, chunks); err != nil {
 		return nil, fmt.Errorf("error preparing query Chunks: %w", err)
 	}
@@ -150,6 +156,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteGroupStmt, err = db.PrepareContext(ctx, deleteGroup); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteGroup: %w", err)
 	}
+	if q.deleteProjectStmt, err = db.PrepareContext(ctx, deleteProject); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProject: %w", err)
+	}
+	if q.deletionStmt, err = db.PrepareContext(ctx, deletion); err != nil {
+		return nil, fmt.Errorf("error preparing query Deletion: %w", err)
+	}
 	if q.desiredVersionStmt, err = db.PrepareContext(ctx, desiredVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query DesiredVersion: %w", err)
 	}
@@ -161,6 +173,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.devicesStmt, err = db.PrepareContext(ctx, devices); err != nil {
 		return nil, fmt.Errorf("error preparing query Devices: %w", err)
+	}
+	if q.dueDeletionsStmt, err = db.PrepareContext(ctx, dueDeletions); err != nil {
+		return nil, fmt.Errorf("error preparing query DueDeletions: %w", err)
 	}
 	if q.emptyGroupStmt, err = db.PrepareContext(ctx, emptyGroup); err != nil {
 		return nil, fmt.Errorf("error preparing query EmptyGroup: %w", err)
@@ -179,6 +194,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.failCommandStmt, err = db.PrepareContext(ctx, failCommand); err != nil {
 		return nil, fmt.Errorf("error preparing query FailCommand: %w", err)
+	}
+	if q.fenceDeletionStmt, err = db.PrepareContext(ctx, fenceDeletion); err != nil {
+		return nil, fmt.Errorf("error preparing query FenceDeletion: %w", err)
 	}
 	if q.forgetOutcomesStmt, err = db.PrepareContext(ctx, forgetOutcomes); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetOutcomes: %w", err)
@@ -327,11 +345,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseGatewayStmt, err = db.PrepareContext(ctx, releaseGateway); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseGateway: %w", err)
 	}
+	if q.releaseGatewaysStmt, err = db.PrepareContext(ctx, releaseGateways); err != nil {
+		return nil, fmt.Errorf("error preparing query ReleaseGateways: %w", err)
+	}
 	if q.removeInvitationStmt, err = db.PrepareContext(ctx, removeInvitation); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveInvitation: %w", err)
 	}
 	if q.removeMemberStmt, err = db.PrepareContext(ctx, removeMember); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveMember: %w", err)
+	}
+	if q.removeMembersStmt, err = db.PrepareContext(ctx, removeMembers); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveMembers: %w", err)
 	}
 	if q.removeOAuthClientStmt, err = db.PrepareContext(ctx, removeOAuthClient); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveOAuthClient: %w", err)
@@ -426,6 +450,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.supportedProjectsStmt, err = db.PrepareContext(ctx, supportedProjects); err != nil {
 		return nil, fmt.Errorf("error preparing query SupportedProjects: %w", err)
 	}
+	if q.takeDeletionBackStmt, err = db.PrepareContext(ctx, takeDeletionBack); err != nil {
+		return nil, fmt.Errorf("error preparing query TakeDeletionBack: %w", err)
+	}
 	return &q, nil
 }
 
@@ -474,6 +501,16 @@ func (q *Queries) Close() error {
 	if q.appendSecurityLogStmt != nil {
 		if cerr := q.appendSecurityLogStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing appendSecurityLogStmt: %w", cerr)
+		}
+	}
+	if q.askDeletionStmt != nil {
+		if cerr := q.askDeletionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing askDeletionStmt: %w", cerr)
+		}
+	}
+	if q.beginDeletionStmt != nil {
+		if cerr := q.beginDeletionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginDeletionStmt: %w", cerr)
 		}
 	}
 	if q.chunksStmt != nil {
@@ -641,6 +678,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteGroupStmt: %w", cerr)
 		}
 	}
+	if q.deleteProjectStmt != nil {
+		if cerr := q.deleteProjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProjectStmt: %w", cerr)
+		}
+	}
+	if q.deletionStmt != nil {
+		if cerr := q.deletionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletionStmt: %w", cerr)
+		}
+	}
 	if q.desiredVersionStmt != nil {
 		if cerr := q.desiredVersionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing desiredVersionStmt: %w", cerr)
@@ -659,6 +706,11 @@ func (q *Queries) Close() error {
 	if q.devicesStmt != nil {
 		if cerr := q.devicesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing devicesStmt: %w", cerr)
+		}
+	}
+	if q.dueDeletionsStmt != nil {
+		if cerr := q.dueDeletionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dueDeletionsStmt: %w", cerr)
 		}
 	}
 	if q.emptyGroupStmt != nil {
@@ -689,6 +741,11 @@ func (q *Queries) Close() error {
 	if q.failCommandStmt != nil {
 		if cerr := q.failCommandStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing failCommandStmt: %w", cerr)
+		}
+	}
+	if q.fenceDeletionStmt != nil {
+		if cerr := q.fenceDeletionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing fenceDeletionStmt: %w", cerr)
 		}
 	}
 	if q.forgetOutcomesStmt != nil {
@@ -936,6 +993,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseGatewayStmt: %w", cerr)
 		}
 	}
+	if q.releaseGatewaysStmt != nil {
+		if cerr := q.releaseGatewaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing releaseGatewaysStmt: %w", cerr)
+		}
+	}
 	if q.removeInvitationStmt != nil {
 		if cerr := q.removeInvitationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeInvitationStmt: %w", cerr)
@@ -944,6 +1006,11 @@ func (q *Queries) Close() error {
 	if q.removeMemberStmt != nil {
 		if cerr := q.removeMemberStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeMemberStmt: %w", cerr)
+		}
+	}
+	if q.removeMembersStmt != nil {
+		if cerr := q.removeMembersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeMembersStmt: %w", cerr)
 		}
 	}
 	if q.removeOAuthClientStmt != nil {
@@ -1101,6 +1168,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing supportedProjectsStmt: %w", cerr)
 		}
 	}
+	if q.takeDeletionBackStmt != nil {
+		if cerr := q.takeDeletionBackStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing takeDeletionBackStmt: %w", cerr)
+		}
+	}
 	return err
 }
 
@@ -1149,6 +1221,8 @@ type Queries struct {
 	addPoisonStmt                *sql.Stmt
 	addPositionStmt              *sql.Stmt
 	appendSecurityLogStmt        *sql.Stmt
+	askDeletionStmt              *sql.Stmt
+	beginDeletionStmt            *sql.Stmt
 	chunksStmt                   *sql.Stmt
 	claimGatewayStmt             *sql.Stmt
 	claimOfGatewayStmt           *sql.Stmt
@@ -1182,16 +1256,20 @@ type Queries struct {
 	createSupportGrantStmt       *sql.Stmt
 	deleteExpiredInvitationsStmt *sql.Stmt
 	deleteGroupStmt              *sql.Stmt
+	deleteProjectStmt            *sql.Stmt
+	deletionStmt                 *sql.Stmt
 	desiredVersionStmt           *sql.Stmt
 	deviceStmt                   *sql.Stmt
 	deviceGroupsStmt             *sql.Stmt
 	devicesStmt                  *sql.Stmt
+	dueDeletionsStmt             *sql.Stmt
 	emptyGroupStmt               *sql.Stmt
 	endCommandStmt               *sql.Stmt
 	endSupportGrantStmt          *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	expireCommandsStmt           *sql.Stmt
 	failCommandStmt              *sql.Stmt
+	fenceDeletionStmt            *sql.Stmt
 	forgetOutcomesStmt           *sql.Stmt
 	forgetSupportGrantsStmt      *sql.Stmt
 	gatewayHelloStmt             *sql.Stmt
@@ -1241,8 +1319,10 @@ type Queries struct {
 	prunePoisonStmt              *sql.Stmt
 	registryVersionStmt          *sql.Stmt
 	releaseGatewayStmt           *sql.Stmt
+	releaseGatewaysStmt          *sql.Stmt
 	removeInvitationStmt         *sql.Stmt
 	removeMemberStmt             *sql.Stmt
+	removeMembersStmt            *sql.Stmt
 	removeOAuthClientStmt        *sql.Stmt
 	removeOperatorStmt           *sql.Stmt
 	removePositionStmt           *sql.Stmt
@@ -1274,6 +1354,7 @@ type Queries struct {
 	supportGrantsStmt            *sql.Stmt
 	supportGrantsOfStmt          *sql.Stmt
 	supportedProjectsStmt        *sql.Stmt
+	takeDeletionBackStmt         *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -1289,6 +1370,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addPoisonStmt:                q.addPoisonStmt,
 		addPositionStmt:              q.addPositionStmt,
 		appendSecurityLogStmt:        q.appendSecurityLogStmt,
+		askDeletionStmt:              q.askDeletionStmt,
+		beginDeletionStmt:            q.beginDeletionStmt,
 		chunksStmt:                   q.chunksStmt,
 		claimGatewayStmt:             q.claimGatewayStmt,
 		claimOfGatewayStmt:           q.claimOfGatewayStmt,
@@ -1322,16 +1405,20 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createSupportGrantStmt:       q.createSupportGrantStmt,
 		deleteExpiredInvitationsStmt: q.deleteExpiredInvitationsStmt,
 		deleteGroupStmt:              q.deleteGroupStmt,
+		deleteProjectStmt:            q.deleteProjectStmt,
+		deletionStmt:                 q.deletionStmt,
 		desiredVersionStmt:           q.desiredVersionStmt,
 		deviceStmt:                   q.deviceStmt,
 		deviceGroupsStmt:             q.deviceGroupsStmt,
 		devicesStmt:                  q.devicesStmt,
+		dueDeletionsStmt:             q.dueDeletionsStmt,
 		emptyGroupStmt:               q.emptyGroupStmt,
 		endCommandStmt:               q.endCommandStmt,
 		endSupportGrantStmt:          q.endSupportGrantStmt,
 		eventsStmt:                   q.eventsStmt,
 		expireCommandsStmt:           q.expireCommandsStmt,
 		failCommandStmt:              q.failCommandStmt,
+		fenceDeletionStmt:            q.fenceDeletionStmt,
 		forgetOutcomesStmt:           q.forgetOutcomesStmt,
 		forgetSupportGrantsStmt:      q.forgetSupportGrantsStmt,
 		gatewayHelloStmt:             q.gatewayHelloStmt,
@@ -1381,8 +1468,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		prunePoisonStmt:              q.prunePoisonStmt,
 		registryVersionStmt:          q.registryVersionStmt,
 		releaseGatewayStmt:           q.releaseGatewayStmt,
+		releaseGatewaysStmt:          q.releaseGatewaysStmt,
 		removeInvitationStmt:         q.removeInvitationStmt,
 		removeMemberStmt:             q.removeMemberStmt,
+		removeMembersStmt:            q.removeMembersStmt,
 		removeOAuthClientStmt:        q.removeOAuthClientStmt,
 		removeOperatorStmt:           q.removeOperatorStmt,
 		removePositionStmt:           q.removePositionStmt,
@@ -1414,5 +1503,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		supportGrantsStmt:            q.supportGrantsStmt,
 		supportGrantsOfStmt:          q.supportGrantsOfStmt,
 		supportedProjectsStmt:        q.supportedProjectsStmt,
+		takeDeletionBackStmt:         q.takeDeletionBackStmt,
 	}
 }

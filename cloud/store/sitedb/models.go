@@ -220,6 +220,15 @@ type Project struct {
 	MadeMs int64
 }
 
+type ProjectDeletion struct {
+	ProjectID string
+	AccountID string
+	AskedMs   int64
+	DueMs     int64
+	BegunMs   *int64
+	JournalID *int64
+}
+
 type Projector struct {
 	ID        int64
 	JournalID int64
