@@ -13,6 +13,7 @@ it.each([
   ['/projects/P/members', { screen: 'members', project: 'P' }],
   ['/projects/P/members/A', { screen: 'not-found' }],
   ['/projects/P/log', { screen: 'log', project: 'P' }],
+  ['/projects/P/data', { screen: 'data', project: 'P' }],
   ['/projects/P/support', { screen: 'project-support', project: 'P' }],
   ['/projects/P/support/S', { screen: 'not-found' }],
   ['/support', { screen: 'support' }],

@@ -11,7 +11,9 @@ import type {
   CommandRequest,
   CredentialJson,
   Departure,
+  Deletion,
   Device,
+  ExportSize,
   Group,
   Invitation,
   KeyOffer,
@@ -23,6 +25,7 @@ import type {
   OwnSession,
   Passkey,
   Page,
+  Period,
   Project,
   ProjectItem,
   ProviderWay,
@@ -265,6 +268,40 @@ export class Api {
     return this.#read(path`/projects/${id}`);
   }
 
+  // A project as files, and its end.
+
+  exportSize(project: string, period: Period): Promise<ExportSize> {
+    return this.#read(path`/projects/${project}/export/size` + query(period));
+  }
+
+  /** A ZIP file of a project's readings. It takes as long as it takes: progress tells how many bytes have come. */
+  async exportReadings(
+    project: string,
+    wish: Period & { format: 'csv' | 'json' },
+    signal: AbortSignal,
+    progress: (bytes: number) => void,
+  ): Promise<Blob> {
+    try {
+      const response = await this.#fetch(
+        '/api/v1' + path`/projects/${project}/export` + query(wish),
+        { credentials: 'same-origin', signal },
+      );
+      if (!response.ok) throw this.#refusal(response, await response.text(), {});
+      return await received(response, progress);
+    } catch (error) {
+      if (signal.aborted || error instanceof Problem) throw error;
+      throw new Problem(0, 'No answer', '');
+    }
+  }
+
+  deleteProject(project: string, name: string, password: string): Promise<Deletion> {
+    return this.#request('PUT', path`/projects/${project}/deletion`, { body: { name, password } });
+  }
+
+  keepProject(project: string): Promise<void> {
+    return this.#request('DELETE', path`/projects/${project}/deletion`, {});
+  }
+
   devices(project: string): Promise<Device[]> {
     return this.#pages<Device>(path`/projects/${project}/devices`);
   }
@@ -416,6 +453,12 @@ export class Api {
     }
   }
 
+  /** Returns why an answer is none, and says that the session has ended when it has. */
+  #refusal(response: Response, text: string, options: RequestOptions): Problem {
+    if (response.status === 401 && !options.quiet401) this.#options.onSignedOut?.();
+    return problemOf(response, text);
+  }
+
   async #request<T>(method: string, resource: string, options: RequestOptions): Promise<T> {
     const timeout = AbortSignal.timeout(options.timeout ?? timeoutMs);
     const init: RequestInit = {
@@ -443,10 +486,7 @@ export class Api {
     const date = Date.parse(response.headers.get('Date') ?? '');
     if (!Number.isNaN(date)) this.#options.onServerTime?.(date);
 
-    if (!response.ok) {
-      if (response.status === 401 && !options.quiet401) this.#options.onSignedOut?.();
-      throw problemOf(response, text);
-    }
+    if (!response.ok) throw this.#refusal(response, text, options);
     if (text === '') return undefined as T;
     try {
       return JSON.parse(text) as T;
@@ -454,6 +494,24 @@ export class Api {
       throw new Problem(0, 'Not understood', '');
     }
   }
+}
+
+/** Reads an answer piece by piece. */
+async function received(response: Response, progress: (bytes: number) => void): Promise<Blob> {
+  const type = response.headers.get('Content-Type') ?? '';
+  if (!response.body) return new Blob([await response.arrayBuffer()], { type });
+  const reader = response.body.getReader();
+  const pieces: BlobPart[] = [];
+  for (let bytes = 0; ;) {
+    const { done, value } = await reader.read();
+    if (done) return new Blob(pieces, { type });
+    pieces.push(value);
+    progress((bytes += value.byteLength));
+  }
+}
+
+function query(values: object): string {
+  return '?' + new URLSearchParams(values as Record<string, string>).toString();
 }
 
 interface RequestOptions {

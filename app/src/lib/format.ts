@@ -39,6 +39,23 @@ export function watts(value: number): string {
   return `${twoDecimals.format(value)}${nbsp}W`;
 }
 
+/** A whole number. */
+export function whole(value: number): string {
+  return noDecimal.format(value);
+}
+
+/** A number of bytes, in the largest of kB, MB and GB (powers of 1000) that leaves 1 or more. */
+export function bytes(value: number): string {
+  if (value >= 1e9) return `${oneDecimal.format(value / 1e9)}${nbsp}GB`;
+  if (value >= 1e6) return `${oneDecimal.format(value / 1e6)}${nbsp}MB`;
+  return `${noDecimal.format(Math.ceil(value / 1e3))}${nbsp}kB`;
+}
+
+/** The day of a moment in UTC, as in 2026-01-31. */
+export function day(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}
+
 /** How long ago something was, in the largest whole unit. The future is "just now":
  * clocks differ a little. */
 export function ago(then: number, now: number): string {

@@ -6,6 +6,7 @@ export type Route =
   | { screen: 'project'; project: string; device: string | null }
   | { screen: 'members'; project: string }
   | { screen: 'log'; project: string }
+  | { screen: 'data'; project: string }
   | { screen: 'project-support'; project: string }
   | { screen: 'support' }
   | { screen: 'account' }
@@ -43,7 +44,7 @@ export function parseRoute(path: string, token: string | null = null, query = ''
   if (head === 'projects' && project && !parts[4]) {
     if (sub === undefined) return { screen: 'project', project, device: null };
     if (sub === 'devices' && device) return { screen: 'project', project, device };
-    if ((sub === 'members' || sub === 'log') && device === undefined) {
+    if ((sub === 'members' || sub === 'log' || sub === 'data') && device === undefined) {
       return { screen: sub, project };
     }
     if (sub === 'support' && device === undefined) return { screen: 'project-support', project };
@@ -72,6 +73,7 @@ export const paths = {
   project: (project: string) => inProject(project),
   members: (project: string) => inProject(project, '/members'),
   log: (project: string) => inProject(project, '/log'),
+  data: (project: string) => inProject(project, '/data'),
   projectSupport: (project: string) => inProject(project, '/support'),
   support: '/support',
   device: (project: string, eui64: string) =>

@@ -137,7 +137,29 @@ export type Action =
   | 'readings.export'
   | 'project.delete';
 
+/** That a project will be deleted. */
+export interface Deletion {
+  asked_at: string;
+  /** Until when any owner can take it back. */
+  due_at: string;
+}
+
+/** From one time, included, to another, excluded. */
+export interface Period {
+  from: string;
+  to: string;
+}
+
+/** How large an export will be, about. */
+export interface ExportSize {
+  series: number;
+  readings: number;
+  bytes: number;
+}
+
 export interface Project extends ProjectItem {
+  /** Null when it will not be deleted. */
+  deletion: Deletion | null;
   /** Until when who is signed in sees the project as support; null for a member. */
   support_until: string | null;
   /** What who is signed in may do there. */
