@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sconce/cloud/api"
+	"sconce/cloud/oauth"
 	"sconce/cloud/privacy"
 	"sconce/cloud/store/storetest"
 	"sconce/cloud/vault"
@@ -49,12 +50,14 @@ func TestEverythingSealedIsSealedAnew(t *testing.T) {
 	post("nobody", "/registrations", object{"email": "new@example.org", "name": "New", "country": "DE"})
 	b.people.Close() // it is written after the answer
 	post("owner", own+"/invitations", object{"email": "guest@example.org", "role": "viewer"})
+	_, _, err := b.OAuth.Register(t.Context(), b.own.scope, oauth.NewClient{Name: "Panel", Redirects: []string{"https://app.example.org/back"}})
+	must(t, err)
 	b.account("operator")
 	must(t, b.Support.AddOperator(t.Context(), id("operator")))
 	b.askSupport(b.own)
 
 	ctx, now := t.Context(), time.Now()
-	_, err := vault.Rotate(ctx, storetest.MasterKey(t), b.store.Keysets(), now)
+	_, err = vault.Rotate(ctx, storetest.MasterKey(t), b.store.Keysets(), now)
 	must(t, errors.Join(err, b.vault.Refresh(ctx), b.vault.Advance(ctx, now)))
 	there, err := b.store.Former(ctx, b.vault)
 	must(t, err)

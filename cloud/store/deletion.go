@@ -146,6 +146,8 @@ type belonging struct {
 // removed with the project itself, or stays: a test says which.
 var belongings = []belonging{
 	{"identity", "api_tokens", []string{"id"}},
+	{"identity", "oauth_grants", []string{"id"}},
+	{"site", "oauth_clients", []string{"id"}},
 	{"site", "support_grants", []string{"id"}},
 	{"site", "invitation_groups", []string{"invitation_id", "group_id"}},
 	{"site", "invitations", []string{"id"}},

@@ -17,6 +17,7 @@ import (
 	"sconce/cloud/ingest"
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
+	"sconce/cloud/oauth"
 	"sconce/cloud/privacy"
 	"sconce/cloud/project"
 	"sconce/cloud/store"
@@ -79,6 +80,11 @@ func furnish(t *testing.T, s *store.Store, site storetest.Site) {
 	must(s.Projects().SetMember(ctx, site.Owner, offer, 10))
 	offer.Account = ""
 	must(s.Invitations().CreateInvitation(ctx, site.Owner, invitation.Invitation{ID: invitation.ID(site.Project), Project: site.Project, Token: [32]byte([]byte(site.Project)), Offer: offer, By: "ada", Made: at, Expires: at.Add(time.Hour)}, 10))
+	digest := oauth.Digest([]byte(site.Project)[:32])
+	must(s.OAuthClients().CreateClient(ctx, site.Owner, oauth.StoredClient{Client: oauth.Client{ID: oauth.ClientID("c" + site.Project), Made: at, By: "ada"}, Sealed: []byte("x")}, 10))
+	must(s.OAuthGrants().CreateGrant(ctx, oauth.StoredGrant{
+		Grant: oauth.Grant{ID: access.GrantID("g" + site.Project), Account: "ada", Project: site.Project, Client: "c", Made: time.Now(), Expires: time.Now().Add(time.Hour)}, Code: digest,
+	}, "", 10))
 	command := sconce.CommandID("of " + site.Project)
 	must(s.Lighting().CreateCommand(ctx, site.Owner, lighting.Command{ID: command, Project: site.Project, Network: site.Network, Account: "ada", Device: 7, On: new(true), Targets: 1, Made: at, Expires: at, Deadline: at, Status: lighting.Pending}))
 	must(s.Results().Apply(ctx, 31, func(tx ingest.Tx) error {
