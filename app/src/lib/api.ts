@@ -5,6 +5,7 @@ import type {
   Account,
   Action,
   ApiToken,
+  Authorization,
   Admitted,
   Ceremony,
   Command,
@@ -17,7 +18,9 @@ import type {
   Group,
   Invitation,
   KeyOffer,
+  LetIn,
   LogEntry,
+  MadeApp,
   MadeApiToken,
   Member,
   MqttToken,
@@ -27,10 +30,12 @@ import type {
   Page,
   Period,
   Project,
+  Program,
   ProjectItem,
   ProviderWay,
   Readings,
   Return,
+  RegisteredApp,
   Role,
   SignInEntry,
   SupportGrant,
@@ -393,6 +398,58 @@ export class Api {
 
   revokeToken(id: string): Promise<void> {
     return this.#request('DELETE', path`/tokens/${id}`, {});
+  }
+
+  /** Ends every token that who is signed in made, and every app that they let in. */
+  endPrograms(): Promise<void> {
+    return this.#request('DELETE', '/account/programs', {});
+  }
+
+  // Apps of others, and who let them in.
+
+  authorization(query: string): Promise<Authorization> {
+    return this.#read(`/oauth/authorization?${new URLSearchParams({ query })}`);
+  }
+
+  /** Lets an app do something, or not; returns where the browser goes on. */
+  async answerAuthorization(answer: {
+    query: string;
+    allow: boolean;
+    actions: Action[];
+  }): Promise<string> {
+    return (await this.#request<{ url: string }>('POST', '/oauth/authorization', { body: answer }))
+      .url;
+  }
+
+  async letIn(): Promise<LetIn[]> {
+    return (await this.#read<Page<LetIn>>('/account/apps')).items;
+  }
+
+  endLetIn(id: string): Promise<void> {
+    return this.#request('DELETE', path`/account/apps/${id}`, {});
+  }
+
+  apps(project: string): Promise<RegisteredApp[]> {
+    return this.#pages<RegisteredApp>(path`/projects/${project}/apps`);
+  }
+
+  registerApp(
+    project: string,
+    app: { name: string; redirect_uris: string[]; actions: Action[]; confidential: boolean },
+  ): Promise<MadeApp> {
+    return this.#request('POST', path`/projects/${project}/apps`, { body: app });
+  }
+
+  removeApp(project: string, id: string): Promise<void> {
+    return this.#request('DELETE', path`/projects/${project}/apps/${id}`, {});
+  }
+
+  programs(project: string): Promise<Program[]> {
+    return this.#pages<Program>(path`/projects/${project}/programs`);
+  }
+
+  endProgram(project: string, { kind, id }: Program): Promise<void> {
+    return this.#request('DELETE', path`/projects/${project}/programs/${kind}/${id}`, {});
   }
 
   // Live.

@@ -8,6 +8,8 @@ export type Route =
   | { screen: 'log'; project: string }
   | { screen: 'data'; project: string }
   | { screen: 'project-support'; project: string }
+  | { screen: 'apps'; project: string }
+  | { screen: 'authorize' }
   | { screen: 'support' }
   | { screen: 'account' }
   | { screen: 'register'; token: string | null }
@@ -40,11 +42,12 @@ export function parseRoute(path: string, token: string | null = null, query = ''
   if (parts.length === 2 && parts[0] === 'sign-in' && parts[1] === 'provider') {
     return { screen: 'provider', query };
   }
+  if (path === paths.authorize) return { screen: 'authorize' };
   const [head, project, sub, device] = parts.map(decode);
   if (head === 'projects' && project && !parts[4]) {
     if (sub === undefined) return { screen: 'project', project, device: null };
     if (sub === 'devices' && device) return { screen: 'project', project, device };
-    if ((sub === 'members' || sub === 'log' || sub === 'data') && device === undefined) {
+    if ((sub === 'members' || sub === 'log' || sub === 'data' || sub === 'apps') && device === undefined) {
       return { screen: sub, project };
     }
     if (sub === 'support' && device === undefined) return { screen: 'project-support', project };
@@ -75,6 +78,9 @@ export const paths = {
   log: (project: string) => inProject(project, '/log'),
   data: (project: string) => inProject(project, '/data'),
   projectSupport: (project: string) => inProject(project, '/support'),
+  apps: (project: string) => inProject(project, '/apps'),
+  /** Where apps of others send a browser; what they ask for is in the query. */
+  authorize: '/oauth/authorize',
   support: '/support',
   device: (project: string, eui64: string) =>
     inProject(project, `/devices/${encodeURIComponent(eui64)}`),

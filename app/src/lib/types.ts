@@ -342,6 +342,65 @@ export interface MadeApiToken extends ApiToken {
   token: string;
 }
 
+/** An app of somebody else that an owner registered for their project. */
+export interface RegisteredApp {
+  id: string;
+  name: string;
+  redirect_uris: string[];
+  /** The most that it may ask for. */
+  actions: Action[];
+  confidential: boolean;
+  registered_by: string;
+  created_at: string;
+}
+
+/** With its secret, which is told once, when it keeps one. */
+export interface MadeApp extends RegisteredApp {
+  client_secret?: string;
+}
+
+/** An app that who is signed in has let in. */
+export interface LetIn {
+  id: string;
+  /** What it is called; empty when it is gone. */
+  app: string;
+  project_id: string;
+  actions: Action[];
+  created_at: string;
+  used_at: string;
+  expires_at: string;
+}
+
+/** What acts for a member of a project. */
+export interface Program {
+  id: string;
+  kind: 'token' | 'app';
+  account_id: string;
+  prefix: string;
+  app: string;
+  actions: Action[];
+  created_at: string;
+  expires_at: string;
+  last_used_at: string | null;
+}
+
+/** What an app asks for that sent the browser here. */
+export interface Authorization {
+  app: {
+    id: string;
+    name: string;
+    registered_by: string;
+    registered_at: string;
+    returns_to: string;
+  };
+  project: { id: string; name: string };
+  asked: Action[];
+  /** What of it who is signed in may do, and so can let it do. */
+  offered: Action[];
+  /** Why there is nothing to ask: for the maker of the app. */
+  fault: { code: string; text: string } | null;
+}
+
 export interface Page<T> {
   items: T[];
   next_cursor?: string | null;
