@@ -349,7 +349,8 @@ export const strings = {
     },
     apps: {
       heading: 'Apps that you let in',
-      intro: 'Apps of others that act for you in one project, and do no more than you may do there.',
+      intro:
+        'Apps of others that act for you in one project, and do no more than you may do there.',
       none: 'None.',
       nameless: 'An app that is gone',
       in: (project: string) => `in ${project}`,
