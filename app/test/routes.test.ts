@@ -18,7 +18,7 @@ it.each([
   ['/projects/P/support/S', { screen: 'not-found' }],
   ['/projects/P/apps', { screen: 'apps', project: 'P' }],
   ['/projects/P/apps/A', { screen: 'not-found' }],
-  ['/oauth/authorize', { screen: 'authorize' }],
+  ['/oauth/authorize', { screen: 'authorize', query: '' }],
   ['/oauth/token', { screen: 'not-found' }],
   ['/support', { screen: 'support' }],
   ['/account', { screen: 'account' }],

@@ -9,7 +9,7 @@ export type Route =
   | { screen: 'data'; project: string }
   | { screen: 'project-support'; project: string }
   | { screen: 'apps'; project: string }
-  | { screen: 'authorize' }
+  | { screen: 'authorize'; query: string }
   | { screen: 'support' }
   | { screen: 'account' }
   | { screen: 'register'; token: string | null }
@@ -21,7 +21,8 @@ export type Route =
 
 /**
  * Reads an address: its path and, of a link in a letter, the token behind the #. There
- * it reaches no server and no log. The query is what an OpenID provider sends a browser back with.
+ * it reaches no server and no log. The query is what an OpenID provider sends a browser back with,
+ * and what an app of somebody else sends it here with.
  */
 export function parseRoute(path: string, token: string | null = null, query = ''): Route {
   const parts = path.split('/').filter(Boolean);
@@ -42,7 +43,7 @@ export function parseRoute(path: string, token: string | null = null, query = ''
   if (parts.length === 2 && parts[0] === 'sign-in' && parts[1] === 'provider') {
     return { screen: 'provider', query };
   }
-  if (path === paths.authorize) return { screen: 'authorize' };
+  if (path === paths.authorize) return { screen: 'authorize', query };
   const [head, project, sub, device] = parts.map(decode);
   if (head === 'projects' && project && !parts[4]) {
     if (sub === undefined) return { screen: 'project', project, device: null };

@@ -713,6 +713,7 @@ export const strings = {
       'app.registered': 'Registered an app',
       'app.removed': 'Removed an app',
       'app.let-in': 'Let an app in',
+      'app.admitted': 'Gave an app its first token',
       'app.ended': 'Ended the access of an app',
       'token.revoked': 'Revoked an API token',
       'support.asked': 'Asked to be let in as support',
