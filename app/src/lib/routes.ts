@@ -48,7 +48,10 @@ export function parseRoute(path: string, token: string | null = null, query = ''
   if (head === 'projects' && project && !parts[4]) {
     if (sub === undefined) return { screen: 'project', project, device: null };
     if (sub === 'devices' && device) return { screen: 'project', project, device };
-    if ((sub === 'members' || sub === 'log' || sub === 'data' || sub === 'apps') && device === undefined) {
+    if (
+      (sub === 'members' || sub === 'log' || sub === 'data' || sub === 'apps') &&
+      device === undefined
+    ) {
       return { screen: sub, project };
     }
     if (sub === 'support' && device === undefined) return { screen: 'project-support', project };
