@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -149,7 +148,7 @@ func TestOAuth(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = answer.Body.Close()
-	if status := call(oauth2.StaticTokenSource(next), "/devices"); answer.StatusCode != 200 || status != 401 {
+	if status := call(oauth2.StaticTokenSource(next), "/devices"); answer.StatusCode != http.StatusOK || status != 401 {
 		t.Errorf("giving it back: %d, and after it %d", answer.StatusCode, status)
 	}
 	select {
@@ -209,13 +208,13 @@ func (p page) endsIt(app *stranger, call func(oauth2.TokenSource, string) int) {
 func (s *system) listen(token string) (ended <-chan struct{}) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	socket, _, err := websocket.Dial(ctx, fmt.Sprintf("ws://localhost:%d/mqtt", s.HTTPPort), &websocket.DialOptions{Subprotocols: []string{"mqtt"}}) //nolint:bodyclose // there is none after the change of protocols
+	socket, _, err := websocket.Dial(ctx, fmt.Sprintf("ws://localhost:%d/mqtt", s.HTTPPort), &websocket.DialOptions{Subprotocols: []string{"mqtt"}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	done, heard := make(chan struct{}), make(chan string, 1000)
 	client := paho.NewClient(paho.ClientConfig{
-		Conn:               net.Conn(websocket.NetConn(ctx, socket, websocket.MessageBinary)),
+		Conn:               websocket.NetConn(ctx, socket, websocket.MessageBinary),
 		OnServerDisconnect: func(*paho.Disconnect) { close(done) },
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(m paho.PublishReceived) (bool, error) {
 			select {
