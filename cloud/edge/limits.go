@@ -18,6 +18,7 @@ type Limits struct {
 	Handshakes       int           // under way at a time; more wait to be accepted
 	HandshakeTimeout time.Duration // from the first byte to the last, WebSocket upgrade included
 	WriteTimeout     time.Duration // for a peer that takes nothing; then its connection ends
+	UnsentBytes      int           // that the kernel holds for a peer before they can be sent
 
 	// A peer whose network is gone without a word answers no probe of TCP. The first comes
 	// after ProbeAfter of silence, further ones every ProbeEvery, and after Probes of them
@@ -56,6 +57,7 @@ func DefaultLimits() Limits {
 		Handshakes:         1024,
 		HandshakeTimeout:   10 * time.Second,
 		WriteTimeout:       10 * time.Second,
+		UnsentBytes:        64 << 10,
 		ProbeAfter:         15 * time.Second,
 		ProbeEvery:         5 * time.Second,
 		Probes:             3,
@@ -76,7 +78,7 @@ func DefaultLimits() Limits {
 func (l *Limits) check() error {
 	m := &l.MQTT
 	for _, v := range []int{
-		l.Connections, l.Handshakes, int(l.HandshakeTimeout), int(l.WriteTimeout), l.AddressHandshakes, l.AddressBurst,
+		l.Connections, l.Handshakes, int(l.HandshakeTimeout), int(l.WriteTimeout), l.UnsentBytes, l.AddressHandshakes, l.AddressBurst,
 		l.AddressConnections, l.Sessions, l.PrincipalSessions, l.RetainedMessages, l.RetainedBytes, l.QueuedBytes, l.ConnectBurst, l.Probes,
 		l.PacketBurst, int(l.ProbeAfter / time.Second), int(l.ProbeEvery / time.Second), m.MaxPacket, m.MaxConnect,
 		int(m.ConnectTimeout), int(m.MaxKeepAlive / time.Second), m.ReceiveMaximum, m.MaxInflight, m.QueueMessages, m.QueueBytes,

@@ -197,7 +197,8 @@ func TestHalfOpenConnectionsAreProbed(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = raw.Control(func(fd uintptr) {
-		for option, want := range map[int]int{syscall.TCP_KEEPIDLE: 15, syscall.TCP_KEEPINTVL: 5, syscall.TCP_KEEPCNT: 3} {
+		const notSentLowat = 25
+		for option, want := range map[int]int{syscall.TCP_KEEPIDLE: 15, syscall.TCP_KEEPINTVL: 5, syscall.TCP_KEEPCNT: 3, notSentLowat: 64 << 10} {
 			if got, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, option); got != want || err != nil {
 				t.Errorf("TCP option %d is %d, %v; expected %d", option, got, err, want)
 			}
@@ -208,6 +209,34 @@ func TestHalfOpenConnectionsAreProbed(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// What waits for a client that takes nothing waits where it is counted, not in the kernel.
+func TestKernelHoldsLittle(t *testing.T) {
+	f := start(t, func(c *edge.Config, _ *fixture) { c.Limits.MQTT.QueueBytes = 16 << 20 })
+	stalled := f.mqttAs(f.gateway(gw1))
+	stalled.subscribe(mqtt.Subscription{Filter: down1})
+	const sent = 200 * 32 << 10
+	for range 200 {
+		if _, err := f.Publish(down1, make([]byte, 32<<10), edge.PublishOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	quiet, last := 0, int64(0)
+	eventually(t, "nothing is written any more", func() bool {
+		if now := f.Stats().QueuedBytes; now == last {
+			quiet++
+		} else {
+			quiet, last = 0, now
+		}
+		return quiet == 100
+	})
+	if last < sent-1<<20 {
+		t.Errorf("%d KiB wait of %d KiB: the kernel holds the rest", last>>10, sent>>10)
+	}
+	for range 200 {
+		stalled.message() // it has everything in the end
 	}
 }
 

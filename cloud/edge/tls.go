@@ -107,7 +107,7 @@ func (s *Server) welcome(nc net.Conn) {
 		_ = nc.Close()
 		return
 	}
-	s.probe(nc)
+	s.tune(nc)
 	select {
 	case s.gate.handshakes <- struct{}{}:
 		// A handshake needs a deep stack. Its goroutine ends with it, so that the
@@ -115,30 +115,6 @@ func (s *Server) welcome(nc net.Conn) {
 		go s.handshake(p)
 	case <-s.stop.Done():
 		_ = p.Close()
-	}
-}
-
-// probe has TCP ask whether the peer is still there, for clients that have no keep-alive
-// and for those whose packets are delivered to nobody.
-func (s *Server) probe(nc net.Conn) {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		return
-	}
-	lim := &s.cfg.Limits
-	err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: lim.ProbeAfter, Interval: lim.ProbeEvery, Count: lim.Probes})
-	if err != nil { // the peer was gone already: reading says so
-		s.log.Debug("setting TCP keep-alive", slog.Any("error", err))
-	}
-}
-
-// rest waits, or until the server ends.
-func (s *Server) rest(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-s.stop.Done():
 	}
 }
 
