@@ -28,6 +28,7 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/attempts"
 	"sconce/cloud/audit"
+	"sconce/cloud/consent"
 	"sconce/cloud/deletion"
 	"sconce/cloud/export"
 	"sconce/cloud/identity"
@@ -73,6 +74,7 @@ type Options struct {
 	Export      *export.Service
 	OAuth       *oauth.Service
 	Deletion    *deletion.Service
+	Consent     *consent.Service
 
 	// Base is where apps find this server, https://….
 	Base string
@@ -158,6 +160,7 @@ func (a *API) routes() {
 	a.tokenRoutes()
 	a.projectRoutes()
 	a.deletionRoutes()
+	a.consentRoutes()
 	a.gatewayRoutes()
 	a.deviceRoutes()
 	a.groupRoutes()

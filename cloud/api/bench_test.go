@@ -24,6 +24,7 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
+	"sconce/cloud/consent"
 	"sconce/cloud/deletion"
 	"sconce/cloud/export"
 	"sconce/cloud/identity"
@@ -127,6 +128,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	})
 	readings := telemetry.New(b.store.Telemetry(), b.presence)
 	o := api.Options{
+		Consent:  consent.New(nil, b.store.Agreements(), time.Now),
 		Deletion: &deletion.Service{Store: b.store.Deletions(), People: b.people, Released: func(sconce.EUI64) {}, Now: time.Now, Log: log},
 		Export:   export.New(export.Parts{Projects: b.projects, Lights: b.lighting, Readings: readings, Log: b.store.SecurityLog(), Now: time.Now}),
 		Access:   &access.Service{Store: b.store.Access(), Projects: b.projects, Vault: sealer, Now: time.Now},

@@ -437,7 +437,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 	open := map[string]bool{
 		"sign-in": true, "sign-out": true,
 		"finish-sign-in": true, "begin-passkey-sign-in": true, "finish-passkey-sign-in": true,
-		"list-sign-in-ways": true, "begin-provider-sign-in": true, "finish-provider-sign-in": true,
+		"list-texts": true, "list-sign-in-ways": true, "begin-provider-sign-in": true, "finish-provider-sign-in": true,
 		"register": true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
 	}
 	secured := map[string]any{
@@ -446,7 +446,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"list-tokens": nil, "make-token": object{"name": "Panel", "project_id": absent, "actions": []string{}}, "revoke-token": nil,
 		"accept-invitation": object{"token": "none"}, "get-session": nil, "make-mqtt-token": nil, "list-support": nil,
 		"ask-for-support": supportWish(absent), "approve-support": nil, "give-back-support": nil, "list-projects": nil, "make-project": object{"name": "Project"},
-		"get-account": nil, "list-sessions": nil, "list-sign-ins": nil, "end-session": nil, "end-other-sessions": nil,
+		"get-agreements": nil, "agree": object{"agree": []string{"none"}}, "get-account": nil, "list-sessions": nil, "list-sign-ins": nil, "end-session": nil, "end-other-sessions": nil,
 		"change-password": object{"password": "", "new_password": "unbelievable"},
 		"list-passkeys":   nil, "begin-passkey": object{"password": ""}, "remove-passkey": object{"password": ""},
 		"add-passkey":         object{"token": "none", "credential": object{}, "name": "Laptop"},
@@ -463,6 +463,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"accept-invitation": 404, // takes the token of a letter: TestInvitation
 		// Take a key or codes that were made for one person: TestSecondStepOverTheAPI.
 		"confirm-second-step": 404, "renew-recovery-codes": 404, "end-session": 404,
+		"agree":         409,                        // it is no text: TestAgreements
 		"erase-account": 422,                        // it would: TestErasure
 		"add-passkey":   404, "remove-passkey": 404, // TestPasskeyOverTheAPI
 		"finish-provider-link": 404, "remove-provider-link": 409, // TestProviderOverTheAPI

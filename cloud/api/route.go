@@ -40,10 +40,14 @@ func open[I, O any](a *API, r route, handle func(context.Context, *I) (*O, error
 // only if the route says so: what is about an account as a whole is its person's.
 func signedIn[I, O any](a *API, r route, handle func(context.Context, caller, *I) (*O, error)) {
 	op := a.operation(r)
-	op.Security, op.Middlewares = sessionOnly(), huma.Middlewares{a.authenticate, a.inPerson, tagged}
+	op.Security, op.Middlewares = sessionOnly(), huma.Middlewares{a.authenticate, a.inPerson}
 	if r.tokens {
-		op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate, tagged}
+		op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate}
 	}
+	if !r.ownAffairs() {
+		op.Middlewares = append(op.Middlewares, a.agreed)
+	}
+	op.Middlewares = append(op.Middlewares, tagged)
 	a.doOnce(&op, r.once)
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		who, ok := ctx.Value(callerKey).(caller)
@@ -52,6 +56,12 @@ func signedIn[I, O any](a *API, r route, handle func(context.Context, caller, *I
 		}
 		return handle(ctx, who, in)
 	})
+}
+
+// ownAffairs reports whether a route is for everybody with an account, whatever they agreed
+// to: what is known of them, how they sign in, and ending what they let others do.
+func (r route) ownAffairs() bool {
+	return r.tag == "account" || r.tag == "sessions" || r.method == http.MethodDelete
 }
 
 // within declares a route within the project of its path: for people who are
@@ -70,7 +80,7 @@ func withinAs[I, O any](a *API, r route, handle func(context.Context, caller, pr
 	op.Parameters = []*huma.Param{{
 		Name: "project", In: "path", Required: true, Description: "Identifier of the project.", Schema: &huma.Schema{Type: huma.TypeString},
 	}}
-	op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate, a.enter}
+	op.Security, op.Middlewares = sessionOrToken(), huma.Middlewares{a.authenticate, a.withinRate, a.agreed, a.enter}
 	if r.streams == nil {
 		op.Middlewares = append(op.Middlewares, tagged)
 	} else {

@@ -122,6 +122,7 @@ const (
 	AccountCorrected   Action = "account.corrected"
 	AccountExported    Action = "account.exported"
 	AccountErased      Action = "account.erased"
+	AccountAgreed      Action = "account.agreed"
 	AllSessionsEnded   Action = "session.all-ended"
 	OtherSessionsEnded Action = "session.others-ended"
 	PasskeyAdded       Action = "account.passkey-added"

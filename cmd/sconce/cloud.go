@@ -20,6 +20,7 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
+	"sconce/cloud/consent"
 	"sconce/cloud/deletion"
 	"sconce/cloud/edge"
 	"sconce/cloud/export"
@@ -84,6 +85,7 @@ type cloud struct {
 	projector *ingest.Projector
 	intake    *intake
 	deletion  *deletion.Service
+	consent   *consent.Service
 	api       *api.API
 	edge      *edge.Server
 }
@@ -122,6 +124,11 @@ func (c *cloud) people(ctx context.Context) (err error) {
 		Store: c.store.Identity(), Refusals: c.securityLog, Post: c.post, Vault: c.vault, Base: c.base, Now: time.Now, Log: c.log,
 	})
 	c.projects = project.New(c.store.Projects(), time.Now)
+	texts, err := c.config.texts()
+	if err != nil {
+		return err
+	}
+	c.consent = consent.New(texts, c.store.Agreements(), time.Now)
 	c.deletion = &deletion.Service{
 		Store: c.store.Deletions(), People: c.identity, Released: func(g sconce.EUI64) { c.intake.greet(g) }, Now: time.Now, Log: c.log,
 	}
@@ -158,9 +165,10 @@ func (c *cloud) network() (err error) {
 		Telemetry: readings, Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
-		Privacy:     newPrivacy(c.store, c.identity, c.access, c.apps(), c.projects),
+		Privacy:     newPrivacy(c.store, c.identity, c.access, c.apps(), c.projects, c.consent),
 		Export:      export.New(export.Parts{Projects: c.projects, Lights: c.lighting, Readings: readings, Log: c.store.SecurityLog(), Now: time.Now}),
 		Deletion:    c.deletion,
+		Consent:     c.consent,
 		OAuth:       c.apps(), Base: c.config.base().String(),
 		App: app.Files(), Mailbox: c.mailbox, SecurityText: c.config.securityText(),
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +14,7 @@ import (
 
 	"sconce"
 	"sconce/cloud/api"
+	"sconce/cloud/consent"
 	"sconce/cloud/mail"
 	"sconce/cloud/store"
 	"sconce/internal/config"
@@ -42,6 +45,7 @@ type cloudConfig struct {
 	Redirect struct {
 		Listen string `yaml:"listen"` // optional: plain HTTP that redirects to HTTPS
 	} `yaml:"redirect"`
+	Texts        textsConfig        `yaml:"texts"`        // optional: what people agree to
 	SecurityText securityTextConfig `yaml:"security_txt"` // optional: whom to tell of weaknesses (RFC 9116)
 
 	Mail         mailConfig         `yaml:"mail"`           // optional: how letters are sent to people
@@ -71,6 +75,22 @@ type securityTextConfig struct {
 	Contacts  []string `yaml:"contacts"`
 	Policy    string   `yaml:"policy"`
 	Languages string   `yaml:"languages"`
+}
+
+type textsConfig struct {
+	Dir string `yaml:"dir"` // of terms-2026-01-31.txt and privacy-2026-01-31.txt, by their days
+}
+
+// texts returns what people have to agree to, nothing when nothing is configured.
+func (c *cloudConfig) texts() ([]consent.Text, error) {
+	if c.Texts.Dir == "" {
+		return nil, nil
+	}
+	all, err := consent.Read(os.DirFS(c.Texts.Dir))
+	if err != nil {
+		return nil, fmt.Errorf("texts.dir: %w", err)
+	}
+	return all, nil
 }
 
 // securityText returns what is served, at the address of the installation.
@@ -124,6 +144,9 @@ func (c *cloudConfig) Validate(k *config.Checker) {
 	loopback(k, "operator.listen", c.Operator.Listen)
 	if k.Has("redirect.listen") {
 		k.Address("redirect.listen", c.Redirect.Listen)
+	}
+	if k.Has("texts") {
+		k.File("texts.dir", &c.Texts.Dir, "the folder with what people agree to, as in terms-2026-01-31.txt")
 	}
 	if k.Has("mail") {
 		c.Mail.validate(k)

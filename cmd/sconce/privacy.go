@@ -7,6 +7,7 @@ import (
 	"sconce"
 	"sconce/cloud/access"
 	"sconce/cloud/audit"
+	"sconce/cloud/consent"
 	"sconce/cloud/identity"
 	"sconce/cloud/oauth"
 	"sconce/cloud/privacy"
@@ -15,10 +16,10 @@ import (
 )
 
 // newPrivacy returns what shows people what is known of them, and forgets it.
-func newPrivacy(s *store.Store, people *identity.Service, tokens *access.Service, apps *oauth.Service, projects *project.Service) *privacy.Service {
+func newPrivacy(s *store.Store, people *identity.Service, tokens *access.Service, apps *oauth.Service, projects *project.Service, texts *consent.Service) *privacy.Service {
 	return privacy.New(privacy.Parts{
 		People: people, Projects: projects, Operators: s.Support(), Log: s.SecurityLog(), Now: time.Now,
-		Sources: privacySources(s, people, tokens, apps, projects),
+		Sources: privacySources(s, people, tokens, apps, projects, texts),
 	})
 }
 
@@ -36,7 +37,7 @@ const mostExported = 100_000
 
 // privacySources returns all that is known of a person. Each table of the inventory that
 // says something of people is in one of them, which a test sees to.
-func privacySources(s *store.Store, people *identity.Service, tokens *access.Service, apps *oauth.Service, projects *project.Service) []privacy.Source {
+func privacySources(s *store.Store, people *identity.Service, tokens *access.Service, apps *oauth.Service, projects *project.Service, texts *consent.Service) []privacy.Source {
 	return []privacy.Source{
 		{
 			File: "account", About: "Who you are here.",
@@ -44,6 +45,16 @@ func privacySources(s *store.Store, people *identity.Service, tokens *access.Ser
 			Read: func(_ context.Context, who privacy.Person) (any, error) {
 				a := who.Account
 				return object{"id": a.ID, "email": a.Email, "name": a.Name, "country": a.Country, "made": a.Made}, nil
+			},
+		},
+		{
+			File: "agreements", About: "Which texts of this service you agreed to, and when: its terms of use, its notice on privacy.",
+			Tables: []string{"identity.agreements"},
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
+				agreed, _, err := texts.Of(ctx, who.Account.ID)
+				return each(agreed, func(a consent.Agreement) object {
+					return object{"text": a.Kind, "version": a.Version, "sha256": a.Digest.String(), "agreed": a.At}
+				}), err
 			},
 		},
 		{

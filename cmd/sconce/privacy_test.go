@@ -14,6 +14,7 @@ import (
 	"sconce"
 	"sconce/cloud/access"
 	"sconce/cloud/audit"
+	"sconce/cloud/consent"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
 	"sconce/cloud/mail"
@@ -40,7 +41,7 @@ func TestCopiesHaveEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	var covered []string
-	for _, s := range privacySources(nil, nil, nil, nil, nil) {
+	for _, s := range privacySources(nil, nil, nil, nil, nil, nil) {
 		covered = append(covered, s.Tables...)
 	}
 	of := map[string]bool{}
@@ -107,9 +108,10 @@ func TestCopy(t *testing.T) {
 	_, err = invitations.Invite(ctx, scope, ada, ada.Email, project.Member{Role: sconce.Viewer})
 	must(err)
 	must(s.Identity().CreateProviderLink(ctx, session, identity.ProviderLink{Issuer: "https://login.example.org", Subject: "ada-1815", Account: ada.ID, Made: time.Now()}, nil))
+	must(s.Agreements().Agree(ctx, ada.ID, []consent.Agreement{{Name: consent.Name{Kind: consent.Terms, Version: "2026-01-31"}, At: time.Now()}}, ""))
 	must(s.Identity().Queue(ctx, mail.Item{ID: "x", Sealed: []byte{1}}))
 
-	file, err := newPrivacy(s, people, tokens, newApps(s, projects, log), projects).Export(ctx, privacy.Person{Session: session, Account: ada}, password, identity.Client{})
+	file, err := newPrivacy(s, people, tokens, newApps(s, projects, log), projects, consent.New(nil, s.Agreements(), time.Now)).Export(ctx, privacy.Person{Session: session, Account: ada}, password, identity.Client{})
 	must(err)
 	z, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 	must(err)
@@ -119,7 +121,7 @@ func TestCopy(t *testing.T) {
 		text, err := io.ReadAll(r)
 		must(err)
 		if f.Name == "README.txt" {
-			for _, source := range privacySources(nil, nil, nil, nil, nil) {
+			for _, source := range privacySources(nil, nil, nil, nil, nil, nil) {
 				if !strings.Contains(string(text), source.File+".json\n    "+source.About) {
 					t.Errorf("the README says nothing of %s", source.File)
 				}
@@ -133,7 +135,7 @@ func TestCopy(t *testing.T) {
 			"account.json": {"ada@example.org", "Ada Lovelace"}, "projects.json": {"Engine room", `"owner"`}, "tokens.json": {"Panel"},
 			"sessions.json": {session.Name(), `"password"`}, "security-log.json": {"session.opened", "project.made", "account.made"},
 			"support.json": {`"operator": false`}, "signing-in.json": {`"second_step": false`},
-			"passkeys.json": {"Ada's key"}, "provider.json": {"ada-1815"},
+			"passkeys.json": {"Ada's key"}, "agreements.json": {`"text": "terms"`, "2026-01-31"}, "provider.json": {"ada-1815"},
 		}[f.Name] {
 			if !bytes.Contains(text, []byte(want)) {
 				t.Errorf("%s has no %s: %s", f.Name, want, text)
@@ -143,7 +145,7 @@ func TestCopy(t *testing.T) {
 			t.Errorf("no invitation in %s", text)
 		}
 	}
-	if len(z.File) != 13 {
+	if len(z.File) != 14 {
 		t.Errorf("%d files", len(z.File))
 	}
 }

@@ -42,6 +42,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountsStmt, err = db.PrepareContext(ctx, accounts); err != nil {
 		return nil, fmt.Errorf("error preparing query Accounts: %w", err)
 	}
+	if q.agreeStmt, err = db.PrepareContext(ctx, agree); err != nil {
+		return nil, fmt.Errorf("error preparing query Agree: %w", err)
+	}
+	if q.agreementsStmt, err = db.PrepareContext(ctx, agreements); err != nil {
+		return nil, fmt.Errorf("error preparing query Agreements: %w", err)
+	}
 	if q.allIsSealedStmt, err = db.PrepareContext(ctx, allIsSealed); err != nil {
 		return nil, fmt.Errorf("error preparing query AllIsSealed: %w", err)
 	}
@@ -351,6 +357,16 @@ func (q *Queries) Close() error {
 	if q.accountsStmt != nil {
 		if cerr := q.accountsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing accountsStmt: %w", cerr)
+		}
+	}
+	if q.agreeStmt != nil {
+		if cerr := q.agreeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing agreeStmt: %w", cerr)
+		}
+	}
+	if q.agreementsStmt != nil {
+		if cerr := q.agreementsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing agreementsStmt: %w", cerr)
 		}
 	}
 	if q.allIsSealedStmt != nil {
@@ -858,6 +874,8 @@ type Queries struct {
 	aPITokensNamedStmt             *sql.Stmt
 	accountByEmailStmt             *sql.Stmt
 	accountsStmt                   *sql.Stmt
+	agreeStmt                      *sql.Stmt
+	agreementsStmt                 *sql.Stmt
 	allIsSealedStmt                *sql.Stmt
 	appendSecurityLogStmt          *sql.Stmt
 	beginRequestOnceStmt           *sql.Stmt
@@ -962,6 +980,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		aPITokensNamedStmt:             q.aPITokensNamedStmt,
 		accountByEmailStmt:             q.accountByEmailStmt,
 		accountsStmt:                   q.accountsStmt,
+		agreeStmt:                      q.agreeStmt,
+		agreementsStmt:                 q.agreementsStmt,
 		allIsSealedStmt:                q.allIsSealedStmt,
 		appendSecurityLogStmt:          q.appendSecurityLogStmt,
 		beginRequestOnceStmt:           q.beginRequestOnceStmt,

@@ -10,6 +10,14 @@ type Account struct {
 	MadeMs       int64
 }
 
+type Agreement struct {
+	AccountID  string
+	Kind       string
+	Version    string
+	TextSha256 []byte
+	AtMs       int64
+}
+
 type ApiToken struct {
 	ID          string
 	TokenSha256 []byte
