@@ -63,7 +63,7 @@ func (b *bench) writtenFields() map[string]written {
 				return as("viewer", "PUT", "/projects/"+decode[object](b.t, a)["id"].(string)+"/deletion", object{"name": text, "password": ""})
 			}
 			return a
-		}, nil, 3},
+		}, nil, 20},
 		"change-group.name": {func(b *bench, text string) answer {
 			return as("owner", "PUT", own+"/groups/"+string(b.own.group), object{"name": text, "devices": []any{b.own.device}})
 		}, found(own+"/groups", "name"), 0},

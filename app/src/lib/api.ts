@@ -4,6 +4,7 @@
 import type {
   Account,
   Action,
+  Agreements,
   ApiToken,
   Authorization,
   Admitted,
@@ -24,6 +25,7 @@ import type {
   MadeApiToken,
   Member,
   MqttToken,
+  OperatorText,
   OwnAccount,
   OwnSession,
   Passkey,
@@ -192,6 +194,16 @@ export class Api {
 
   eraseAccount(password: string): Promise<void> {
     return this.#request('POST', '/account/erasure', { body: { password } });
+  }
+
+  /** What who is signed in agreed to, and what they are asked to agree to. */
+  agreements(): Promise<Agreements> {
+    return this.#read('/account/agreements');
+  }
+
+  agree(texts: readonly OperatorText[]): Promise<Agreements> {
+    const body = { agree: texts.map(({ sha256 }) => sha256) };
+    return this.#request('POST', '/account/agreements', { body });
   }
 
   changePassword(password: string, new_password: string): Promise<Admitted> {

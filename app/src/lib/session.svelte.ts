@@ -2,7 +2,7 @@
 
 import { Api } from './api';
 import { clock } from './clock.svelte';
-import type { Account, Admitted } from './types';
+import type { Account, Admitted, OperatorText } from './types';
 
 export type SessionState =
   | { is: 'unknown' }
@@ -12,6 +12,8 @@ export type SessionState =
 
 class Session {
   #state = $state.raw<SessionState>({ is: 'unknown' });
+
+  #open = $state.raw<readonly OperatorText[] | null>(null);
 
   readonly api = new Api({
     onSignedOut: () => {
@@ -24,10 +26,31 @@ class Session {
     return this.#state;
   }
 
+  /** The texts that who is signed in has to agree to first, null while that is not known. */
+  get open(): readonly OperatorText[] | null {
+    return this.#open;
+  }
+
+  /** Agrees to all of them. */
+  async agree(): Promise<void> {
+    this.#open = (await this.api.agree(this.#open ?? [])).open;
+  }
+
+  /** Finds out what has to be agreed to. When that fails, the pages say what is wrong. */
+  async ask(): Promise<void> {
+    this.#open = null;
+    try {
+      this.#open = (await this.api.agreements()).open;
+    } catch {
+      this.#open = [];
+    }
+  }
+
   /** Finds out whether a session goes on from an earlier visit. */
   async resume(): Promise<void> {
     this.#state = { is: 'unknown' };
     const found = await this.#find();
+    if (found.is === 'in') await this.ask();
     if (this.#state.is === 'unknown') this.#state = found; // somebody may have signed in meanwhile
   }
 
@@ -38,7 +61,10 @@ class Session {
 
   /** Takes in how far somebody came. */
   enter({ account, second_step }: Admitted): string | null {
-    if (account) this.#state = { is: 'in', account };
+    if (account) {
+      this.#state = { is: 'in', account };
+      void this.ask();
+    }
     return second_step?.token ?? null;
   }
 

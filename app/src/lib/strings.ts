@@ -486,6 +486,28 @@ export const strings = {
       `You see this project as support until ${until}. What you do here is in its security log.`,
   },
 
+  agree: {
+    page: 'Before you go on',
+    heading: 'Before you go on',
+    intro: (n: number) =>
+      n === 1
+        ? 'This service asks you to read this text and to agree to it. It is new, or has changed.'
+        : 'This service asks you to read these texts and to agree to them. They are new, or have changed.',
+    kind: { terms: 'Terms of use', privacy: 'Notice on privacy' },
+    version: (day: string) => `As of ${day}`,
+    all: 'I have read this and agree',
+    missing: 'Say that you agree, or sign out.',
+    act: 'Go on',
+    acting: 'One moment…',
+    otherwise: 'You do not agree? Take a copy of your data or erase your account:',
+    account: 'your account',
+    agreed: {
+      heading: 'What you agreed to',
+      intro: 'To take it back, erase the account.',
+      on: (time: string) => `agreed ${time}`,
+    },
+  },
+
   data: {
     page: (project: string) => `Data of ${project}`,
     heading: 'Data',

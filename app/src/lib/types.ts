@@ -137,6 +137,29 @@ export type Action =
   | 'readings.export'
   | 'project.delete';
 
+/** Names a text of the people who run the server. */
+interface TextName {
+  kind: 'terms' | 'privacy';
+  /** The day that it is of. */
+  version: string;
+  sha256: string;
+}
+
+export interface OperatorText extends TextName {
+  text: string;
+}
+
+export interface Agreed extends TextName {
+  agreed_at: string;
+}
+
+export interface Agreements {
+  /** The newest first. */
+  agreed: Agreed[];
+  /** Texts of now that are not agreed to. */
+  open: OperatorText[];
+}
+
 /** That a project will be deleted. */
 export interface Deletion {
   asked_at: string;
