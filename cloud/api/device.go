@@ -23,7 +23,18 @@ type Device struct {
 	Groups      []sconce.GroupID    `json:"groups" nullable:"false"`
 	Stage       string              `json:"stage" enum:"waiting,joined,configured,failed" doc:"How far it has come."`
 	StageReason string              `json:"stage_reason,omitempty" doc:"Why, when the stage is failed."`
+	Asset       OrNull[Asset]       `json:"asset" doc:"What it says that it is; null before it did."`
 	State       OrNull[DeviceState] `json:"state" doc:"The latest confirmed state; null when nothing was heard of it."`
+}
+
+// Asset is what a device says that it is. What it does not say is empty or 0.
+type Asset struct {
+	Model        string  `json:"model"`
+	Manufacturer string  `json:"manufacturer"`
+	Hardware     uint8   `json:"hardware_version" doc:"Of the manufacturer's own counting."`
+	Firmware     string  `json:"firmware"`
+	Serial       string  `json:"serial"`
+	RatedPower   float64 `json:"rated_power_w" doc:"Electrical input at full output, in watts."`
 }
 
 // Position is the place where a fixture hangs.
@@ -43,6 +54,12 @@ type DeviceState struct {
 	Cause     sconce.Cause         `json:"cause" enum:"unknown,command,power_up" doc:"What made it change last."`
 	Power     OrNull[float64]      `json:"power_w" doc:"Electrical input in watts."`
 	PowerAt   OrNull[Time]         `json:"power_at"`
+
+	Kelvin      OrNull[uint16]  `json:"kelvin" doc:"Colour temperature."`
+	Faults      []string        `json:"faults" nullable:"false" doc:"What is wrong with it, by its own word: lamp, driver."`
+	Temperature OrNull[float64] `json:"temperature_c" doc:"Inside the device, in degrees Celsius."`
+	Battery     OrNull[float64] `json:"battery_percent"`
+	Occupied    OrNull[bool]    `json:"occupied"`
 }
 
 // Devices is a page of devices.
@@ -154,6 +171,9 @@ func deviceOf(d lighting.Device, id registry.Identity, state *telemetry.DeviceSt
 	if stage != nil {
 		device.Stage, device.StageReason = stageName(wire.Stage(stage.Stage)), stage.Reason
 	}
+	if stage != nil && stage.Asset != nil {
+		device.Asset = some(Asset(*stage.Asset))
+	}
 	if state != nil {
 		device.State = some(stateOf(*state))
 	}
@@ -167,6 +187,8 @@ func stateOf(s telemetry.DeviceState) DeviceState {
 	return DeviceState{
 		EUI64: s.Device, At: momentOrNull(s.At), Reachable: s.Reachable, Heard: momentOrNull(s.Heard),
 		On: orNull(s.On), Level: orNull(s.Level), Cause: s.Cause, Power: orNull(s.Power), PowerAt: momentOrNull(s.PowerAt),
+		Kelvin: orNull(s.Kelvin), Faults: s.FaultNames(), Temperature: orNull(s.Temperature),
+		Battery: orNull(s.Battery), Occupied: orNull(s.Occupied),
 	}
 }
 

@@ -92,7 +92,7 @@ func (p *Projector) states(ctx context.Context, a project.Assignment, m *message
 	for _, d := range body.Devices {
 		err := from.State(ctx, telemetry.DeviceState{
 			Device: d.Device, At: when(d.At), Reachable: d.Reachable, Heard: when(d.Heard),
-			On: d.On, Level: d.Level, Cause: d.Cause, Faults: d.Faults,
+			On: d.On, Level: d.Level, Cause: d.Cause, Faults: d.Faults, Kelvin: d.Kelvin,
 		})
 		if err != nil {
 			return err
@@ -143,6 +143,7 @@ func (p *Projector) report(a project.Assignment, m *message) error {
 	for _, d := range body.Devices {
 		p.fold.Stage(a, telemetry.Stage{
 			Device: d.Device, Desired: body.Desired, Stage: telemetry.StageValue(d.Stage), Reason: d.Reason, At: m.received,
+			Asset: (*telemetry.Asset)(d.Asset),
 		})
 	}
 	return nil

@@ -44,6 +44,7 @@ func (t *resultsTx) SetState(a project.Assignment, s telemetry.DeviceState) erro
 		IsOn: optionalBool(s.On), Level: optionalLevel(s.Level), Cause: int64(s.Cause),
 		PowerW: s.Power, PowerMs: optionalMs(s.PowerAt),
 		Faults: optionalFaults(s.Faults), Temperature: s.Temperature, Battery: s.Battery, Occupied: optionalBool(s.Occupied), OccupiedMs: optionalMs(s.OccupiedAt),
+		Kelvin: optionalKelvin(s.Kelvin),
 	}))
 }
 
@@ -70,10 +71,15 @@ func (t *resultsTx) AddEvent(a project.Assignment, batch int64, n int, e telemet
 }
 
 func (t *resultsTx) SetStage(a project.Assignment, s telemetry.Stage) error {
-	return doing("storing the stage of a device", t.q.SetStage(t.ctx, sitedb.SetStageParams{
+	p := sitedb.SetStageParams{
 		ProjectID: string(a.Project), Device: int64(s.Device), NetworkID: string(a.Network),
 		Desired: int64(s.Desired), Stage: int64(s.Stage), Reason: s.Reason, AtMs: s.At.UnixMilli(),
-	}))
+	}
+	if d := s.Asset; d != nil {
+		p.Model, p.Manufacturer, p.Hardware = &d.Model, &d.Manufacturer, new(int64(d.Hardware))
+		p.Firmware, p.Serial, p.RatedPower = &d.Firmware, &d.Serial, &d.RatedPower
+	}
+	return doing("storing the stage of a device", t.q.SetStage(t.ctx, p))
 }
 
 func (t *resultsTx) SetGateway(a project.Assignment, g telemetry.Gateway) error {
@@ -193,6 +199,20 @@ func optionalFaults(f *sconce.Faults) *int64 {
 		return nil
 	}
 	return new(int64(*f))
+}
+
+func optionalKelvin(k *uint16) *int64 {
+	if k == nil {
+		return nil
+	}
+	return new(int64(*k))
+}
+
+func kelvinOf(n *int64) *uint16 {
+	if n == nil {
+		return nil
+	}
+	return new(uint16(*n))
 }
 
 func faultsOf(n *int64) *sconce.Faults {

@@ -25,6 +25,7 @@ func stateOf(r sitedb.DeviceState) telemetry.DeviceState {
 		Device: sconce.EUI64(r.Device), At: optionalMoment(r.AtMs), Reachable: r.Reachable != 0, Heard: optionalMoment(r.HeardMs),
 		On: boolOf(r.IsOn), Level: levelOf(r.Level), Cause: sconce.Cause(r.Cause), Power: r.PowerW, PowerAt: optionalMoment(r.PowerMs),
 		Faults: faultsOf(r.Faults), Temperature: r.Temperature, Battery: r.Battery, Occupied: boolOf(r.Occupied), OccupiedAt: optionalMoment(r.OccupiedMs),
+		Kelvin: kelvinOf(r.Kelvin),
 	}
 }
 
@@ -46,8 +47,21 @@ func (m measurements) Stages(ctx context.Context, s project.Scope, network sconc
 	return mapped(rows, func(r sitedb.DeviceStage) telemetry.Stage {
 		return telemetry.Stage{
 			Device: sconce.EUI64(r.Device), Desired: uint64(r.Desired), Stage: telemetry.StageValue(r.Stage), Reason: r.Reason, At: momentOf(r.AtMs),
+			Asset: assetOf(r),
 		}
 	}), doing("reading the stages of devices", err)
+}
+
+// assetOf returns what a device said that it is, nil before it did: all of it is stored
+// together.
+func assetOf(r sitedb.DeviceStage) *telemetry.Asset {
+	if r.Model == nil || r.Manufacturer == nil || r.Hardware == nil || r.Firmware == nil || r.Serial == nil || r.RatedPower == nil {
+		return nil
+	}
+	return &telemetry.Asset{
+		Model: *r.Model, Manufacturer: *r.Manufacturer, Hardware: uint8(*r.Hardware),
+		Firmware: *r.Firmware, Serial: *r.Serial, RatedPower: *r.RatedPower,
+	}
 }
 
 func (m measurements) Events(ctx context.Context, s project.Scope, before time.Time, limit int) ([]telemetry.Event, error) {

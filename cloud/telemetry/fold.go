@@ -223,7 +223,10 @@ func (f *Source) State(ctx context.Context, s DeviceState) error {
 	if s.Faults != nil {
 		d.state.Faults = s.Faults
 	}
-	if s.On != nil || s.Level != nil {
+	if s.Kelvin != nil {
+		d.state.Kelvin = s.Kelvin
+	}
+	if s.On != nil || s.Level != nil || s.Kelvin != nil {
 		d.state.Cause = s.Cause
 	}
 	return nil
@@ -237,7 +240,11 @@ func (f *Fold) Event(a project.Assignment, batch int64, n int, e Event) {
 
 // Stage takes over where a device stands.
 func (f *Fold) Stage(a project.Assignment, s Stage) {
-	f.stages[stageKey{a.Project, s.Device}] = stageOf{a, s}
+	key := stageKey{a.Project, s.Device}
+	if s.Asset == nil {
+		s.Asset = f.stages[key].stage.Asset // said before, in what is stored together
+	}
+	f.stages[key] = stageOf{a, s}
 	f.weight += otherWeight
 }
 

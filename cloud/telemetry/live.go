@@ -43,7 +43,23 @@ func (s DeviceState) MarshalJSON() ([]byte, error) {
 		Cause     sconce.Cause  `json:"cause"`
 		Power     *float64      `json:"power_w"`
 		PowerAt   stamp         `json:"power_at"`
-	}{s.Device, stamp(s.At), s.Reachable, stamp(s.Heard), s.On, s.Level, known(s.Cause), s.Power, stamp(s.PowerAt)})
+
+		Kelvin      *uint16  `json:"kelvin"`
+		Faults      []string `json:"faults"`
+		Temperature *float64 `json:"temperature_c"`
+		Battery     *float64 `json:"battery_percent"`
+		Occupied    *bool    `json:"occupied"`
+	}{s.Device, stamp(s.At), s.Reachable, stamp(s.Heard), s.On, s.Level, known(s.Cause), s.Power, stamp(s.PowerAt),
+		s.Kelvin, s.FaultNames(), s.Temperature, s.Battery, s.Occupied,
+	})
+}
+
+// FaultNames returns what is wrong with the device, nothing when it does not say.
+func (s DeviceState) FaultNames() []string {
+	if s.Faults == nil {
+		return []string{}
+	}
+	return s.Faults.Names()
 }
 
 // known returns a cause that has a name: one that a newer gateway gave is unknown.

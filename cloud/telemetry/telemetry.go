@@ -24,7 +24,7 @@ type DeviceState struct {
 	Heard     time.Time // when any frame of it was last received
 	On        *bool
 	Level     *sconce.Level // output when on
-	Cause     sconce.Cause  // of the last change of On or Level
+	Cause     sconce.Cause  // of the last change of On, Level or Kelvin
 	Power     *float64      // active power in watts
 	PowerAt   time.Time
 	Faults    *sconce.Faults
@@ -33,6 +33,7 @@ type DeviceState struct {
 	Battery     *float64 // per cent
 	Occupied    *bool
 	OccupiedAt  time.Time // when Occupied last changed
+	Kelvin      *uint16   // colour temperature
 }
 
 // Event is one thing that happened to one device.
@@ -52,6 +53,17 @@ type Stage struct {
 	Stage   StageValue // with the values of the gateway protocol
 	Reason  string     // for people, of a failure
 	At      time.Time
+	Asset   *Asset // nil when it did not say it with this
+}
+
+// Asset is what a device says of itself. What it does not say is empty or 0.
+type Asset struct {
+	Model        string
+	Manufacturer string
+	Hardware     uint8 // version, of the manufacturer's own counting
+	Firmware     string
+	Serial       string
+	RatedPower   float64 // watts, electrical input at full output
 }
 
 // StageValue is how far a device has come.

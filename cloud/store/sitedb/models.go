@@ -51,13 +51,19 @@ type DesiredVersion struct {
 }
 
 type DeviceStage struct {
-	ProjectID string
-	Device    int64
-	NetworkID string
-	Desired   int64
-	Stage     int64
-	Reason    string
-	AtMs      int64
+	ProjectID    string
+	Device       int64
+	NetworkID    string
+	Desired      int64
+	Stage        int64
+	Reason       string
+	AtMs         int64
+	Model        *string
+	Manufacturer *string
+	Hardware     *int64
+	Firmware     *string
+	Serial       *string
+	RatedPower   *float64
 }
 
 type DeviceState struct {
@@ -77,6 +83,7 @@ type DeviceState struct {
 	Battery     *float64
 	Occupied    *int64
 	OccupiedMs  *int64
+	Kelvin      *int64
 }
 
 type Event struct {

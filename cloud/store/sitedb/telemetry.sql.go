@@ -534,20 +534,29 @@ func (q *Queries) SetPresence(ctx context.Context, arg SetPresenceParams) error 
 }
 
 const setStage = `-- name: SetStage :exec
-INSERT INTO device_stages (project_id, device, network_id, desired, stage, reason, at_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+INSERT INTO device_stages (project_id, device, network_id, desired, stage, reason, at_ms, model, manufacturer, hardware, firmware, serial, rated_power)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 ON CONFLICT (project_id, device) DO UPDATE SET
-  network_id = excluded.network_id, desired = excluded.desired, stage = excluded.stage, reason = excluded.reason, at_ms = excluded.at_ms
+  network_id = excluded.network_id, desired = excluded.desired, stage = excluded.stage, reason = excluded.reason, at_ms = excluded.at_ms,
+  model = coalesce(excluded.model, device_stages.model), manufacturer = coalesce(excluded.manufacturer, device_stages.manufacturer),
+  hardware = coalesce(excluded.hardware, device_stages.hardware), firmware = coalesce(excluded.firmware, device_stages.firmware),
+  serial = coalesce(excluded.serial, device_stages.serial), rated_power = coalesce(excluded.rated_power, device_stages.rated_power)
 `
 
 type SetStageParams struct {
-	ProjectID string
-	Device    int64
-	NetworkID string
-	Desired   int64
-	Stage     int64
-	Reason    string
-	AtMs      int64
+	ProjectID    string
+	Device       int64
+	NetworkID    string
+	Desired      int64
+	Stage        int64
+	Reason       string
+	AtMs         int64
+	Model        *string
+	Manufacturer *string
+	Hardware     *int64
+	Firmware     *string
+	Serial       *string
+	RatedPower   *float64
 }
 
 func (q *Queries) SetStage(ctx context.Context, arg SetStageParams) error {
@@ -559,20 +568,26 @@ func (q *Queries) SetStage(ctx context.Context, arg SetStageParams) error {
 		arg.Stage,
 		arg.Reason,
 		arg.AtMs,
+		arg.Model,
+		arg.Manufacturer,
+		arg.Hardware,
+		arg.Firmware,
+		arg.Serial,
+		arg.RatedPower,
 	)
 	return err
 }
 
 const setState = `-- name: SetState :exec
 INSERT INTO device_states (project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms,
-  faults, temperature, battery, occupied, occupied_ms)
+  faults, temperature, battery, occupied, occupied_ms, kelvin)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-  ?12, ?13, ?14, ?15, ?16)
+  ?12, ?13, ?14, ?15, ?16, ?17)
 ON CONFLICT (project_id, device) DO UPDATE SET
   network_id = excluded.network_id, at_ms = excluded.at_ms, reachable = excluded.reachable, heard_ms = excluded.heard_ms,
   is_on = excluded.is_on, level = excluded.level, cause = excluded.cause, power_w = excluded.power_w, power_ms = excluded.power_ms,
   faults = excluded.faults, temperature = excluded.temperature, battery = excluded.battery,
-  occupied = excluded.occupied, occupied_ms = excluded.occupied_ms
+  occupied = excluded.occupied, occupied_ms = excluded.occupied_ms, kelvin = excluded.kelvin
 `
 
 type SetStateParams struct {
@@ -592,6 +607,7 @@ type SetStateParams struct {
 	Battery     *float64
 	Occupied    *int64
 	OccupiedMs  *int64
+	Kelvin      *int64
 }
 
 func (q *Queries) SetState(ctx context.Context, arg SetStateParams) error {
@@ -612,12 +628,13 @@ func (q *Queries) SetState(ctx context.Context, arg SetStateParams) error {
 		arg.Battery,
 		arg.Occupied,
 		arg.OccupiedMs,
+		arg.Kelvin,
 	)
 	return err
 }
 
 const stages = `-- name: Stages :many
-SELECT project_id, device, network_id, desired, stage, reason, at_ms FROM device_stages WHERE project_id = ?1 AND network_id = ?2
+SELECT project_id, device, network_id, desired, stage, reason, at_ms, model, manufacturer, hardware, firmware, serial, rated_power FROM device_stages WHERE project_id = ?1 AND network_id = ?2
 ORDER BY device
 `
 
@@ -643,6 +660,12 @@ func (q *Queries) Stages(ctx context.Context, arg StagesParams) ([]DeviceStage, 
 			&i.Stage,
 			&i.Reason,
 			&i.AtMs,
+			&i.Model,
+			&i.Manufacturer,
+			&i.Hardware,
+			&i.Firmware,
+			&i.Serial,
+			&i.RatedPower,
 		); err != nil {
 			return nil, err
 		}
@@ -658,7 +681,7 @@ func (q *Queries) Stages(ctx context.Context, arg StagesParams) ([]DeviceStage, 
 }
 
 const state = `-- name: State :one
-SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms FROM device_states WHERE project_id = ?1 AND device = ?2
+SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms, kelvin FROM device_states WHERE project_id = ?1 AND device = ?2
 `
 
 type StateParams struct {
@@ -686,12 +709,13 @@ func (q *Queries) State(ctx context.Context, arg StateParams) (DeviceState, erro
 		&i.Battery,
 		&i.Occupied,
 		&i.OccupiedMs,
+		&i.Kelvin,
 	)
 	return i, err
 }
 
 const states = `-- name: States :many
-SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms FROM device_states WHERE project_id = ?1 AND network_id = ?2
+SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms, kelvin FROM device_states WHERE project_id = ?1 AND network_id = ?2
 ORDER BY device
 `
 
@@ -726,6 +750,7 @@ func (q *Queries) States(ctx context.Context, arg StatesParams) ([]DeviceState, 
 			&i.Battery,
 			&i.Occupied,
 			&i.OccupiedMs,
+			&i.Kelvin,
 		); err != nil {
 			return nil, err
 		}

@@ -78,14 +78,19 @@ func testResults(t *testing.T, s *store.Store) {
 		Device: light, At: moment(7000), Reachable: true, Heard: moment(8000), On: new(true), Level: new(sconce.Level(0)),
 		Cause: sconce.CauseCommand, Power: new(12.3), PowerAt: moment(8000),
 		Faults: new(sconce.FaultDriver), Temperature: new(-3.5), Battery: new(0.0), Occupied: new(false), OccupiedAt: moment(6000),
+		Kelvin: new(uint16(2700)),
 	}
 	bare := telemetry.DeviceState{Device: light + 1}
-	stage := telemetry.Stage{Device: light, Desired: 4, Stage: 4, Reason: "no answer", At: moment(9)}
+	stage := telemetry.Stage{Device: light, Desired: 4, Stage: 4, Reason: "no answer", At: moment(9), Asset: &telemetry.Asset{
+		Model: "SL-1", Manufacturer: "Sconce", Hardware: 3, Firmware: "1.2", Serial: "SN 1", RatedPower: 31.5,
+	}}
+	silent := stage // an older gateway, or before the interview: what was said stays
+	silent.Asset = nil
 	hello := telemetry.Gateway{Gateway: gateway, Model: "SG-1", Firmware: "1.2", BootCount: 3, OnAir: true, ExtendedPANID: 1 << 63, PANID: 0xffee, Channel: 26, Desired: 4, Dropped: 5, At: moment(10)}
 	event := telemetry.Event{Device: light, At: moment(11), Kind: 1}
 	for range 2 { // what is there already is replaced
 		apply(t, s, func(tx ingest.Tx) error {
-			return errors.Join(tx.SetRun(run), tx.SetState(a, state), tx.SetState(a, bare), tx.SetStage(a, stage), tx.SetGateway(a, hello))
+			return errors.Join(tx.SetRun(run), tx.SetState(a, state), tx.SetState(a, bare), tx.SetStage(a, stage), tx.SetStage(a, silent), tx.SetGateway(a, hello))
 		})
 	}
 	apply(t, s, func(tx ingest.Tx) error {

@@ -7,24 +7,27 @@ SELECT * FROM device_states WHERE project_id = @project_id AND device = @device;
 
 -- name: SetState :exec
 INSERT INTO device_states (project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms,
-  faults, temperature, battery, occupied, occupied_ms)
+  faults, temperature, battery, occupied, occupied_ms, kelvin)
 VALUES (@project_id, @device, @network_id, @at_ms, @reachable, @heard_ms, @is_on, @level, @cause, @power_w, @power_ms,
-  @faults, @temperature, @battery, @occupied, @occupied_ms)
+  @faults, @temperature, @battery, @occupied, @occupied_ms, @kelvin)
 ON CONFLICT (project_id, device) DO UPDATE SET
   network_id = excluded.network_id, at_ms = excluded.at_ms, reachable = excluded.reachable, heard_ms = excluded.heard_ms,
   is_on = excluded.is_on, level = excluded.level, cause = excluded.cause, power_w = excluded.power_w, power_ms = excluded.power_ms,
   faults = excluded.faults, temperature = excluded.temperature, battery = excluded.battery,
-  occupied = excluded.occupied, occupied_ms = excluded.occupied_ms;
+  occupied = excluded.occupied, occupied_ms = excluded.occupied_ms, kelvin = excluded.kelvin;
 
 -- name: Stages :many
 SELECT * FROM device_stages WHERE project_id = @project_id AND network_id = @network_id
 ORDER BY device;
 
 -- name: SetStage :exec
-INSERT INTO device_stages (project_id, device, network_id, desired, stage, reason, at_ms)
-VALUES (@project_id, @device, @network_id, @desired, @stage, @reason, @at_ms)
+INSERT INTO device_stages (project_id, device, network_id, desired, stage, reason, at_ms, model, manufacturer, hardware, firmware, serial, rated_power)
+VALUES (@project_id, @device, @network_id, @desired, @stage, @reason, @at_ms, @model, @manufacturer, @hardware, @firmware, @serial, @rated_power)
 ON CONFLICT (project_id, device) DO UPDATE SET
-  network_id = excluded.network_id, desired = excluded.desired, stage = excluded.stage, reason = excluded.reason, at_ms = excluded.at_ms;
+  network_id = excluded.network_id, desired = excluded.desired, stage = excluded.stage, reason = excluded.reason, at_ms = excluded.at_ms,
+  model = coalesce(excluded.model, device_stages.model), manufacturer = coalesce(excluded.manufacturer, device_stages.manufacturer),
+  hardware = coalesce(excluded.hardware, device_stages.hardware), firmware = coalesce(excluded.firmware, device_stages.firmware),
+  serial = coalesce(excluded.serial, device_stages.serial), rated_power = coalesce(excluded.rated_power, device_stages.rated_power);
 
 -- name: Events :many
 SELECT * FROM events WHERE project_id = @project_id AND at_ms < @before
