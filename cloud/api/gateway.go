@@ -9,6 +9,7 @@ import (
 	"sconce"
 	"sconce/cloud/project"
 	"sconce/cloud/registry"
+	"sconce/cloud/telemetry"
 )
 
 // Claim adds a gateway to a project.
@@ -33,6 +34,40 @@ type Boot struct {
 	Duplicates uint64 `json:"duplicates" doc:"Messages that had come before; they were dropped."`
 	Highest    uint64 `json:"highest" doc:"The highest sequence number."`
 	Missing    uint64 `json:"missing" doc:"Sequence numbers below the highest that have not come."`
+
+	Behind    OrNull[float64] `json:"clock_behind_s" doc:"How far the gateway's clock is behind, in seconds; null when it does not tell."`
+	Corrected bool            `json:"times_corrected" doc:"Whether all times of the run were put right by that."`
+	Dropped   []Drop          `json:"dropped" nullable:"false" doc:"What is missing because the gateway's buffer was full, by its own account."`
+}
+
+// Drop is what the full buffer of a gateway gave up of one kind and class.
+type Drop struct {
+	Kind  string       `json:"kind"`
+	Class string       `json:"class" enum:"unknown,logs,surroundings,metering,states,vital,greeting"`
+	Count uint64       `json:"count" doc:"Messages."`
+	From  OrNull[Time] `json:"from" doc:"When the first of them was made."`
+	To    OrNull[Time] `json:"to" doc:"When the last of them was made."`
+}
+
+// classNames are the classes of messages, by their values.
+var classNames = [...]string{"unknown", "logs", "surroundings", "metering", "states", "vital", "greeting"}
+
+func bootOf(c telemetry.Account) Boot {
+	b := Boot{
+		Boot: strconv.FormatUint(c.Boot, 10), First: Time(c.First), Last: Time(c.Last),
+		Received: c.Received, Duplicates: c.Duplicates, Highest: c.Highest, Missing: c.Missing,
+		Corrected: c.Corrected, Dropped: make([]Drop, len(c.Dropped)),
+	}
+	if c.Ahead != nil {
+		b.Behind = some(c.Ahead.Seconds())
+	}
+	for i, d := range c.Dropped {
+		b.Dropped[i] = Drop{Kind: d.Kind, Class: classNames[0], Count: d.Count, From: momentOrNull(d.From), To: momentOrNull(d.To)}
+		if int(d.Class) < len(classNames) {
+			b.Dropped[i].Class = classNames[d.Class]
+		}
+	}
+	return b
 }
 
 type gatewayPath struct {
@@ -65,10 +100,7 @@ func (a *API) gatewayRoutes() {
 		accounts, err := a.Telemetry.Accounts(ctx, scope, in.Gateway.value)
 		boots := make([]Boot, len(accounts))
 		for i, c := range accounts {
-			boots[i] = Boot{
-				strconv.FormatUint(c.Boot, 10), Time(c.First), Time(c.Last),
-				c.Received, c.Duplicates, c.Highest, c.Missing,
-			}
+			boots[i] = bootOf(c)
 		}
 		return &struct{ Body Continuity }{Continuity{boots}}, err
 	})

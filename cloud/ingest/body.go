@@ -18,6 +18,7 @@ type message struct {
 	batch    int64
 	n        int // place in the batch
 	events   int // of the batch, so far
+	run      *Run
 }
 
 // badBody says why a body could not be understood.
@@ -72,7 +73,7 @@ func (p *Projector) readings(ctx context.Context, a project.Assignment, m *messa
 	}
 	from := p.fold.From(a, m.received)
 	for _, r := range body.Readings {
-		err := from.Reading(ctx, telemetry.Series{Device: r.Device, Metric: r.Metric}, telemetry.Sample{At: int64(r.At), Value: r.Value})
+		err := from.Reading(ctx, telemetry.Series{Device: r.Device, Metric: r.Metric}, telemetry.Sample{At: int64(m.run.Clock.right(r.At)), Value: r.Value})
 		if err != nil {
 			return err
 		}
@@ -91,7 +92,7 @@ func (p *Projector) states(ctx context.Context, a project.Assignment, m *message
 	from := p.fold.From(a, m.received)
 	for _, d := range body.Devices {
 		err := from.State(ctx, telemetry.DeviceState{
-			Device: d.Device, At: when(d.At), Reachable: d.Reachable, Heard: when(d.Heard),
+			Device: d.Device, At: when(m.run.Clock.right(d.At)), Reachable: d.Reachable, Heard: when(m.run.Clock.right(d.Heard)),
 			On: d.On, Level: d.Level, Cause: d.Cause, Faults: d.Faults, Kelvin: d.Kelvin,
 		})
 		if err != nil {
@@ -110,7 +111,7 @@ func (p *Projector) events(a project.Assignment, m *message) error {
 		return nil
 	}
 	for _, e := range body.Events {
-		p.fold.Event(a, m.batch, m.events, telemetry.Event{Device: e.Device, At: when(e.At), Kind: telemetry.EventKind(e.Kind)})
+		p.fold.Event(a, m.batch, m.events, telemetry.Event{Device: e.Device, At: when(m.run.Clock.right(e.At)), Kind: telemetry.EventKind(e.Kind)})
 		m.events++
 	}
 	return nil
@@ -154,6 +155,14 @@ func (p *Projector) hello(a project.Assignment, m *message) error {
 	if err != nil {
 		return &badBody{err}
 	}
+	if body.Clock != nil {
+		h, _, err := wire.ParseUpHeader(m.Payload)
+		if err != nil {
+			return &badBody{err}
+		}
+		m.run.Clock.hello(m.received, h.Sent)
+	}
+	m.run.Dropped = m.run.Clock.drops(body.Dropped)
 	if a.Project == "" {
 		return nil
 	}

@@ -70,6 +70,8 @@ type Run struct {
 	Unknown     uint64    // of Received: of a kind that this version does not know
 	Malformed   uint64    // of Received: set aside as poison
 	Seen        Sequences // the numbers that have come
+	Clock       Clock
+	Dropped     []telemetry.Drop // by the gateway's own account
 }
 
 // Missing returns how many numbers below the highest have not come. A number

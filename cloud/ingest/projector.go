@@ -218,6 +218,7 @@ func (p *Projector) message(ctx context.Context, m *message) error {
 	if err != nil {
 		return err
 	}
+	m.run = run
 	known, err := p.body(ctx, a, m)
 	var bad *badBody
 	switch {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"sconce/cloud/project"
 	"sconce/cloud/store/journaldb"
 	"sconce/cloud/store/sitedb"
+	"sconce/cloud/telemetry"
 )
 
 // Journal returns where the messages of the gateways are kept.
@@ -141,8 +143,41 @@ func runOf(r sitedb.Continuity) (ingest.Run, error) {
 		Gateway: sconce.EUI64(r.Gateway), Boot: uint64(r.Boot),
 		First: momentOf(r.FirstMs), Last: momentOf(r.LastMs),
 		Received: uint64(r.Received), Duplicates: uint64(r.Duplicates), Unknown: uint64(r.Unknown), Malformed: uint64(r.Malformed),
-		Seen: seen,
+		Seen: seen, Clock: clockOf(r.AheadMs), Dropped: dropsOf(r.Dropped),
 	}, err
+}
+
+func clockOf(ahead *int64) ingest.Clock {
+	if ahead == nil {
+		return ingest.Clock{}
+	}
+	return ingest.Clock{Known: true, Ahead: time.Duration(*ahead) * time.Millisecond}
+}
+
+func optionalAhead(c ingest.Clock) *int64 {
+	if !c.Known {
+		return nil
+	}
+	return new(c.Ahead.Milliseconds())
+}
+
+// dropsOf reads what optionalDrops wrote; what is damaged is not known.
+func dropsOf(text *string) (list []telemetry.Drop) {
+	if text == nil || json.Unmarshal([]byte(*text), &list) != nil {
+		return nil
+	}
+	return list
+}
+
+func optionalDrops(list []telemetry.Drop) *string {
+	if len(list) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return nil // times far out of the calendar
+	}
+	return new(string(b))
 }
 
 func (r results) Placements(ctx context.Context) ([]ingest.Placement, error) {

@@ -103,11 +103,16 @@ func (m measurements) Accounts(ctx context.Context, s project.Scope, gateway sco
 	}
 	rows, err := m.in(s).reading.Accounts(ctx, sitedb.AccountsParams{Gateway: int64(gateway), Since: since, Max: int64(limit)})
 	return mapped(rows, func(r sitedb.AccountsRow) telemetry.Account {
-		return telemetry.Account{
+		clock := clockOf(r.AheadMs)
+		a := telemetry.Account{
 			Boot: uint64(r.Boot), First: momentOf(r.FirstMs), Last: momentOf(r.LastMs),
 			Received: uint64(r.Received), Duplicates: uint64(r.Duplicates), Unknown: uint64(r.Unknown), Malformed: uint64(r.Malformed),
-			Highest: uint64(r.Highest), Missing: uint64(r.Missing),
+			Highest: uint64(r.Highest), Missing: uint64(r.Missing), Corrected: clock.Wrong(), Dropped: dropsOf(r.Dropped),
 		}
+		if clock.Known {
+			a.Ahead = &clock.Ahead
+		}
+		return a
 	}), doing("reading the continuity", err)
 }
 

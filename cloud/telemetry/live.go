@@ -49,7 +49,8 @@ func (s DeviceState) MarshalJSON() ([]byte, error) {
 		Temperature *float64 `json:"temperature_c"`
 		Battery     *float64 `json:"battery_percent"`
 		Occupied    *bool    `json:"occupied"`
-	}{s.Device, stamp(s.At), s.Reachable, stamp(s.Heard), s.On, s.Level, known(s.Cause), s.Power, stamp(s.PowerAt),
+	}{
+		s.Device, stamp(s.At), s.Reachable, stamp(s.Heard), s.On, s.Level, known(s.Cause), s.Power, stamp(s.PowerAt),
 		s.Kelvin, s.FaultNames(), s.Temperature, s.Battery, s.Occupied,
 	})
 }

@@ -102,6 +102,20 @@ type Account struct {
 	Malformed   uint64    // of Received: set aside
 	Highest     uint64    // sequence number
 	Missing     uint64    // how many below the highest have not come
+
+	// Ahead is how far the cloud's time was ahead of the gateway's; nil for a gateway that
+	// does not tell. Corrected says that all times of the run were put right by it.
+	Ahead     *time.Duration
+	Corrected bool
+	Dropped   []Drop // what is missing because the gateway's buffer was full
+}
+
+// Drop is what the full buffer of a gateway gave up of one kind and class.
+type Drop struct {
+	Kind     string    `json:"kind"`
+	Class    uint8     `json:"class"` // with the values of the gateway protocol; 0 for not known
+	Count    uint64    `json:"count"` // messages
+	From, To time.Time // when the first and the last of them were made; zero for not known
 }
 
 // The limits of what one call returns.

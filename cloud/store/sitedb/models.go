@@ -42,6 +42,8 @@ type Continuity struct {
 	Highest    int64
 	Missing    int64
 	Ranges     []byte
+	AheadMs    *int64
+	Dropped    *string
 }
 
 type DesiredVersion struct {

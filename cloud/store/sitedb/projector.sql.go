@@ -172,7 +172,7 @@ func (q *Queries) PrunePoison(ctx context.Context, keep int64) error {
 }
 
 const run = `-- name: Run :one
-SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges FROM continuity WHERE gateway = ?1 AND boot = ?2
+SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped FROM continuity WHERE gateway = ?1 AND boot = ?2
 `
 
 type RunParams struct {
@@ -195,12 +195,14 @@ func (q *Queries) Run(ctx context.Context, arg RunParams) (Continuity, error) {
 		&i.Highest,
 		&i.Missing,
 		&i.Ranges,
+		&i.AheadMs,
+		&i.Dropped,
 	)
 	return i, err
 }
 
 const runs = `-- name: Runs :many
-SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges FROM continuity
+SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped FROM continuity
 WHERE (last_ms, gateway, boot) > (?1, ?2, ?3)
 ORDER BY last_ms, gateway, boot
 LIMIT ?4
@@ -239,6 +241,8 @@ func (q *Queries) Runs(ctx context.Context, arg RunsParams) ([]Continuity, error
 			&i.Highest,
 			&i.Missing,
 			&i.Ranges,
+			&i.AheadMs,
+			&i.Dropped,
 		); err != nil {
 			return nil, err
 		}
@@ -263,11 +267,12 @@ func (q *Queries) SetPosition(ctx context.Context, journalID int64) error {
 }
 
 const setRun = `-- name: SetRun :exec
-INSERT INTO continuity (gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+INSERT INTO continuity (gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 ON CONFLICT (gateway, boot) DO UPDATE SET
   last_ms = excluded.last_ms, received = excluded.received, duplicates = excluded.duplicates, unknown = excluded.unknown,
-  malformed = excluded.malformed, highest = excluded.highest, missing = excluded.missing, ranges = excluded.ranges
+  malformed = excluded.malformed, highest = excluded.highest, missing = excluded.missing, ranges = excluded.ranges,
+  ahead_ms = excluded.ahead_ms, dropped = excluded.dropped
 `
 
 type SetRunParams struct {
@@ -282,6 +287,8 @@ type SetRunParams struct {
 	Highest    int64
 	Missing    int64
 	Ranges     []byte
+	AheadMs    *int64
+	Dropped    *string
 }
 
 func (q *Queries) SetRun(ctx context.Context, arg SetRunParams) error {
@@ -297,6 +304,8 @@ func (q *Queries) SetRun(ctx context.Context, arg SetRunParams) error {
 		arg.Highest,
 		arg.Missing,
 		arg.Ranges,
+		arg.AheadMs,
+		arg.Dropped,
 	)
 	return err
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const accounts = `-- name: Accounts :many
-SELECT boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing FROM continuity
+SELECT boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ahead_ms, dropped FROM continuity
 WHERE gateway = ?1 AND last_ms >= ?2
 ORDER BY last_ms DESC, boot
 LIMIT ?3
@@ -32,6 +32,8 @@ type AccountsRow struct {
 	Malformed  int64
 	Highest    int64
 	Missing    int64
+	AheadMs    *int64
+	Dropped    *string
 }
 
 func (q *Queries) Accounts(ctx context.Context, arg AccountsParams) ([]AccountsRow, error) {
@@ -53,6 +55,8 @@ func (q *Queries) Accounts(ctx context.Context, arg AccountsParams) ([]AccountsR
 			&i.Malformed,
 			&i.Highest,
 			&i.Missing,
+			&i.AheadMs,
+			&i.Dropped,
 		); err != nil {
 			return nil, err
 		}

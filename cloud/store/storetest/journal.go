@@ -69,7 +69,11 @@ func testJournal(t *testing.T, s *store.Store) {
 func testResults(t *testing.T, s *store.Store) {
 	ctx, site, r := t.Context(), MakeSite(t, s, gateway), s.Results()
 	a := site.assignment()
-	run := ingest.Run{Gateway: gateway, Boot: 1<<63 - 1, First: moment(1), Last: time.Now().UTC().Truncate(time.Millisecond), Received: 3, Duplicates: 2, Unknown: 1, Malformed: 1}
+	run := ingest.Run{
+		Gateway: gateway, Boot: 1<<63 - 1, First: moment(1), Last: time.Now().UTC().Truncate(time.Millisecond), Received: 3, Duplicates: 2, Unknown: 1, Malformed: 1,
+		Clock:   ingest.Clock{Known: true, Ahead: -10 * 365 * 24 * time.Hour},
+		Dropped: []telemetry.Drop{{Kind: "readings", Class: 2, Count: 7, From: moment(1), To: moment(5)}, {Kind: "log", Count: 1}},
+	}
 	for _, n := range []uint64{1, 2, 5} {
 		run.Seen.Add(n)
 	}
@@ -115,6 +119,10 @@ func testResults(t *testing.T, s *store.Store) {
 	accounts, err := s.Telemetry().Accounts(ctx, site.Owner, gateway, 10)
 	if err != nil || len(accounts) != 1 || accounts[0].Missing != 2 || accounts[0].Highest != 5 {
 		t.Errorf("accounts %+v, %v", accounts, err)
+	}
+
+	if a := accounts[0]; a.Ahead == nil || *a.Ahead != run.Clock.Ahead || !a.Corrected || !reflect.DeepEqual(a.Dropped, run.Dropped) {
+		t.Errorf("account %+v of a clock that is wrong", a)
 	}
 
 	failure := errors.New("a failure of the caller")
