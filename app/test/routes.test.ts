@@ -28,6 +28,8 @@ it.each([
   ['/forgot', { screen: 'forgot' }],
   ['/reset/', { screen: 'reset', token: null }],
   ['/invitation', { screen: 'invitation', token: null }],
+  ['/email', { screen: 'email', token: null }],
+  ['/undo-email', { screen: 'undo-email', token: null }],
   ['/sign-in/provider', { screen: 'provider', query: '' }],
   ['/sign-in', { screen: 'not-found' }],
   ['/sign-in/provider/more', { screen: 'not-found' }],

@@ -437,6 +437,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 	open := map[string]bool{
 		"sign-in": true, "sign-out": true,
 		"finish-sign-in": true, "begin-passkey-sign-in": true, "finish-passkey-sign-in": true,
+		"confirm-email": true, "undo-email": true, // TestChangeOfEmail
 		"list-texts": true, "list-sign-in-ways": true, "begin-provider-sign-in": true, "finish-provider-sign-in": true,
 		"register": true, "confirm-registration": true, "forgot-password": true, "reset-password": true,
 	}
@@ -452,6 +453,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"add-passkey":         object{"token": "none", "credential": object{}, "name": "Laptop"},
 		"begin-provider-link": object{"password": ""}, "finish-provider-link": object{"state": "x", "code": "x"}, "remove-provider-link": object{"password": ""},
 		"offer-second-step": object{"password": ""}, "confirm-second-step": object{"token": "none", "code": "000000"},
+		"change-email":    object{"email": "none", "password": ""},
 		"correct-account": object{"name": "Grace", "country": "US"}, "export-account": object{"password": ""}, "erase-account": object{},
 		"remove-second-step": object{"password": ""}, "renew-recovery-codes": object{"password": ""},
 	}
@@ -466,6 +468,7 @@ func TestRoutesOutsideProjects(t *testing.T) {
 		"agree":         409,                        // it is no text: TestAgreements
 		"erase-account": 422,                        // it would: TestErasure
 		"add-passkey":   404, "remove-passkey": 404, // TestPasskeyOverTheAPI
+		"change-email":         422,
 		"finish-provider-link": 404, "remove-provider-link": 409, // TestProviderOverTheAPI
 		"change-password": 422, // it would end the session: TestChangePasswordOverTheAPI
 	}

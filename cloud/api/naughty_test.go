@@ -28,7 +28,7 @@ type written struct {
 
 // notWritten matches the fields that take a text in which people do not write what they
 // like: identifiers, addresses, codes and secrets, which are refused or looked up, and not shown.
-var notWritten = regexp.MustCompile(`(^|_)(id|eui64|device|group|email|country|code|password|token|credential|challenge|state|iss|query)$`)
+var notWritten = regexp.MustCompile(`(^|_)(id|eui64|device|group|email|country|code|password|token|credential|challenge|state|iss|query|phone)$`)
 
 // writtenFields are all of them, by "operation.field". Every other field that takes a text is
 // one of those that notWritten matches.
@@ -116,6 +116,16 @@ func (b *bench) writtenFields() map[string]written {
 		}, func(b *bench, _ answer) string {
 			return fmt.Sprint(decode[object](b.t, as("expert", "GET", "/account", nil))["name"])
 		}, 0},
+		"correct-account.address": {func(b *bench, text string) answer {
+			return as("expert", "PUT", "/account", object{"name": "E", "country": "DE", "address": text})
+		}, func(b *bench, _ answer) string {
+			return fmt.Sprint(decode[object](b.t, as("expert", "GET", "/account", nil))["address"])
+		}, 5},
+		"correct-account.contact": {func(b *bench, text string) answer {
+			return as("expert", "PUT", "/account", object{"name": "E", "country": "DE", "contact": text})
+		}, func(b *bench, _ answer) string {
+			return fmt.Sprint(decode[object](b.t, as("expert", "GET", "/account", nil))["contact"])
+		}, 5},
 		"add-passkey.name": {func(b *bench, text string) answer {
 			a := b.addPasskey("owner", securitykey.New(b.t, "https://sconce.example.org"), text)
 			if a.status == 201 { // a person has at most a few

@@ -11,6 +11,9 @@ import (
 type OwnAccount struct {
 	Account
 	Country    string                `json:"country" doc:"ISO 3166-1, two capital letters; empty when not known."`
+	Phone      string                `json:"phone" doc:"Empty when not given, as the two below."`
+	Address    string                `json:"address" doc:"Of letters on paper, in lines."`
+	Contact    string                `json:"contact" doc:"Who else can be asked."`
 	Password   bool                  `json:"password" doc:"Whether there is one to sign in with."`
 	SecondStep OrNull[OwnSecondStep] `json:"second_step" doc:"What is asked for beside the password; null for nothing."`
 	Provider   OrNull[OwnProvider]   `json:"provider" doc:"How the account is connected with the OpenID provider; null when it is not."`
@@ -142,7 +145,13 @@ func (a *API) ownAccount(ctx context.Context, who caller, _ *struct{}) (*struct{
 	if err != nil {
 		return nil, err
 	}
-	own := OwnAccount{Account: accountOf(who.account), Country: who.account.Country, Password: has}
+	d, err := a.Identity.Details(ctx, who.account.ID)
+	if err != nil {
+		return nil, err
+	}
+	own := OwnAccount{
+		Account: accountOf(who.account), Country: who.account.Country, Password: has, Phone: d.Phone, Address: d.Address, Contact: d.Contact,
+	}
 	if step.Asked() {
 		own.SecondStep = some(OwnSecondStep{Time(step.Since), step.Recovery})
 	}

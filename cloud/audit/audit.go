@@ -128,6 +128,7 @@ const (
 	PasskeyAdded       Action = "account.passkey-added"
 	PasskeyRemoved     Action = "account.passkey-removed"
 	PasskeySuspected   Action = "account.passkey-suspected"
+	EmailChanged       Action = "account.email-changed"
 	ProviderLinked     Action = "account.provider-linked"
 	ProviderUnlinked   Action = "account.provider-unlinked"
 	SecondStepSet      Action = "account.second-step-set"

@@ -82,7 +82,19 @@ type Store interface {
 	Queue(ctx context.Context, letter mail.Item) error
 	// CorrectPerson stores what is known of a person. It is [ErrAccountGone] when there is
 	// no such account.
-	CorrectPerson(ctx context.Context, in Session, a Account, at time.Time) error
+	CorrectPerson(ctx context.Context, in Session, a Account, d Details, at time.Time) error
+	// Details returns what a person said of how to reach them. It is [ErrAccountGone] when there is
+	// no such account.
+	Details(ctx context.Context, account sconce.AccountID) (Details, error)
+	// UseEmailLink uses a link up, takes back the account's others but for those of kind
+	// [UndoEmailLink], and stores the address, in one transaction. It is [ErrLinkEnded] when the
+	// link is not there any more, and a [sconce.Conflict] when somebody has the address.
+	UseEmailLink(ctx context.Context, link [sha256.Size]byte, account sconce.AccountID, email string, at time.Time) error
+	// UndoEmail uses a link up, stores the address that the account had, takes its password, its
+	// sessions and its links away, but for those of kind [UndoEmailLink] that are older, and
+	// stores a link to a new password with its letter, in one transaction. The errors are
+	// those of UseEmailLink.
+	UndoEmail(ctx context.Context, l Link, email string, reset Link, letter mail.Item, at time.Time) error
 	// EraseAccount removes an account with everything that belongs to it, so that nothing of
 	// it can be read again, and queues a letter, if there is one. It is [ErrAccountGone]
 	// when there is no such account.

@@ -90,6 +90,13 @@ func (p people) signIn(t *testing.T) identity.Token {
 	return in.Token
 }
 
+// sconceField returns the field that an error is about.
+func sconceField(err error) string {
+	var e *sconce.Error
+	errors.As(err, &e)
+	return e.Field
+}
+
 // wantLater checks that an error says when to try again.
 func wantLater(t *testing.T, err error) {
 	t.Helper()

@@ -38,14 +38,16 @@ type LinkKind uint8
 const (
 	RegistrationLink LinkKind = 1
 	ResetLink        LinkKind = 2
+	EmailLink        LinkKind = 3 // to another address
+	UndoEmailLink    LinkKind = 4 // back to a former one
 )
 
 // Link is what the token in a link that was sent to somebody opens, once.
 type Link struct {
 	ID      [sha256.Size]byte // SHA-256 of the token
 	Kind    LinkKind
-	Account sconce.AccountID // of a reset
-	Sealed  []byte           // of a registration: who wants the account, for [vault.Vault]
+	Account sconce.AccountID // "" of a registration
+	Sealed  []byte           // who wants an account, or an address, for [vault.Vault]; nil of a reset
 	Expires time.Time
 }
 
@@ -126,6 +128,15 @@ func (s *Service) sendReset(ctx context.Context, a Account, kind mail.Kind) erro
 	token := NewToken()
 	l := Link{ID: token.Digest(), Kind: ResetLink, Account: a.ID, Expires: s.now().Add(ResetLife)}
 	return s.send(ctx, l, kind, a.Email, mail.Values{Name: a.Name, Link: s.post.Page("reset#" + token.Reveal()), Until: l.Expires})
+}
+
+// sealLink returns a link that holds an address.
+func (s *Service) sealLink(kind LinkKind, account sconce.AccountID, email string, life time.Duration) (Token, Link, error) {
+	t := NewToken()
+	l := Link{ID: t.Digest(), Kind: kind, Account: account, Expires: s.now().Add(life)}
+	var err error
+	l.Sealed, err = s.vault.Seal([]byte(email), l.place())
+	return t, l, err
 }
 
 func (s *Service) send(ctx context.Context, l Link, kind mail.Kind, to string, v mail.Values) error {

@@ -30,6 +30,9 @@ const (
 	PasswordChanged Kind = "password-changed"
 	AccountChanged  Kind = "account-changed"
 	AccountErased   Kind = "account-erased"
+	ConfirmAddress  Kind = "confirm-address"
+	AddressChanging Kind = "address-changing"
+	AddressTaken    Kind = "address-taken"
 	Invitation      Kind = "invitation"
 	SupportGranted  Kind = "support-granted"
 
@@ -39,7 +42,10 @@ const (
 
 // Kinds returns all letters.
 func Kinds() []Kind {
-	return []Kind{VerifyAddress, AccountExists, ResetPassword, PasswordChanged, AccountChanged, AccountErased, Invitation, SupportGranted, DeletionAsked, DeletionTakenBack}
+	return []Kind{
+		VerifyAddress, AccountExists, ResetPassword, PasswordChanged, AccountChanged, AccountErased, ConfirmAddress, AddressChanging, AddressTaken,
+		Invitation, SupportGranted, DeletionAsked, DeletionTakenBack,
+	}
 }
 
 // Values are what a letter speaks of. A template uses those that it needs.

@@ -20,7 +20,7 @@ var rules = []Rule{
 	{"let-in", 366 * day, "until its person ends it, the app is removed, or it was not used for 30 days; no longer than 366 days"},
 	{"sign-in", 90 * day, "90 days, and of one account no more than the last 100, and the last 100 that were refused"},
 	{"once", day, "24 hours"},
-	{"link", day, "until it was used, or its time is over: at most 24 hours"},
+	{"link", 7 * day, "until it was used, or its time is over: an hour for a new password, 24 hours for another address, 7 days to bring a former address back"},
 	{"letter", day, "until it was sent; given up after 24 hours"},
 	{"invitation", 7 * day, "until it was accepted or taken back, and no longer than 7 days"},
 	{"support", 90 * day, "90 days after its end"},

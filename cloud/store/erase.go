@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"sconce/cloud/audit"
@@ -11,34 +9,6 @@ import (
 	"sconce/cloud/mail"
 	"sconce/cloud/store/identitydb"
 )
-
-func (s identities) CorrectPerson(ctx context.Context, in identity.Session, a identity.Account, at time.Time) error {
-	v, err := s.sealer()
-	if err != nil {
-		return err
-	}
-	id := string(a.ID)
-	return s.db.update(ctx, func(q *identitydb.Queries) error {
-		r, err := q.Person(ctx, id)
-		if errors.Is(err, sql.ErrNoRows) {
-			return identity.ErrAccountGone()
-		}
-		if err != nil {
-			return doing("reading a person", err)
-		}
-		p, err := v.OpenPerson(r.SealedKey, personAt("sealed_key", id))
-		if err != nil {
-			return err
-		}
-		err = q.CorrectPerson(ctx, identitydb.CorrectPersonParams{
-			AccountID: id, Name: p.Seal([]byte(a.Name), personAt("name", id)), Country: p.Seal([]byte(a.Country), personAt("country", id)),
-		})
-		if err != nil {
-			return doing("correcting a person", err)
-		}
-		return changed(ctx, q, audit.Account(a.ID), in.Origin(), audit.AccountCorrected, nil, at)
-	})
-}
 
 // EraseAccount relies on foreign keys for all that refers to the account, and on the engine
 // to overwrite what is removed; what it cannot reach was sealed under the key that is gone.

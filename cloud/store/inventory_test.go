@@ -153,7 +153,7 @@ func TestRetentionIsWhatThePackagesDo(t *testing.T) {
 	does := map[string]time.Duration{
 		"session": identity.SessionLife,
 		"sign-in": identity.HistoryLife,
-		"link":    max(identity.RegistrationLife, identity.ResetLife),
+		"link":    max(identity.RegistrationLife, identity.ResetLife, identity.EmailLife, identity.UndoEmailLife),
 		"letter":  mail.GiveUpAfter,
 		"token":   access.MaxLife, "let-in": oauth.MaxLife, "once": once.Life, "invitation": invitation.Life,
 		"support": support.Kept,

@@ -19,18 +19,23 @@ func (s identities) SendLink(ctx context.Context, l identity.Link, letter mail.I
 		if err := q.DeleteExpiredLinks(ctx, now.UnixMilli()); err != nil {
 			return doing("removing expired links", err)
 		}
-		sealed := l.Sealed
-		if sealed == nil {
-			sealed = []byte{}
-		}
-		err := q.CreateLink(ctx, identitydb.CreateLinkParams{
-			TokenSha256: l.ID[:], Kind: int64(l.Kind), AccountID: string(l.Account), Sealed: sealed, ExpiresMs: l.Expires.UnixMilli(),
-		})
-		if err != nil {
-			return doing("storing a link", err)
-		}
-		return queueLetter(ctx, q, letter)
+		return createLink(ctx, q, l, letter)
 	})
+}
+
+// createLink stores a link, and the letter that it is in.
+func createLink(ctx context.Context, q *identitydb.Queries, l identity.Link, letter mail.Item) error {
+	sealed := l.Sealed
+	if sealed == nil {
+		sealed = []byte{}
+	}
+	err := q.CreateLink(ctx, identitydb.CreateLinkParams{
+		TokenSha256: l.ID[:], Kind: int64(l.Kind), AccountID: string(l.Account), Sealed: sealed, ExpiresMs: l.Expires.UnixMilli(),
+	})
+	if err != nil {
+		return doing("storing a link", err)
+	}
+	return queueLetter(ctx, q, letter)
 }
 
 // queueLetter puts a letter into the queue, in the transaction of what it speaks of.

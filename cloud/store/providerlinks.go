@@ -25,8 +25,8 @@ func subjectAt(digest []byte) vault.Field {
 	return vault.Field{Table: "provider_links", Column: "sealed", Row: hex.EncodeToString(digest)}
 }
 
-// createLink stores a link. It is a [sconce.Conflict] when its person, or its account, has one.
-func (s identities) createLink(ctx context.Context, q *identitydb.Queries, l identity.ProviderLink) error {
+// connect stores a link. It is a [sconce.Conflict] when its person, or its account, has one.
+func (s identities) connect(ctx context.Context, q *identitydb.Queries, l identity.ProviderLink) error {
 	v, err := s.sealer()
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (s identities) CreateLinkedAccount(ctx context.Context, c identity.Credenti
 		if err := s.createAccount(ctx, q, c, audit.Account(c.ID), "provider"); err != nil {
 			return err
 		}
-		if err := s.createLink(ctx, q, l); err != nil {
+		if err := s.connect(ctx, q, l); err != nil {
 			return err
 		}
 		return changed(ctx, q, audit.Account(c.ID), "provider", audit.ProviderLinked, letter, l.Made)
@@ -61,7 +61,7 @@ func (s identities) CreateLinkedAccount(ctx context.Context, c identity.Credenti
 
 func (s identities) CreateProviderLink(ctx context.Context, in identity.Session, l identity.ProviderLink, letter *mail.Item) error {
 	return s.db.update(ctx, func(q *identitydb.Queries) error {
-		if err := s.createLink(ctx, q, l); err != nil {
+		if err := s.connect(ctx, q, l); err != nil {
 			return err
 		}
 		return changed(ctx, q, audit.Account(l.Account), in.Origin(), audit.ProviderLinked, letter, l.Made)

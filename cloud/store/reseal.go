@@ -207,7 +207,7 @@ func (c sealedColumn) resealRow(ctx context.Context, tx *sql.Tx, v *vault.Vault,
 }
 
 // personal are the columns that the key of a person seals.
-var personal = []string{"email", "name", "country"}
+var personal = []string{"email", "name", "country", "phone", "address", "contact"}
 
 // resealPerson gives a person a new key, and seals with it what is known of them.
 func resealPerson(ctx context.Context, tx *sql.Tx, v *vault.Vault, r sealedRow) (int, error) {

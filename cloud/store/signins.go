@@ -81,8 +81,8 @@ func (s identities) ChangePassword(ctx context.Context, in identity.Session, has
 // setPassword stores a password, and ends what the one before it opened, or could: every session, and
 // every link to another password.
 func setPassword(ctx context.Context, q *identitydb.Queries, account sconce.AccountID, hash string) error {
-	if err := q.DeleteLinksOfAccount(ctx, string(account)); err != nil {
-		return doing("taking back links", err)
+	if err := revokeLinks(ctx, q, account, time.Time{}); err != nil {
+		return err
 	}
 	n, err := q.SetPassword(ctx, identitydb.SetPasswordParams{ID: string(account), PasswordHash: hash})
 	if err == nil && n == 0 {

@@ -42,9 +42,13 @@ func privacySources(s *store.Store, people *identity.Service, tokens *access.Ser
 		{
 			File: "account", About: "Who you are here.",
 			Tables: []string{"identity.accounts", "identity.people"},
-			Read: func(_ context.Context, who privacy.Person) (any, error) {
+			Read: func(ctx context.Context, who privacy.Person) (any, error) {
 				a := who.Account
-				return object{"id": a.ID, "email": a.Email, "name": a.Name, "country": a.Country, "made": a.Made}, nil
+				d, err := people.Details(ctx, a.ID)
+				return object{
+					"id": a.ID, "email": a.Email, "name": a.Name, "country": a.Country, "made": a.Made,
+					"phone": d.Phone, "address": d.Address, "contact": d.Contact,
+				}, err
 			},
 		},
 		{

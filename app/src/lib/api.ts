@@ -11,6 +11,7 @@ import type {
   Ceremony,
   Command,
   CommandRequest,
+  Correction,
   CredentialJson,
   Departure,
   Deletion,
@@ -179,8 +180,21 @@ export class Api {
     return this.#read('/account');
   }
 
-  correctAccount(change: { name: string; country: string }): Promise<OwnAccount> {
+  correctAccount(change: Correction): Promise<OwnAccount> {
     return this.#request('PUT', '/account', { body: change });
+  }
+
+  /** Asks for another address: a letter goes there. */
+  changeEmail(email: string, password: string): Promise<void> {
+    return this.#request('POST', '/account/email', { body: { email, password } });
+  }
+
+  confirmEmail(token: string): Promise<void> {
+    return this.#request('POST', '/email-changes/confirm', { body: { token } });
+  }
+
+  undoEmail(token: string): Promise<void> {
+    return this.#request('POST', '/email-changes/undo', { body: { token } });
   }
 
   /** A ZIP file with everything that is known of who is signed in. */

@@ -15,6 +15,8 @@ export type Route =
   | { screen: 'register'; token: string | null }
   | { screen: 'forgot' }
   | { screen: 'reset'; token: string | null }
+  | { screen: 'email'; token: string | null }
+  | { screen: 'undo-email'; token: string | null }
   | { screen: 'invitation'; token: string | null }
   | { screen: 'provider'; query: string }
   | { screen: 'not-found' };
@@ -36,6 +38,8 @@ export function parseRoute(path: string, token: string | null = null, query = ''
         return { screen: parts[0] };
       case 'register':
       case 'reset':
+      case 'email':
+      case 'undo-email':
       case 'invitation':
         return { screen: parts[0], token };
     }
@@ -61,7 +65,7 @@ export function parseRoute(path: string, token: string | null = null, query = ''
 
 /** Reports whether a screen is for everybody, signed in or not. */
 export function isOpen(route: Route): boolean {
-  return ['register', 'forgot', 'reset', 'provider'].includes(route.screen);
+  return ['register', 'forgot', 'reset', 'provider', 'email', 'undo-email'].includes(route.screen);
 }
 
 /** Returns the token of a link from the part of the address that begins with #, or null. */

@@ -85,6 +85,28 @@ export const strings = {
     forgot: 'Forgot your password?',
   },
 
+  emailLink: {
+    confirm: {
+      page: 'New email address',
+      heading: 'Confirm your new address',
+      intro: 'From then on you sign in with it, and letters go there.',
+      act: 'Confirm the address',
+      done: 'Your account has this address now.',
+      failed: 'Ask for the change again on your account page.',
+    },
+    undo: {
+      page: 'Keep the email address',
+      heading: 'Keep your address',
+      intro:
+        'Your account keeps or gets back the address that this link was sent to. Everybody is signed out, and the password is void: you get a letter with a link to a new one.',
+      act: 'Undo the change',
+      done: 'Done. Look into your inbox for the link to a new password. Then look at your account: remove passkeys and connections that are not yours.',
+      failed: 'The change was undone already, or is too long ago.',
+    },
+    acting: 'One moment…',
+    on: 'Go to your account',
+  },
+
   provider: {
     page: 'Sign in',
     heading: 'Signing in…',
@@ -193,9 +215,20 @@ export const strings = {
       email: 'Email',
       country: 'Country',
       unknown: 'Not given',
-      change: 'Change name or country',
+      phone: 'Phone',
+      address: 'Postal address',
+      contact: 'Contact',
+      contactHint: 'Who else can be asked, or how you are best reached.',
+      optional: (label: string) => `${label} (optional)`,
+      change: 'Change the profile',
       save: 'Save',
       done: 'Your profile is changed.',
+      changeEmail: 'Change the email address',
+      newEmail: 'New email address',
+      changeEmailText:
+        'A letter with a link goes to the new address. Until you follow it, nothing changes. The address of now gets a letter that can undo it.',
+      send: 'Send the letter',
+      emailSent: (email: string) => `Look into the inbox of ${email}.`,
     },
     privacy: {
       heading: 'Your data',

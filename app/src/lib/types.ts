@@ -13,8 +13,16 @@ export interface Account {
 }
 
 /** Somebody's own account, and how they sign in. */
-export interface OwnAccount extends Account {
+/** What somebody may change of what is known of them; "" is what they do not say. */
+export interface Correction {
+  name: string;
   country: string;
+  phone: string;
+  address: string;
+  contact: string;
+}
+
+export interface OwnAccount extends Account, Correction {
   /** Whether there is a password to sign in with. */
   password: boolean;
   second_step: { since: string; recovery_codes: number } | null;

@@ -11,7 +11,7 @@ import (
 )
 
 const accountByEmail = `-- name: AccountByEmail :one
-SELECT p.account_id, p.sealed_key, p.email_hmac, p.email, p.name, p.country, a.password_hash, a.made_ms
+SELECT p.account_id, p.sealed_key, p.email_hmac, p.email, p.name, p.country, p.phone, p.address, p.contact, a.password_hash, a.made_ms
 FROM people AS p
 JOIN accounts AS a ON a.id = p.account_id
 WHERE p.email_hmac = ?1
@@ -33,6 +33,9 @@ func (q *Queries) AccountByEmail(ctx context.Context, emailHmac []byte) (Account
 		&i.Person.Email,
 		&i.Person.Name,
 		&i.Person.Country,
+		&i.Person.Phone,
+		&i.Person.Address,
+		&i.Person.Contact,
 		&i.PasswordHash,
 		&i.MadeMs,
 	)
@@ -40,7 +43,7 @@ func (q *Queries) AccountByEmail(ctx context.Context, emailHmac []byte) (Account
 }
 
 const accounts = `-- name: Accounts :many
-SELECT p.account_id, p.sealed_key, p.email_hmac, p.email, p.name, p.country, a.made_ms
+SELECT p.account_id, p.sealed_key, p.email_hmac, p.email, p.name, p.country, p.phone, p.address, p.contact, a.made_ms
 FROM accounts AS a
 JOIN people AS p ON p.account_id = a.id
 WHERE a.id IN (/*SLICE:ids*/?)
@@ -77,6 +80,9 @@ func (q *Queries) Accounts(ctx context.Context, ids []string) ([]AccountsRow, er
 			&i.Person.Email,
 			&i.Person.Name,
 			&i.Person.Country,
+			&i.Person.Phone,
+			&i.Person.Address,
+			&i.Person.Contact,
 			&i.MadeMs,
 		); err != nil {
 			return nil, err
@@ -204,7 +210,7 @@ func (q *Queries) EndSessions(ctx context.Context, accountID string) error {
 
 const session = `-- name: Session :one
 SELECT s.token_sha256, s.account_id, s.made_ms, s.used_ms, s.proof,
-  p.account_id, p.sealed_key, p.email_hmac, p.email, p.name, p.country, a.made_ms AS account_made_ms
+  p.account_id, p.sealed_key, p.email_hmac, p.email, p.name, p.country, p.phone, p.address, p.contact, a.made_ms AS account_made_ms
 FROM sessions AS s
 JOIN accounts AS a ON a.id = s.account_id
 JOIN people AS p ON p.account_id = s.account_id
@@ -236,6 +242,9 @@ func (q *Queries) Session(ctx context.Context, tokenSha256 []byte) (SessionRow, 
 		&i.Person.Email,
 		&i.Person.Name,
 		&i.Person.Country,
+		&i.Person.Phone,
+		&i.Person.Address,
+		&i.Person.Contact,
 		&i.AccountMadeMs,
 	)
 	return i, err

@@ -258,6 +258,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeAPITokensOfStmt, err = db.PrepareContext(ctx, revokeAPITokensOf); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeAPITokensOf: %w", err)
 	}
+	if q.revokeLinksStmt, err = db.PrepareContext(ctx, revokeLinks); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeLinks: %w", err)
+	}
 	if q.saveInvitedStmt, err = db.PrepareContext(ctx, saveInvited); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveInvited: %w", err)
 	}
@@ -284,6 +287,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sessionsOfStmt, err = db.PrepareContext(ctx, sessionsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query SessionsOf: %w", err)
+	}
+	if q.setEmailStmt, err = db.PrepareContext(ctx, setEmail); err != nil {
+		return nil, fmt.Errorf("error preparing query SetEmail: %w", err)
 	}
 	if q.setPasswordStmt, err = db.PrepareContext(ctx, setPassword); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPassword: %w", err)
@@ -719,6 +725,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeAPITokensOfStmt: %w", cerr)
 		}
 	}
+	if q.revokeLinksStmt != nil {
+		if cerr := q.revokeLinksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeLinksStmt: %w", cerr)
+		}
+	}
 	if q.saveInvitedStmt != nil {
 		if cerr := q.saveInvitedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveInvitedStmt: %w", cerr)
@@ -762,6 +773,11 @@ func (q *Queries) Close() error {
 	if q.sessionsOfStmt != nil {
 		if cerr := q.sessionsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sessionsOfStmt: %w", cerr)
+		}
+	}
+	if q.setEmailStmt != nil {
+		if cerr := q.setEmailStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setEmailStmt: %w", cerr)
 		}
 	}
 	if q.setPasswordStmt != nil {
@@ -946,6 +962,7 @@ type Queries struct {
 	revokeAPITokenStmt             *sql.Stmt
 	revokeAPITokenInStmt           *sql.Stmt
 	revokeAPITokensOfStmt          *sql.Stmt
+	revokeLinksStmt                *sql.Stmt
 	saveInvitedStmt                *sql.Stmt
 	secondStepStmt                 *sql.Stmt
 	securityLogStmt                *sql.Stmt
@@ -955,6 +972,7 @@ type Queries struct {
 	sessionStmt                    *sql.Stmt
 	sessionsStmt                   *sql.Stmt
 	sessionsOfStmt                 *sql.Stmt
+	setEmailStmt                   *sql.Stmt
 	setPasswordStmt                *sql.Stmt
 	signInsStmt                    *sql.Stmt
 	suspectPasskeyStmt             *sql.Stmt
@@ -1052,6 +1070,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeAPITokenStmt:             q.revokeAPITokenStmt,
 		revokeAPITokenInStmt:           q.revokeAPITokenInStmt,
 		revokeAPITokensOfStmt:          q.revokeAPITokensOfStmt,
+		revokeLinksStmt:                q.revokeLinksStmt,
 		saveInvitedStmt:                q.saveInvitedStmt,
 		secondStepStmt:                 q.secondStepStmt,
 		securityLogStmt:                q.securityLogStmt,
@@ -1061,6 +1080,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sessionStmt:                    q.sessionStmt,
 		sessionsStmt:                   q.sessionsStmt,
 		sessionsOfStmt:                 q.sessionsOfStmt,
+		setEmailStmt:                   q.setEmailStmt,
 		setPasswordStmt:                q.setPasswordStmt,
 		signInsStmt:                    q.signInsStmt,
 		suspectPasskeyStmt:             q.suspectPasskeyStmt,

@@ -164,6 +164,21 @@ func (q *Queries) RemoveLetter(ctx context.Context, id string) error {
 	return err
 }
 
+const revokeLinks = `-- name: RevokeLinks :exec
+DELETE FROM links WHERE account_id = ?1 AND (kind <> ?2 OR expires_ms >= ?3)
+`
+
+type RevokeLinksParams struct {
+	AccountID string
+	But       int64
+	FromMs    int64
+}
+
+func (q *Queries) RevokeLinks(ctx context.Context, arg RevokeLinksParams) error {
+	_, err := q.exec(ctx, q.revokeLinksStmt, revokeLinks, arg.AccountID, arg.But, arg.FromMs)
+	return err
+}
+
 const setPassword = `-- name: SetPassword :execrows
 UPDATE accounts SET password_hash = ?1 WHERE id = ?2
 `

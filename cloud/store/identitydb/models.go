@@ -92,6 +92,9 @@ type Person struct {
 	Email     []byte
 	Name      []byte
 	Country   []byte
+	Phone     []byte
+	Address   []byte
+	Contact   []byte
 }
 
 type Profile struct {

@@ -20,17 +20,28 @@ func (q *Queries) AllIsSealed(ctx context.Context) error {
 }
 
 const correctPerson = `-- name: CorrectPerson :exec
-UPDATE people SET name = ?1, country = ?2 WHERE account_id = ?3
+UPDATE people SET name = ?1, country = ?2, phone = ?3, address = ?4, contact = ?5
+WHERE account_id = ?6
 `
 
 type CorrectPersonParams struct {
 	Name      []byte
 	Country   []byte
+	Phone     []byte
+	Address   []byte
+	Contact   []byte
 	AccountID string
 }
 
 func (q *Queries) CorrectPerson(ctx context.Context, arg CorrectPersonParams) error {
-	_, err := q.exec(ctx, q.correctPersonStmt, correctPerson, arg.Name, arg.Country, arg.AccountID)
+	_, err := q.exec(ctx, q.correctPersonStmt, correctPerson,
+		arg.Name,
+		arg.Country,
+		arg.Phone,
+		arg.Address,
+		arg.Contact,
+		arg.AccountID,
+	)
 	return err
 }
 
@@ -175,7 +186,7 @@ func (q *Queries) Invitees(ctx context.Context, arg InviteesParams) ([]string, e
 }
 
 const person = `-- name: Person :one
-SELECT account_id, sealed_key, email_hmac, email, name, country FROM people WHERE account_id = ?1
+SELECT account_id, sealed_key, email_hmac, email, name, country, phone, address, contact FROM people WHERE account_id = ?1
 `
 
 func (q *Queries) Person(ctx context.Context, accountID string) (Person, error) {
@@ -188,6 +199,9 @@ func (q *Queries) Person(ctx context.Context, accountID string) (Person, error) 
 		&i.Email,
 		&i.Name,
 		&i.Country,
+		&i.Phone,
+		&i.Address,
+		&i.Contact,
 	)
 	return i, err
 }
@@ -234,6 +248,21 @@ type SaveInvitedParams struct {
 
 func (q *Queries) SaveInvited(ctx context.Context, arg SaveInvitedParams) error {
 	_, err := q.exec(ctx, q.saveInvitedStmt, saveInvited, arg.InvitationID, arg.EmailHmac, arg.Email)
+	return err
+}
+
+const setEmail = `-- name: SetEmail :exec
+UPDATE people SET email = ?1, email_hmac = ?2 WHERE account_id = ?3
+`
+
+type SetEmailParams struct {
+	Email     []byte
+	EmailHmac []byte
+	AccountID string
+}
+
+func (q *Queries) SetEmail(ctx context.Context, arg SetEmailParams) error {
+	_, err := q.exec(ctx, q.setEmailStmt, setEmail, arg.Email, arg.EmailHmac, arg.AccountID)
 	return err
 }
 

@@ -137,7 +137,15 @@ func testPerson(t *testing.T, s *store.Store) {
 	ada := makeAccount(t, s, "ada", now)
 	bob := makeAccount(t, s, "bob", now)
 	a := identity.Account{ID: "ada", Email: "ada@example.org", Name: "Ada Lovelace", Country: "GB", Made: now}
-	check(t, people.CorrectPerson(ctx, ada, a, now))
+	details := identity.Details{Phone: "+44 20 1234", Address: "12 St James's Square\nLondon", Contact: "Mary"}
+	check(t, people.CorrectPerson(ctx, ada, a, details, now))
+	if got, err := people.Details(ctx, "ada"); err != nil || got != details {
+		t.Errorf("the details are %+v, %v", got, err)
+	}
+	check(t, people.CorrectPerson(ctx, ada, a, identity.Details{Contact: "Mary"}, now))
+	if got, err := people.Details(ctx, "ada"); err != nil || got != (identity.Details{Contact: "Mary"}) {
+		t.Errorf("without the others the details are %+v, %v", got, err)
+	}
 	if c, err := people.Credentials(ctx, a.Email); err != nil || c.Account != a {
 		t.Errorf("corrected: %+v, %v", c.Account, err)
 	}
@@ -176,7 +184,7 @@ func testPerson(t *testing.T, s *store.Store) {
 	if err != nil || !slices.ContainsFunc(due, func(i mail.Item) bool { return i.ID == "last" }) {
 		t.Errorf("%d letters, %v", len(due), err)
 	}
-	if err := people.CorrectPerson(ctx, ada, a, now); sconce.KindOf(err) != sconce.NotFound {
+	if err := people.CorrectPerson(ctx, ada, a, identity.Details{}, now); sconce.KindOf(err) != sconce.NotFound {
 		t.Errorf("correcting who is gone: %v", err)
 	}
 	entries, err := s.EntriesOf(ctx, audit.Account("ada"), 10)

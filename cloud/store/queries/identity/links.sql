@@ -14,6 +14,9 @@ DELETE FROM links WHERE token_sha256 = @token_sha256;
 -- name: DeleteLinksOfAccount :exec
 DELETE FROM links WHERE account_id = @account_id;
 
+-- name: RevokeLinks :exec
+DELETE FROM links WHERE account_id = @account_id AND (kind <> @but OR expires_ms >= @from_ms);
+
 -- name: SetPassword :execrows
 UPDATE accounts SET password_hash = @password_hash WHERE id = @id;
 

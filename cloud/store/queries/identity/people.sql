@@ -6,7 +6,11 @@ VALUES (@account_id, @sealed_key, @email_hmac, @email, @name, @country);
 SELECT * FROM people WHERE account_id = @account_id;
 
 -- name: CorrectPerson :exec
-UPDATE people SET name = @name, country = @country WHERE account_id = @account_id;
+UPDATE people SET name = @name, country = @country, phone = @phone, address = @address, contact = @contact
+WHERE account_id = @account_id;
+
+-- name: SetEmail :exec
+UPDATE people SET email = @email, email_hmac = @email_hmac WHERE account_id = @account_id;
 
 -- name: RemoveAccount :execrows
 DELETE FROM accounts WHERE id = @id;
