@@ -23,7 +23,7 @@ import (
 	"sconce/zigbee/zdo"
 )
 
-var airTime = flag.Duration("airtime", 20*time.Minute, "how long the traffic of a full network is measured, on its virtual clock")
+var airTime = flag.Duration("airtime", 10*time.Minute, "how long the traffic of a full network is measured, on its virtual clock")
 
 // The full network of the measurement: 250 nodes, and who works among them.
 const (
