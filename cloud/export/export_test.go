@@ -297,3 +297,17 @@ func TestBadWishes(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryMethodAsks: to export takes the right to export and that to read, before anything
+// is written down.
+func TestEveryMethodAsks(t *testing.T) {
+	b := newBench(t)
+	for _, only := range []project.Action{project.ExportTelemetry, project.ReadTelemetry} {
+		scope := b.site.Owner.Only(project.ActionsOf(only))
+		_, err := b.service.Begin(t.Context(), scope, export.Wish{Period: b.period, Format: export.CSV})
+		_, err2 := b.service.Measure(t.Context(), scope, b.period)
+		if sconce.KindOf(err) != sconce.Forbidden || sconce.KindOf(err2) != sconce.Forbidden || b.service.Running() != 0 {
+			t.Errorf("a program that may only %s: %v, %v", only, err, err2)
+		}
+	}
+}

@@ -95,6 +95,13 @@ var listed = []guard{
 	{"a claim code is right", "cloud/registry/claim.go", "	if !proven(ids, code) {", "	if len(ids) < 0 {", "./cloud/registry", "TestClaim"},
 	{"claim codes are limited", "cloud/registry/claim.go", "	if !s.claims.Take(now, who) {", "	if false {", "./cloud/registry", "TestGuess|TestClaim|Limited"},
 	{"a project keeps an owner", "cloud/store/members.go", "	if err == nil && n == 0 {\n		return sconce.Errorf(sconce.Conflict, \"a project needs an owner", "	if n < 0 {\n		return sconce.Errorf(sconce.Conflict, \"a project needs an owner", ofProject, "TestLastOwner"},
+	{"a deletion names its project", "cloud/deletion/deletion.go", "	if strings.TrimSpace(name) != is {", "	if strings.TrimSpace(name) == \"\" {", ofAPI, "TestDeletionOverTheAPI"},
+	{"who deletes a project proves who they are", "cloud/deletion/deletion.go", "	if err := s.People.Prove(ctx, who.Session, who.Account, who.Password, who.From); err != nil {", "	if err != nil {", ofAPI, "TestDeletionOverTheAPI"},
+	{"no program deletes a project", "cloud/deletion/deletion.go", "	if scope.Limited() {", "	if false {", ofAPI, "TestIsolation"},
+	{"a deletion waits for what was let in before", "cloud/deletion/run.go", "settled = settled && !s.Now().Before(d.Begun.Add(Settle))", "_ = Settle", ofStore, "TestDeletion$"},
+	{"a deletion waits for the journal", "cloud/store/deletion.go", "	return position >= *r.JournalID, doing(", "	return position >= 0, doing(", ofStore, "TestDeletion$"},
+	{"texts are agreed to first", "cloud/api/consent.go", "		if err := a.Consent.Require(ctx.Context(), who.account.ID); err != nil {", "		if err := error(nil); err != nil {", ofAPI, "TestAgreements"},
+	{"a text is the one of now", "cloud/consent/consent.go", "		if !ok {", "		if !ok && len(d) == 0 {", ofAPI, "TestAgreements"},
 	{"rows are guarded on PostgreSQL", "cloud/store/prepare.go", "	return execute(ctx, tx, statements...)\n}\n\n// unguarded", "	return nil\n}\n\n// unguarded", ofStore, "TestRowLevelSecurity"},
 	{"the log only grows on PostgreSQL", "cloud/store/prepare.go", "var appendOnly = []string{\"security_log\"}", "var appendOnly []string", ofStore, "TestSecurityLogIsAppendOnlyOnPostgres"},
 	{"the role is bound by policies", "cloud/store/postgres.go", "	if free || owner {", "	if false {", ofStore, "TestRolesThatAreNotBound"},
@@ -114,7 +121,7 @@ var call = regexp.MustCompile(`\bscope\.Require(?:Control)?\([^()]*\)`)
 // testsOf are the tests of the calls, by the folder that they are in: those of the folder,
 // and those that cross every route with every role.
 var testsOf = map[string]string{
-	"access": "./cloud/access", "api": "", "deletion": "", "export": "", "invitation": "", "lighting": "./cloud/lighting", "oauth": "", "project": ofProject, "registry": "./cloud/registry",
+	"access": "./cloud/access", "api": "", "deletion": "./cloud/deletion", "export": "./cloud/export", "invitation": "", "lighting": "./cloud/lighting", "oauth": "", "project": ofProject, "registry": "./cloud/registry",
 	"support": "", "telemetry": "./cloud/telemetry",
 }
 
