@@ -94,7 +94,7 @@ func (in *issuerOf) Resolve(ctx huma.Context) []error {
 func (a *API) appRoutes() {
 	within(a, route{
 		id: "register-app", method: http.MethodPost, path: "/apps", status: http.StatusCreated,
-		summary: "Register an app that members of the project can let in (OAuth 2.0)", tag: "apps",
+		summary: "Register an app that members of the project can let in (OAuth 2.0)", tag: "apps", secret: true,
 	}, func(ctx context.Context, scope project.Scope, in *struct{ Body NewApp }) (*struct{ Body MadeApp }, error) {
 		actions, err := project.ParseActions(in.Body.Actions...)
 		if err != nil {

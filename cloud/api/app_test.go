@@ -557,3 +557,54 @@ func TestAppMetadata(t *testing.T) {
 		}
 	}
 }
+
+// TestProgramsOfMembers: an owner sees what acts for members in the project, without the names
+// that they gave to it, and ends it; and everybody ends all of their own at once.
+func TestProgramsOfMembers(t *testing.T) {
+	b := newBench(t)
+	own := "/projects/" + string(b.own.scope.Project())
+	text, tokenID := b.token("viewer", b.own, "project.read")
+	p := b.panel(nil).exchanged("expert")
+	a := b.do(request{who: "owner", method: "GET", path: own + "/programs"})
+	list := decode[api.Programs](t, a).Items
+	if len(list) != 2 || list[0].Kind != "app" || list[0].App != "Panel" || list[0].Account != id("expert") || list[1].ID != tokenID || list[1].Account != id("viewer") || !strings.HasPrefix(text, list[1].Shown) || list[1].App != "" {
+		t.Fatalf("an owner sees %s", a.text)
+	}
+	for _, one := range list {
+		if a := b.do(request{who: "owner", method: "DELETE", path: own + "/programs/" + one.Kind + "/" + one.ID}); a.status != 204 {
+			t.Errorf("ending the %s: %d %s", one.Kind, a.status, a.text)
+		}
+	}
+	if a := b.do(request{bearer: text, method: "GET", path: own}); a.status != 401 || p.calls(b.own) != 401 {
+		t.Errorf("after the end: the token %d, the app %d", a.status, p.calls(b.own))
+	}
+
+	text, _ = b.token("expert", b.own)
+	others, _ := b.token("viewer", b.own)
+	p.exchanged("expert")
+	if a := b.do(request{who: "expert", method: "DELETE", path: "/account/programs"}); a.status != 204 {
+		t.Errorf("ending all: %d %s", a.status, a.text)
+	}
+	if a := b.do(request{bearer: text, method: "GET", path: own}); a.status != 401 || p.calls(b.own) != 401 {
+		t.Errorf("after ending all: the token %d, the app %d", a.status, p.calls(b.own))
+	}
+	if a := b.do(request{bearer: others, method: "GET", path: own}); a.status != 200 {
+		t.Errorf("the token of somebody else: %d", a.status)
+	}
+}
+
+// TestTokensOutliveThePassword: a new password ends sessions, and neither tokens nor apps: the
+// panels of a building go on. Who fears for those ends them all (TestProgramsOfMembers).
+func TestTokensOutliveThePassword(t *testing.T) {
+	b := newBench(t)
+	text, _ := b.token("expert", b.own)
+	p := b.panel(nil).exchanged("expert")
+	must(t, b.store.Identity().EndSessions(t.Context(), id("expert"), time.Now())) // as a new password does: TestChangePassword
+	if a := b.do(request{who: "expert", method: "GET", path: "/account"}); a.status != 401 {
+		t.Errorf("the session goes on: %d", a.status)
+	}
+	if a := b.do(request{bearer: text, method: "GET", path: "/projects"}); a.status != 200 || p.calls(b.own) != 200 {
+		t.Errorf("the token: %d, the app: %d", a.status, p.calls(b.own))
+	}
+	p.keep(p.send("/oauth/token", p.refreshForm(""), nil))
+}

@@ -100,10 +100,7 @@ func (a *API) groupRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if _, err = a.Lighting.RenameGroup(ctx, scope, in.Group, in.Body.Name); err != nil {
-			return nil, err
-		}
-		if err := a.Lighting.SetMembers(ctx, scope, in.Group, members); err != nil {
+		if err := a.Lighting.ChangeGroup(ctx, scope, in.Group, in.Body.Name, members); err != nil {
 			return nil, err
 		}
 		return a.group(ctx, scope, in.Group)

@@ -86,7 +86,7 @@ func (a *API) invitationRoutes() {
 
 	signedIn(a, route{
 		id: "accept-invitation", method: http.MethodPost, path: "/invitations/accept", status: http.StatusOK,
-		summary: "Become a member of the project that a letter invites you to", tag: "members",
+		summary: "Become a member of the project that a letter invites you to", tag: "members", once: true,
 	}, func(ctx context.Context, who caller, in *struct {
 		Body struct {
 			Token secretText `json:"token" maxLength:"64" doc:"What is behind the # of the link."`

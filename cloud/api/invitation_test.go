@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,11 @@ func TestInvitation(t *testing.T) {
 	invite := func(body object) answer {
 		return b.do(request{who: "owner", method: "POST", path: own + "/invitations", body: body})
 	}
+	acceptOnce := func(who, token string) answer {
+		return b.do(request{
+			who: who, method: "POST", path: "/invitations/accept", body: object{"token": token}, header: http.Header{"Idempotency-Key": {`"joining"`}},
+		})
+	}
 	accept := func(who, token string) answer {
 		return b.do(request{who: who, method: "POST", path: "/invitations/accept", body: object{"token": token}})
 	}
@@ -55,9 +61,12 @@ func TestInvitation(t *testing.T) {
 	for _, wrong := range []string{"", "x", strings.Repeat("A", 43)} {
 		wantProblem(t, "the token "+wrong, accept("guest", wrong), 404, "not-found")
 	}
-	if a := accept("guest", token); a.status != 200 || !strings.Contains(a.text, string(b.own.scope.Project())) {
-		t.Fatalf("accepting: %d %s", a.status, a.text)
+	for range 2 { // the second time by somebody who did not get the answer
+		if a := acceptOnce("guest", token); a.status != 200 || !strings.Contains(a.text, string(b.own.scope.Project())) {
+			t.Fatalf("accepting: %d %s", a.status, a.text)
+		}
 	}
+	wantProblem(t, "the answer of somebody else", acceptOnce("stranger", token), 404, "not-found")
 	wantProblem(t, "a second time", accept("guest", token), 404, "not-found")
 	order := object{"group": b.own.group, "level": 500}
 	if a := b.do(request{who: "guest", method: "POST", path: own + "/commands", body: order}); a.status != 202 {

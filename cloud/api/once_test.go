@@ -95,10 +95,10 @@ func TestOnceOrNever(t *testing.T) {
 			kept++
 			continue
 		}
-		if strings.HasPrefix(o.path, "/projects") {
+		if strings.HasPrefix(o.path, "/projects") && o.id != "register-app" { // which answers with a secret
 			t.Errorf("%s does not keep its answer", o.id)
 		}
-		a := b.do(request{who: "owner", method: "POST", path: o.path, body: object{}, header: http.Header{"Idempotency-Key": {`"k"`}}})
+		a := b.do(request{who: "owner", method: "POST", path: b.target(o.path, absent), body: object{}, header: http.Header{"Idempotency-Key": {`"k"`}}})
 		p := wantProblem(t, o.id, a, 422, "invalid")
 		if !strings.Contains(p.Detail, "Idempotency-Key") {
 			t.Errorf("%s: %s", o.id, fmt.Sprint(p))

@@ -22,6 +22,7 @@ type route struct {
 	summary string
 	tag     string
 	once    bool     // of one outside of projects: a POST whose answer is kept for who asks again
+	secret  bool     // of one within a project: a POST whose answer is a secret, and so is not kept
 	edits   bool     // of one within a project: waits for others that change its things
 	tokens  bool     // of one outside of projects: a program with a token may ask it as well
 	streams []string // of one within a project whose answer is as long as it is: the media types that it has
@@ -86,7 +87,7 @@ func withinAs[I, O any](a *API, r route, handle func(context.Context, caller, pr
 	} else {
 		op.Responses[strconv.Itoa(r.status)] = streamed(r.streams)
 	}
-	a.doOnce(&op, true)
+	a.doOnce(&op, !r.secret)
 	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		scope, ok := ctx.Value(scopeKey).(project.Scope)
 		if !ok {

@@ -2,7 +2,10 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"sconce"
@@ -60,6 +63,22 @@ type SupportGrant struct {
 type SupportGrants struct {
 	Operator bool           `json:"operator" doc:"Whether the person who reads this is an operator."`
 	Items    []SupportGrant `json:"items" nullable:"false"`
+	Next     string         `json:"next_cursor,omitempty"`
+}
+
+func cursorOf(p support.Place) string { return fmt.Sprintf("%d.%s", p.Asked.UnixMilli(), p.ID) }
+
+// placeOf reads the cursor of a list of support grants, "" for its beginning.
+func placeOf(cursor string) (support.Place, error) {
+	if cursor == "" {
+		return support.Place{}, nil
+	}
+	ms, id, ok := strings.Cut(cursor, ".")
+	asked, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil || !ok || id == "" || strconv.FormatInt(asked, 10) != ms {
+		return support.Place{}, errCursor()
+	}
+	return support.Place{Asked: time.UnixMilli(asked), ID: support.ID(id)}, nil
 }
 
 type supportGrantsAnswer struct{ Body SupportGrants }
@@ -114,13 +133,18 @@ func (a *API) operatorSupportRoutes() {
 	signedIn(a, route{
 		id: "list-support", method: http.MethodGet, path: "/support-grants", status: http.StatusOK,
 		summary: "Of an operator: the projects that one is let into, and what operators ask for", tag: "support",
-	}, func(ctx context.Context, who caller, _ *struct{}) (*supportGrantsAnswer, error) {
-		all, operator, err := a.Support.Mine(ctx, who.asCaller())
+	}, func(ctx context.Context, who caller, in *Page) (*supportGrantsAnswer, error) {
+		after, err := placeOf(in.Cursor)
 		if err != nil {
 			return nil, err
 		}
+		all, operator, err := a.Support.Mine(ctx, who.asCaller(), after, in.Limit+1)
+		if err != nil {
+			return nil, err
+		}
+		all, next := cut(all, in.Limit, func(g support.Grant) string { return cursorOf(g.Place()) })
 		items, err := a.supportGrants(ctx, who.account.ID, all...)
-		return &supportGrantsAnswer{SupportGrants{operator, items}}, err
+		return &supportGrantsAnswer{SupportGrants{operator, items, next}}, err
 	})
 
 	signedIn(a, route{

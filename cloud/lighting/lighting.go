@@ -71,8 +71,10 @@ type Store interface {
 	// CreateGroup stores a group without members and returns it with its number,
 	// the lowest that is free in its network.
 	CreateGroup(ctx context.Context, s project.Scope, g Group) (Group, error)
-	RenameGroup(ctx context.Context, s project.Scope, id sconce.GroupID, name string) error
 	DeleteGroup(ctx context.Context, s project.Scope, id sconce.GroupID) (sconce.NetworkID, error)
+	// ChangeGroup gives a group its name and exactly these positions, all of its network, in
+	// one transaction.
+	ChangeGroup(ctx context.Context, s project.Scope, id sconce.GroupID, name string, members []sconce.PositionID) (sconce.NetworkID, error)
 	// SetMembers puts exactly these positions, all of the group's network, into a group.
 	SetMembers(ctx context.Context, s project.Scope, id sconce.GroupID, members []sconce.PositionID) (sconce.NetworkID, error)
 
@@ -250,19 +252,24 @@ func (s *Service) CreateGroup(ctx context.Context, scope project.Scope, network 
 	return s.Store.CreateGroup(ctx, scope, Group{ID: newID[sconce.GroupID](), Network: network, Name: name, Made: now()})
 }
 
-// RenameGroup gives a group another name.
-func (s *Service) RenameGroup(ctx context.Context, scope project.Scope, id sconce.GroupID, name string) (Group, error) {
+// ChangeGroup gives a group its name and exactly these positions, at most
+// [sconce.MaxNodesPerGroup], all of the group's network: both, or nothing.
+func (s *Service) ChangeGroup(ctx context.Context, scope project.Scope, id sconce.GroupID, name string, members []sconce.PositionID) error {
 	if err := scope.Require(project.ConfigureLights); err != nil {
-		return Group{}, err
+		return err
 	}
 	name, err := project.CheckName("group", name)
 	if err != nil {
-		return Group{}, err
+		return err
 	}
-	if err := s.Store.RenameGroup(ctx, scope, id, name); err != nil {
-		return Group{}, err
+	if len(members) > sconce.MaxNodesPerGroup {
+		return errGroupFull()
 	}
-	return s.Store.Group(ctx, scope, id)
+	network, err := s.Store.ChangeGroup(ctx, scope, id, name, members)
+	if err == nil {
+		s.changed(ctx, scope, network)
+	}
+	return err
 }
 
 // DeleteGroup deletes a group; its lights stay.
@@ -284,13 +291,17 @@ func (s *Service) SetMembers(ctx context.Context, scope project.Scope, id sconce
 		return err
 	}
 	if len(members) > sconce.MaxNodesPerGroup {
-		return sconce.Errorf(sconce.TooMany, "a group can have %d lights", sconce.MaxNodesPerGroup)
+		return errGroupFull()
 	}
 	network, err := s.Store.SetMembers(ctx, scope, id, members)
 	if err == nil {
 		s.changed(ctx, scope, network)
 	}
 	return err
+}
+
+func errGroupFull() error {
+	return sconce.Errorf(sconce.TooMany, "a group can have %d lights", sconce.MaxNodesPerGroup)
 }
 
 func codeField(p sconce.PositionID) vault.Field {

@@ -220,18 +220,17 @@ func (l lights) CreateGroup(ctx context.Context, s project.Scope, g lighting.Gro
 	return g, doing("making a group", err)
 }
 
-func (l lights) RenameGroup(ctx context.Context, s project.Scope, id sconce.GroupID, name string) error {
-	err := l.in(s).update(ctx, func(q *sitedb.Queries) error {
-		n, err := q.RenameGroup(ctx, sitedb.RenameGroupParams{ProjectID: string(s.Project()), ID: string(id), Name: name})
-		switch {
-		case err != nil:
-			return err
-		case n == 0:
-			return sconce.Errorf(sconce.NotFound, "there is no such group in this project")
+func (l lights) ChangeGroup(ctx context.Context, s project.Scope, id sconce.GroupID, name string, members []sconce.PositionID) (sconce.NetworkID, error) {
+	return l.change(ctx, s, "changing a group", audit.GroupChanged, "group:"+string(id), func(q *sitedb.Queries) (string, error) {
+		g, err := setMembers(ctx, q, s, id, members)
+		if err != nil || g.Name == name {
+			return g.NetworkID, err
 		}
-		return note(ctx, q, s, audit.GroupRenamed, "group:"+string(id), "")
+		if _, err := q.RenameGroup(ctx, sitedb.RenameGroupParams{ProjectID: string(s.Project()), ID: string(id), Name: name}); err != nil {
+			return "", err
+		}
+		return g.NetworkID, note(ctx, q, s, audit.GroupRenamed, "group:"+string(id), "")
 	})
-	return doing("renaming a group", err)
 }
 
 func (l lights) DeleteGroup(ctx context.Context, s project.Scope, id sconce.GroupID) (sconce.NetworkID, error) {
@@ -243,18 +242,24 @@ func (l lights) DeleteGroup(ctx context.Context, s project.Scope, id sconce.Grou
 
 func (l lights) SetMembers(ctx context.Context, s project.Scope, id sconce.GroupID, members []sconce.PositionID) (sconce.NetworkID, error) {
 	return l.change(ctx, s, "changing a group", audit.GroupChanged, "group:"+string(id), func(q *sitedb.Queries) (string, error) {
-		g, err := q.Group(ctx, sitedb.GroupParams{ProjectID: string(s.Project()), ID: string(id)})
-		if err != nil {
-			return "", found(err, "group in this project")
-		}
-		err = q.EmptyGroup(ctx, sitedb.EmptyGroupParams{ProjectID: string(s.Project()), GroupID: string(id)})
-		for _, m := range members {
-			if err == nil {
-				err = addMember(ctx, q, s, id, m)
-			}
-		}
+		g, err := setMembers(ctx, q, s, id, members)
 		return g.NetworkID, err
 	})
+}
+
+// setMembers puts exactly these positions into a group, and returns it as it was.
+func setMembers(ctx context.Context, q *sitedb.Queries, s project.Scope, id sconce.GroupID, members []sconce.PositionID) (sitedb.GroupRow, error) {
+	g, err := q.Group(ctx, sitedb.GroupParams{ProjectID: string(s.Project()), ID: string(id)})
+	if err != nil {
+		return g, found(err, "group in this project")
+	}
+	err = q.EmptyGroup(ctx, sitedb.EmptyGroupParams{ProjectID: string(s.Project()), GroupID: string(id)})
+	for _, m := range members {
+		if err == nil {
+			err = addMember(ctx, q, s, id, m)
+		}
+	}
+	return g, err
 }
 
 func (l lights) Desired(ctx context.Context, s project.Scope, network sconce.NetworkID) (version uint64, devices []lighting.SealedDevice, err error) {

@@ -68,7 +68,7 @@ func (s supportGrants) RemoveOperator(ctx context.Context, who sconce.AccountID,
 		if err != nil {
 			return doing("removing an operator", err)
 		}
-		open, err := q.OpenSupportGrants(ctx, sitedb.OpenSupportGrantsParams{NowMs: e.At.UnixMilli(), OperatorID: string(who), Max: math.MaxInt32})
+		open, err := q.OpenSupportGrants(ctx, sitedb.OpenSupportGrantsParams{NowMs: e.At.UnixMilli(), OperatorID: string(who), AfterMs: math.MaxInt64, Max: math.MaxInt32})
 		if err != nil {
 			return doing("reading the support grants of an operator", err)
 		}
@@ -186,8 +186,14 @@ func (s supportGrants) Grants(ctx context.Context, scope project.Scope, limit in
 	return mapped(rows, grantOf), doing("reading support grants", err)
 }
 
-func (s supportGrants) OpenGrants(ctx context.Context, operator sconce.AccountID, now time.Time, limit int) ([]support.Grant, error) {
-	rows, err := s.across().reading.OpenSupportGrants(ctx, sitedb.OpenSupportGrantsParams{NowMs: now.UnixMilli(), OperatorID: string(operator), Max: int64(limit)})
+func (s supportGrants) OpenGrants(ctx context.Context, operator sconce.AccountID, now time.Time, after support.Place, limit int) ([]support.Grant, error) {
+	from := int64(math.MaxInt64)
+	if after != (support.Place{}) {
+		from = after.Asked.UnixMilli()
+	}
+	rows, err := s.across().reading.OpenSupportGrants(ctx, sitedb.OpenSupportGrantsParams{
+		NowMs: now.UnixMilli(), OperatorID: string(operator), AfterMs: from, AfterID: string(after.ID), Max: int64(limit),
+	})
 	return mapped(rows, grantOf), doing("reading support grants", err)
 }
 

@@ -76,11 +76,11 @@ func (s *Service) Approve(ctx context.Context, who project.Caller, id ID) (Grant
 
 // Mine returns, to an operator, the grants that they have, and what all operators ask
 // for; to others nothing, and false.
-func (s *Service) Mine(ctx context.Context, who project.Caller) ([]Grant, bool, error) {
+func (s *Service) Mine(ctx context.Context, who project.Caller, after Place, limit int) ([]Grant, bool, error) {
 	if is, err := s.store.IsOperator(ctx, who.Account); err != nil || !is {
 		return nil, false, err
 	}
-	all, err := s.opened(s.store.OpenGrants(ctx, who.Account, s.now(), maxShown))
+	all, err := s.opened(s.store.OpenGrants(ctx, who.Account, s.now(), after, limit))
 	return all, true, err
 }
 

@@ -107,6 +107,15 @@ func (g Grant) place() vault.Field {
 	return vault.Field{Table: "support_grants", Column: "reason", Row: string(g.ID)}
 }
 
+// Place is a place in a list of grants, the newest first; the zero value is before all.
+type Place struct {
+	Asked time.Time
+	ID    ID
+}
+
+// Place returns where a grant stands in a list.
+func (g Grant) Place() Place { return Place{g.Asked, g.ID} }
+
 // Store keeps operators and grants. What changes something also writes it in the security
 // log, in the same transaction: of the project, with what the event says of who and when.
 type Store interface {
@@ -133,8 +142,8 @@ type Store interface {
 	// Grants returns up to limit grants of the project, the newest first.
 	Grants(ctx context.Context, s project.Scope, limit int) ([]Grant, error)
 	// OpenGrants returns up to limit grants that are an operator's, or are asked for by
-	// anybody, and have not ended; the newest first.
-	OpenGrants(ctx context.Context, operator sconce.AccountID, now time.Time, limit int) ([]Grant, error)
+	// anybody, and have not ended; the newest first, after a place in that order.
+	OpenGrants(ctx context.Context, operator sconce.AccountID, now time.Time, after Place, limit int) ([]Grant, error)
 	// Owners returns the name of a project and up to limit of its owners.
 	Owners(ctx context.Context, id sconce.ProjectID, limit int) (name string, owners []sconce.AccountID, err error)
 }

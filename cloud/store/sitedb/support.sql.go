@@ -150,18 +150,27 @@ func (q *Queries) IsOperator(ctx context.Context, accountID string) (int64, erro
 const openSupportGrants = `-- name: OpenSupportGrants :many
 SELECT project_id, id, operator_id, access, reason, length_ms, asked_by, asked_ms, granted_by, granted_ms, expires_ms, ended_ms FROM support_grants
 WHERE ended_ms = 0 AND expires_ms > ?1 AND (operator_id = ?2 OR granted_by = '')
+  AND (asked_ms < ?3 OR asked_ms = ?3 AND id > ?4)
 ORDER BY asked_ms DESC, id
-LIMIT ?3
+LIMIT ?5
 `
 
 type OpenSupportGrantsParams struct {
 	NowMs      int64
 	OperatorID string
+	AfterMs    int64
+	AfterID    string
 	Max        int64
 }
 
 func (q *Queries) OpenSupportGrants(ctx context.Context, arg OpenSupportGrantsParams) ([]SupportGrant, error) {
-	rows, err := q.query(ctx, q.openSupportGrantsStmt, openSupportGrants, arg.NowMs, arg.OperatorID, arg.Max)
+	rows, err := q.query(ctx, q.openSupportGrantsStmt, openSupportGrants,
+		arg.NowMs,
+		arg.OperatorID,
+		arg.AfterMs,
+		arg.AfterID,
+		arg.Max,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,8 @@ func testGroups(t *testing.T, s *store.Store) {
 			t.Fatal(err)
 		}
 	}
-	check(t, s.Lighting().RenameGroup(ctx, site.Owner, first.ID, "Lobby"))
+	_, err := s.Lighting().ChangeGroup(ctx, site.Owner, first.ID, "Lobby", members)
+	check(t, err)
 	want := first
 	want.Name, want.Members = "Lobby", members
 	all, err := s.Lighting().Groups(ctx, site.Owner, site.Network)
@@ -126,10 +127,13 @@ func testGroups(t *testing.T, s *store.Store) {
 	wantKind(t, "a light twice", err, sconce.Invalid)
 	_, err = s.Lighting().SetMembers(ctx, site.Owner, first.ID, []sconce.PositionID{id[sconce.PositionID](99)})
 	wantKind(t, "an unknown light", err, sconce.NotFound)
+	_, err = s.Lighting().ChangeGroup(ctx, site.Owner, first.ID, "Another name", []sconce.PositionID{devices[1].Position, id[sconce.PositionID](99)})
+	wantKind(t, "another name and an unknown light", err, sconce.NotFound)
 	if g, err := s.Lighting().Group(ctx, site.Owner, first.ID); err != nil || !reflect.DeepEqual(g, want) {
 		t.Errorf("after changes that were refused, the group is %+v, %v; want %+v", g, err, want)
 	}
-	wantKind(t, "an unknown group", s.Lighting().RenameGroup(ctx, site.Owner, second.ID, "x"), sconce.NotFound)
+	_, err = s.Lighting().ChangeGroup(ctx, site.Owner, second.ID, "x", nil)
+	wantKind(t, "an unknown group", err, sconce.NotFound)
 	_, err = s.Lighting().DeleteGroup(ctx, site.Owner, second.ID)
 	wantKind(t, "a deleted group", err, sconce.NotFound)
 }
@@ -288,7 +292,8 @@ func testIsolation(t *testing.T, s *store.Store) {
 	stranger("a group", err)
 	_, err = l.DeleteGroup(ctx, scope, g.ID)
 	stranger("deleting a group", err)
-	stranger("renaming a group", l.RenameGroup(ctx, scope, g.ID, "x"))
+	_, err = l.ChangeGroup(ctx, scope, g.ID, "x", nil)
+	stranger("changing a group", err)
 	_, err = l.SetMembers(ctx, scope, g.ID, nil)
 	stranger("the lights of a group", err)
 	_, err = l.CreateGroup(ctx, scope, lighting.Group{ID: id[sconce.GroupID](2), Network: site.Network, Name: "x"})

@@ -27,8 +27,7 @@ func testSecurityLog(t *testing.T, s *store.Store) {
 	}
 	group, err := lights.CreateGroup(ctx, scope, lighting.Group{ID: "g1", Network: site.Network, Name: "Room", Made: time.Now()})
 	check(t, err)
-	check(t, lights.RenameGroup(ctx, scope, group.ID, "Hall"))
-	_, err = lights.SetMembers(ctx, scope, group.ID, []sconce.PositionID{"p1"})
+	_, err = lights.ChangeGroup(ctx, scope, group.ID, "Hall", []sconce.PositionID{"p1"})
 	check(t, err)
 	if _, err := lights.SetMembers(ctx, scope, group.ID, []sconce.PositionID{"p2"}); sconce.KindOf(err) != sconce.NotFound {
 		t.Errorf("a member that is not there: %v", err)

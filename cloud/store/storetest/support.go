@@ -81,10 +81,22 @@ func testSupport(t *testing.T, s *store.Store) {
 		t.Errorf("after the end of the other: %+v", g)
 	}
 	check(t, create(grant("g4", other.Project, "olga", project.ReadAccess)))
-	open, err := db.OpenGrants(ctx, "otto", now, 10)
+	open, err := db.OpenGrants(ctx, "otto", now, support.Place{}, 10)
 	check(t, err)
 	if len(open) != 2 || open[0].ID != "g1" || open[1].ID != "g4" {
 		t.Errorf("what an operator sees: %+v", open)
+	}
+	for i, want := range open { // a page of one after the other
+		after := support.Place{}
+		if i > 0 {
+			after = open[i-1].Place()
+		}
+		if page, err := db.OpenGrants(ctx, "otto", now, after, 1); err != nil || len(page) != 1 || page[0].ID != want.ID {
+			t.Errorf("page %d of what an operator sees: %+v, %v", i, page, err)
+		}
+	}
+	if page, err := db.OpenGrants(ctx, "otto", now, open[len(open)-1].Place(), 1); err != nil || len(page) != 0 {
+		t.Errorf("after the last page: %+v, %v", page, err)
 	}
 	if all, err := db.Grants(ctx, site.Owner, 10); err != nil || len(all) != 2 {
 		t.Errorf("the grants of a project: %+v, %v", all, err)

@@ -29,6 +29,7 @@ SELECT * FROM support_grants WHERE id = @id;
 -- name: OpenSupportGrants :many
 SELECT * FROM support_grants
 WHERE ended_ms = 0 AND expires_ms > @now_ms AND (operator_id = @operator_id OR granted_by = '')
+  AND (asked_ms < @after_ms OR asked_ms = @after_ms AND id > @after_id)
 ORDER BY asked_ms DESC, id
 LIMIT @max;
 
