@@ -428,6 +428,15 @@ func TestAppAttacks(t *testing.T) {
 			now = now.Add(oauth.Idle)
 			return p.send("/oauth/token", p.refreshForm(""), nil)
 		}, "invalid_grant", nil, ""},
+		"refreshing for ever": {func(p *panel) answer {
+			p.keep(exchange(p))
+			for range int(oauth.MaxLife / (oauth.Idle / 2)) {
+				now = now.Add(oauth.Idle / 2)
+				p.keep(p.send("/oauth/token", p.refreshForm(""), nil))
+			}
+			now = now.Add(oauth.Idle / 2)
+			return p.send("/oauth/token", p.refreshForm(""), nil)
+		}, "invalid_grant", nil, ""},
 		"a refresh after the person left": {func(p *panel) answer {
 			p.keep(exchange(p))
 			if err := b.projects.RemoveMember(t.Context(), b.own.scope, id("expert")); err != nil {
