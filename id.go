@@ -22,11 +22,13 @@ type (
 	PositionID string
 	// CommandID names a command.
 	CommandID string
+	// AlertID names an alert.
+	AlertID string
 )
 
 // An ID is any of the identifier types.
 type ID interface {
-	AccountID | ProjectID | NetworkID | GroupID | PositionID | CommandID
+	AccountID | ProjectID | NetworkID | GroupID | PositionID | CommandID | AlertID
 }
 
 // MakeID returns the identifier for a time of making (kept to the millisecond)

@@ -26,6 +26,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"sconce/cloud/access"
+	"sconce/cloud/alert"
 	"sconce/cloud/attempts"
 	"sconce/cloud/audit"
 	"sconce/cloud/consent"
@@ -67,6 +68,7 @@ type Options struct {
 	Log       *slog.Logger
 	App       fs.FS // the built web application, index.html at its root
 
+	Alerts      *alert.Service
 	SecurityLog *audit.Log
 	Invitations *invitation.Service
 	Support     *support.Service
@@ -166,6 +168,8 @@ func (a *API) routes() {
 	a.groupRoutes()
 	a.commandRoutes()
 	a.readingRoutes()
+	a.alertRoutes()
+	a.alertSettingsRoutes()
 	a.exportRoutes()
 	a.metricRoutes()
 	a.accountRoutes()

@@ -22,6 +22,8 @@ import (
 
 	"sconce"
 	"sconce/cloud/access"
+	"sconce/cloud/alert"
+	"sconce/cloud/alert/rules"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
 	"sconce/cloud/consent"
@@ -57,6 +59,7 @@ type bench struct {
 	presence *telemetry.Presences
 	people   *identity.Service
 	issuer   *issuer.Issuer
+	alerts   *alert.Service
 	vault    *vault.Vault
 	invited  string          // an invitation to the other project
 	asked    string          // a support grant of the other project that is asked for
@@ -77,6 +80,8 @@ type estate struct {
 	device  sconce.EUI64
 	group   sconce.GroupID
 	command sconce.CommandID
+	alert   sconce.AlertID
+	hook    alert.HookID
 }
 
 const (
@@ -127,6 +132,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 		Store: b.store.Lighting(), Vault: sealer, Down: b, Presence: b.presence, Entrance: b.projects, Live: b, Log: log,
 	})
 	readings := telemetry.New(b.store.Telemetry(), b.presence)
+	b.alerts = &alert.Service{Store: b.store.Alerts(), Vault: sealer, Live: b, Now: time.Now, Changed: func(sconce.ProjectID) {}}
 	o := api.Options{
 		Consent:  consent.New(nil, b.store.Agreements(), time.Now),
 		Deletion: &deletion.Service{Store: b.store.Deletions(), People: b.people, Released: func(sconce.EUI64) {}, Now: time.Now, Log: log},
@@ -136,6 +142,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 		Identity: b.people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
 		Registry: b.registry, Lighting: b.lighting, Telemetry: readings,
 		Log: log, SecurityLog: securityLog,
+		Alerts:      b.alerts,
 		Invitations: &invitation.Service{Store: b.store.Invitations(), People: b.people, Projects: b.projects, Now: time.Now},
 		Privacy: privacy.New(privacy.Parts{
 			People: b.people, Projects: b.projects, Operators: b.store.Support(), Log: b.store.SecurityLog(), Now: time.Now,
@@ -228,6 +235,14 @@ func (b *bench) estate(who string, base sconce.EUI64) estate {
 	c, err := b.lighting.Send(ctx, e.scope, lighting.Order{Device: e.device, On: &on})
 	must(t, err)
 	e.command = c.ID
+	e.alert = sconce.MakeID[sconce.AlertID](time.Now(), [10]byte{byte(base)})
+	must(t, b.store.Alerts().Record(ctx, project.Assignment{Project: e.scope.Project(), Network: e.network}, alert.Outcome{Alerts: []rules.Incident{{
+		ID: e.alert, Kind: rules.LampFailure, Severity: rules.Warning, Raised: time.Now(), Joined: time.Now(), Times: 1,
+		Members: []rules.Member{{Device: e.device, Since: time.Now()}},
+	}}}))
+	h, err := b.alerts.AddHook(ctx, e.scope, "https://hooks.example.org/"+who, rules.Warning)
+	must(t, err)
+	e.hook = h.ID
 	return e
 }
 

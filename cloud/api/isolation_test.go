@@ -190,6 +190,36 @@ func (b *bench) rows() map[string]row {
 			path: "/commands/" + string(own.command), want: all(200),
 			foreign: &row{path: "/commands/" + string(other.command)}, foreignWant: 404,
 		},
+		"list-alerts": {want: all(200)},
+		"get-alert": {
+			path: "/alerts/" + string(own.alert), want: all(200),
+			foreign: &row{path: "/alerts/" + string(other.alert)}, foreignWant: 404,
+		},
+		"acknowledge-alert": {
+			path: "/alerts/" + string(own.alert) + "/acknowledgement", body: func() any { return object{} }, want: but(200, "user", "viewer"),
+			foreign: &row{path: "/alerts/" + string(other.alert) + "/acknowledgement", body: func() any { return object{"note": "mine"} }}, foreignWant: 404,
+		},
+		"note-alert": {
+			path: "/alerts/" + string(own.alert) + "/notes", body: func() any { return object{"text": "Ladder is in room 3."} }, want: but(201, "user", "viewer"),
+			foreign: &row{path: "/alerts/" + string(other.alert) + "/notes", body: func() any { return object{"text": "mine"} }}, foreignWant: 404,
+		},
+		"get-alert-settings": {want: but(200, "user")},
+		"change-alert-settings": {
+			body: func() any {
+				return object{"rules": []any{}, "quiet_hours": object{"on": true, "from": "22:00", "to": "06:00", "time_zone": "Europe/Berlin", "critical_passes": true}}
+			},
+			want: but(200, "user", "viewer"),
+		},
+		"get-alert-letters":    {want: but(200, "user")},
+		"change-alert-letters": {body: func() any { return object{"least_severity": "critical"} }, want: but(200, "user")},
+		"list-webhooks":        {want: but(200, "user", "viewer")},
+		"make-webhook": {
+			body: func() any { return object{"url": "https://hooks.example.org/x", "least_severity": "info"} }, want: but(201, "user", "viewer"),
+		},
+		"remove-webhook": {
+			path: "/webhooks/{fresh webhook}", want: but(204, "user", "viewer"),
+			foreign: &row{path: "/webhooks/" + string(other.hook)}, foreignWant: 404,
+		},
 		// Those that take something away come with something made for them; below.
 		"release-gateway": {
 			path: "/gateways/{fresh gateway}", want: but(204, "user", "viewer"),
@@ -252,6 +282,15 @@ func (b *bench) fresh(path string) string {
 			must(b.t, err)
 		}
 		made = ""
+	case "{fresh webhook}":
+		hooks, err := b.alerts.Hooks(b.t.Context(), b.own.scope)
+		must(b.t, err)
+		for _, h := range hooks { // there are at most a few
+			if h.ID != b.own.hook {
+				must(b.t, b.alerts.RemoveHook(b.t.Context(), b.own.scope, h.ID))
+			}
+		}
+		made = owner("POST", "/webhooks", rows["make-webhook"].body())["id"]
 	case "{fresh group}":
 		made = owner("POST", "/groups", object{"name": "Room", "network_id": b.own.network})["id"]
 	default:
@@ -337,7 +376,7 @@ func TestIsolation(t *testing.T) {
 func (b *bench) everythingOfTheOther() map[string]string {
 	b.t.Helper()
 	seen := map[string]string{}
-	for _, path := range []string{"", "/devices", "/groups", "/members", "/invitations", "/security-log", "/commands/" + string(b.other.command)} {
+	for _, path := range []string{"", "/devices", "/groups", "/members", "/invitations", "/alerts", "/webhooks", "/security-log", "/commands/" + string(b.other.command)} {
 		a := b.do(request{who: "stranger", method: "GET", path: "/projects/" + string(b.other.scope.Project()) + path})
 		if a.status != 200 {
 			b.t.Errorf("%s of the other project: %d %s", path, a.status, a.text)
@@ -509,11 +548,11 @@ func TestListsHoldOneProject(t *testing.T) {
 	b := newBench(t)
 	planted := []string{
 		string(b.other.scope.Project()), string(b.other.network), b.other.gateway.String(), b.other.device.String(),
-		string(b.other.group), string(b.other.command), "Project of stranger",
+		string(b.other.group), string(b.other.command), string(b.other.alert), string(b.other.hook), "Project of stranger",
 	}
 	own := "/projects/" + string(b.own.scope.Project())
 	for _, who := range roles[:4] {
-		for _, path := range []string{"/projects", own, own + "/devices", own + "/groups", "/sessions/current"} {
+		for _, path := range []string{"/projects", own, own + "/devices", own + "/groups", own + "/alerts", "/sessions/current"} {
 			a := b.do(request{who: who, method: "GET", path: path})
 			if a.status != 200 {
 				t.Errorf("%s reads %s: %d", who, path, a.status)

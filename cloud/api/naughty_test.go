@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/alert"
+	"sconce/cloud/alert/rules"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
 	"sconce/cloud/identity"
@@ -111,6 +113,19 @@ func (b *bench) writtenFields() map[string]written {
 			}
 			return a
 		}, field("name"), 5},
+		"note-alert.text": {func(b *bench, text string) answer {
+			return b.noteAlert("notes", object{"text": text})
+		}, lastNote, 0},
+		"acknowledge-alert.note": {func(b *bench, text string) answer {
+			return b.noteAlert("acknowledgement", object{"note": text})
+		}, lastNote, 5},
+		"make-webhook.url": {func(b *bench, text string) answer {
+			a := as("owner", "POST", own+"/webhooks", object{"url": text, "least_severity": "info"})
+			if a.status == 201 { // a project has at most a few
+				as("owner", "DELETE", own+"/webhooks/"+decode[object](b.t, a)["id"].(string), nil)
+			}
+			return a
+		}, field("url"), 0},
 		"correct-account.name": {func(b *bench, text string) answer {
 			return as("expert", "PUT", "/account", object{"name": text, "country": "DE"})
 		}, func(b *bench, _ answer) string {
@@ -280,4 +295,22 @@ func TestNaughtyNames(t *testing.T) {
 	if seen != (len(strange)+19)/20 {
 		t.Errorf("%d members", seen)
 	}
+}
+
+// noteAlert writes about an alert of its own, of which there is a new one each time.
+func (b *bench) noteAlert(path string, body object) answer {
+	one := sconce.MakeID[sconce.AlertID](time.Now(), [10]byte{byte(b.Stats().Requests), byte(b.Stats().Requests >> 8)})
+	must(b.t, b.store.Alerts().Record(b.t.Context(), project.Assignment{Project: b.own.scope.Project(), Network: b.own.network}, alert.Outcome{
+		Alerts: []rules.Incident{{ID: one, Kind: rules.LampFailure, Severity: rules.Info, Times: 1, Members: []rules.Member{{Device: b.own.device}}}},
+	}))
+	return b.do(request{who: "owner", method: "POST", path: "/projects/" + string(b.own.scope.Project()) + "/alerts/" + string(one) + "/" + path, body: body})
+}
+
+// lastNote reads the last note of the alert of an answer.
+func lastNote(b *bench, a answer) string {
+	notes := decode[struct{ Notes []struct{ Text string } }](b.t, a).Notes
+	if len(notes) == 0 {
+		return "it has no notes"
+	}
+	return notes[len(notes)-1].Text
 }

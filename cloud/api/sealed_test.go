@@ -55,6 +55,8 @@ func TestEverythingSealedIsSealedAnew(t *testing.T) {
 	b.account("operator")
 	must(t, b.Support.AddOperator(t.Context(), id("operator")))
 	b.askSupport(b.own)
+	post("owner", own+"/alerts/"+string(b.own.alert)+"/notes", object{"text": "The ladder is in room 3."})
+	post("owner", own+"/webhooks", object{"url": "https://hooks.example.org", "least_severity": "info"})
 
 	ctx, now := t.Context(), time.Now()
 	_, err = vault.Rotate(ctx, storetest.MasterKey(t), b.store.Keysets(), now)

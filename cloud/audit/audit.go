@@ -142,6 +142,11 @@ const (
 	GrantMade          Action = "app.let-in"
 	GrantRedeemed      Action = "app.admitted" // it exchanged its code
 	GrantEnded         Action = "app.ended"    // the detail says why, unless its person or an owner ended it
+	AlertSeen          Action = "alert.acknowledged"
+	AlertNoted         Action = "alert.noted"
+	AlertRulesChanged  Action = "alert.rules-changed"
+	AlertHookMade      Action = "alert.hook-made"
+	AlertHookRemoved   Action = "alert.hook-removed"
 )
 
 // Event is what an entry speaks of.

@@ -35,6 +35,8 @@ const (
 	AddressTaken    Kind = "address-taken"
 	Invitation      Kind = "invitation"
 	SupportGranted  Kind = "support-granted"
+	AlertBegan      Kind = "alert-began"
+	AlertEnded      Kind = "alert-ended"
 
 	DeletionAsked     Kind = "deletion-asked"
 	DeletionTakenBack Kind = "deletion-taken-back"
@@ -44,7 +46,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		VerifyAddress, AccountExists, ResetPassword, PasswordChanged, AccountChanged, AccountErased, ConfirmAddress, AddressChanging, AddressTaken,
-		Invitation, SupportGranted, DeletionAsked, DeletionTakenBack,
+		Invitation, SupportGranted, DeletionAsked, DeletionTakenBack, AlertBegan, AlertEnded,
 	}
 }
 
@@ -55,8 +57,10 @@ type Values struct {
 	Project string    `json:"project,omitempty"` // name
 	Role    string    `json:"role,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
-	Link    string    `json:"link,omitempty"` // absolute; holds a secret
-	Until   time.Time `json:"until,omitzero"` // how long the link, or the right, is good for
+	Link    string    `json:"link,omitempty"`  // absolute; holds a secret
+	Until   time.Time `json:"until,omitzero"`  // how long the link, or the right, is good for
+	What    string    `json:"what,omitempty"`  // happened
+	Lines   []string  `json:"lines,omitempty"` // to what
 }
 
 // Letter is a letter as it is sent.

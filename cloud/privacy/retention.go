@@ -24,6 +24,7 @@ var rules = []Rule{
 	{"letter", day, "until it was sent; given up after 24 hours"},
 	{"invitation", 7 * day, "until it was accepted or taken back, and no longer than 7 days"},
 	{"support", 90 * day, "90 days after its end"},
+	{"alert", 2 * 366 * day, "2 years after its end, and of one project no more than the last 10,000"},
 	{"member", 0, "until the person leaves the project"},
 	{"project", 0, "as long as the project, which an owner deletes: it goes a week later"},
 	{"installation", 0, "as long as the installation"},

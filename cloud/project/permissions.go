@@ -25,6 +25,8 @@ const (
 	ManageSupport                     // let operators in for a time, and end it
 	ExportTelemetry                   // take what was measured away, as files
 	DeleteProject                     // delete the project, and take that back
+	HandleAlerts                      // acknowledge alerts, read and write notes about them
+	ConfigureAlerts                   // decide what is an alert, and which programs are told
 )
 
 // The actions of a gateway, within its own network.
@@ -71,6 +73,8 @@ var matrix = [...]row{
 	{ManageMembers, "members.manage", "change members", owner},
 	{ReadSecurityLog, "security-log.read", "see the security log", owner},
 	{ManageSupport, "support.manage", "let operators in", owner},
+	{HandleAlerts, "alerts.handle", "acknowledge alerts", owner | expert | supportWrite},
+	{ConfigureAlerts, "alerts.configure", "change the rules of alerts", owner | expert},
 	{ExportTelemetry, "readings.export", "export readings as files", owner},
 	{DeleteProject, "project.delete", "delete this project", owner},
 

@@ -12,6 +12,7 @@ const (
 	DeviceTopic  TopicKind = "device"  // the confirmed state of a light, by its address
 	GatewayTopic TopicKind = "gateway" // whether a gateway is there, by its address
 	CommandTopic TopicKind = "command" // what becomes of a command, by its identifier
+	AlertTopic   TopicKind = "alert"   // what is wrong, by its identifier
 )
 
 // Topic returns the live topic of one thing of a project.

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sconce/cloud/access"
+	"sconce/cloud/alert"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/invitation"
@@ -157,6 +158,7 @@ func TestRetentionIsWhatThePackagesDo(t *testing.T) {
 		"letter":  mail.GiveUpAfter,
 		"token":   access.MaxLife, "let-in": oauth.MaxLife, "once": once.Life, "invitation": invitation.Life,
 		"support": support.Kept,
+		"alert":   alert.Kept,
 		"journal": ingest.Retention,
 	}
 	for _, r := range privacy.Rules() {

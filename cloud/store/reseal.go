@@ -37,6 +37,8 @@ var sealedColumns = []sealedColumn{
 	{"site", "oauth_clients", "sealed", []string{"project_id", "id"}, nil},
 	{"site", "positions", "install_code", []string{"project_id", "id"}, nil},
 	{"site", "support_grants", "reason", []string{"project_id", "id"}, nil},
+	{"site", "alert_notes", "note", []string{"project_id", "id"}, nil},
+	{"site", "alert_hooks", "sealed", []string{"project_id", "id"}, nil},
 }
 
 // people is the column that decides under which key of the vault a person is.

@@ -41,6 +41,7 @@ var expiries = []expiry{
 	{"identity", "letters", []string{"id"}, "made_ms", later},
 	{"site", "invitations", []string{"project_id", "id"}, "expires_ms", atOnce},
 	{"site", "support_grants", []string{"project_id", "id"}, "expires_ms", later},
+	{"site", "alerts", []string{"project_id", "id"}, "cleared_ms", later},
 }
 
 // Expire implements [privacy.Rows].

@@ -29,6 +29,8 @@ var acrossProjects = map[string]string{
 	"CommandsOf":         "what is known of one person",
 	"SupportGrantsOf":    "what is known of one person",
 	"SecurityLogs":       "which chains there are, for their proof",
+	"WatchedNetworks":    "which networks are looked at for alerts",
+	"DueAlertNotices":    "who is to be told now, in every project",
 	"ClearStates":        "makes the results of the journal anew",
 	"ClearStages":        "makes the results of the journal anew",
 	"ClearGatewayHellos": "makes the results of the journal anew",

@@ -29,6 +29,7 @@ type Presences struct {
 	store PresenceStore
 	live  Publisher
 	log   *slog.Logger
+	tell  func(project.Assignment) // of a gateway that came or went; nil for nobody
 
 	mu    sync.Mutex
 	of    map[sconce.EUI64]*presence
@@ -63,6 +64,10 @@ func NewPresences(ctx context.Context, store PresenceStore, live Publisher, log 
 	p.notify()
 	return p, nil
 }
+
+// Tell has fn called each time that a gateway of a network has come or gone, after that was
+// stored. fn does not block. It is called before Run, once.
+func (p *Presences) Tell(fn func(project.Assignment)) { p.tell = fn }
 
 // Of returns the presence of a gateway.
 func (p *Presences) Of(gateway sconce.EUI64) Presence {
@@ -172,6 +177,9 @@ func (p *Presences) flush(ctx context.Context) bool {
 			p.log.Error("publishing the presence of a gateway", "gateway", c.Gateway, "error", err)
 		} else if a.Project != "" {
 			publishPresence(p.live, a.Project, c)
+			if p.tell != nil {
+				p.tell(a)
+			}
 		}
 	}
 	return true

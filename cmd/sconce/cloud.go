@@ -18,6 +18,7 @@ import (
 	"sconce"
 	"sconce/app"
 	"sconce/cloud/access"
+	"sconce/cloud/alert"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
 	"sconce/cloud/consent"
@@ -83,6 +84,9 @@ type cloud struct {
 	lighting  *lighting.Service
 	journal   *ingest.Journal
 	projector *ingest.Projector
+	watcher   *alert.Watcher
+	courier   *alert.Courier
+	notices   chan struct{}
 	intake    *intake
 	deletion  *deletion.Service
 	consent   *consent.Service
@@ -152,9 +156,29 @@ func (c *cloud) lights(ctx context.Context) (err error) {
 	if c.journal, err = ingest.NewJournal(ctx, c.store.Journal(), c.store.Results(), c.log); err != nil {
 		return err
 	}
-	c.projector = ingest.NewProjector(c.store.Journal(), c.store.Results(), c.store.Presence(), announcer{c.bus, c.lighting}, c.log)
+	c.alerts()
+	c.projector = ingest.NewProjector(c.store.Journal(), c.store.Results(), c.store.Presence(), announcer{c.bus, c.lighting, c.watcher}, c.log)
 	c.intake = newIntake(c.journal, c.lighting, c.log)
 	return nil
+}
+
+// alerts makes what finds out what is wrong, and tells people and programs.
+func (c *cloud) alerts() {
+	c.notices = make(chan struct{}, 1)
+	c.watcher = alert.NewWatcher(c.store.Alerts(), c.bus, time.Now, c.log, func() {
+		select {
+		case c.notices <- struct{}{}:
+		default:
+		}
+	})
+	c.presences.Tell(c.watcher.PresenceChanged)
+	c.courier = &alert.Courier{
+		Store: c.store.Alerts(), Vault: c.vault, Caller: alert.NewCaller(alert.CallerOptions{AllowPrivate: c.config.Alerts.AllowPrivateWebhooks}),
+		Now: time.Now, Log: c.log,
+	}
+	if c.office != nil {
+		c.courier.People = c.identity
+	}
 }
 
 // network makes what meets the network.
@@ -164,6 +188,7 @@ func (c *cloud) network() (err error) {
 		Identity: c.identity, Live: c.live, Access: c.access, Once: &once.Service{Store: c.store.Once(), Vault: c.vault, Now: time.Now}, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
 		Telemetry: readings, Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
+		Alerts:      &alert.Service{Store: c.store.Alerts(), Vault: c.vault, Live: c.bus, Now: time.Now, Changed: c.watcher.Look},
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
 		Privacy:     newPrivacy(c.store, c.identity, c.access, c.apps(), c.projects, c.consent),
 		Export:      export.New(export.Parts{Projects: c.projects, Lights: c.lighting, Readings: readings, Log: c.store.SecurityLog(), Now: time.Now}),
@@ -278,7 +303,8 @@ func (c *cloud) run(ctx context.Context) error {
 	for _, run := range []func(context.Context){
 		c.journal.Run,
 		func(ctx context.Context) { c.projector.Run(ctx, c.journal.Committed()) },
-		c.presences.Run, c.lighting.Run, c.intake.run, c.deletion.Run,
+		c.presences.Run, c.lighting.Run, c.intake.run, c.deletion.Run, c.watcher.Run,
+		func(ctx context.Context) { c.courier.Run(ctx, c.notices) },
 		func(ctx context.Context) { privacy.Retain(ctx, c.store, time.Now, c.log) },
 		(&vault.Resealer{Vault: c.vault, Rows: c.store, Now: time.Now, Log: c.log}).Run,
 		func(ctx context.Context) { ingest.Retain(ctx, c.store.Journal(), ingest.Retention, c.log) },

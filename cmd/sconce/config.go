@@ -53,6 +53,10 @@ type cloudConfig struct {
 	Demo         struct {
 		Listen string `yaml:"listen"` // optional: plain HTTP without TLS; loopback only
 	} `yaml:"demo"`
+	Alerts struct {
+		// Webhooks may be at addresses that are not public: in the building's own network.
+		AllowPrivateWebhooks bool `yaml:"allow_private_webhooks"`
+	} `yaml:"alerts"`
 	Log logConfig `yaml:"log"`
 }
 

@@ -31,6 +31,8 @@ var notInCopies = map[string]string{
 	"identity.requests_once": "answers that programs got to what they asked for in the last day",
 	"identity.profiles":      "emptied",
 	"identity.invited":       "emptied",
+	"site.alert_notes":       "notes about lights, sealed; they belong to the project, as what its people wrote of it",
+	"site.alert_readers":     "from which severity on they get letters; shown to them where they decide it",
 }
 
 // TestCopiesHaveEverything: a table that says something of people is in a copy of what is

@@ -7,6 +7,7 @@ import (
 
 	"sconce"
 	"sconce/cloud/access"
+	"sconce/cloud/alert"
 	"sconce/cloud/edge"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
@@ -46,11 +47,13 @@ func (b *bus) Followed(topic string) bool { return b.edge.Followed(topic) }
 type announcer struct {
 	bus      *bus
 	lighting *lighting.Service
+	watcher  *alert.Watcher
 }
 
-// StateChanged tells the apps.
+// StateChanged tells the apps, and who looks after alerts.
 func (a announcer) StateChanged(id sconce.ProjectID, s telemetry.DeviceState) {
 	telemetry.PublishState(a.bus, id, s)
+	a.watcher.StateChanged(id, s)
 }
 
 // CommandEnded tells whoever waits.

@@ -26,6 +26,7 @@ var topicKinds = map[string][]string{
 	"p/{project}/device/x":  {"owner", "expert", "user", "viewer"},
 	"p/{project}/gateway/x": {"owner", "expert", "user", "viewer"},
 	"p/{project}/command/x": {"owner", "expert", "user", "viewer"},
+	"p/{project}/alert/x":   {"owner", "expert", "user", "viewer"},
 
 	// Between a gateway and the cloud, up and down.
 	"g/{gateway}/{way}/hello": {}, "g/{gateway}/{way}/readings": {}, "g/{gateway}/{way}/events": {}, "g/{gateway}/{way}/state": {},

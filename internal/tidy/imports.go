@@ -28,7 +28,7 @@ const (
 
 // capabilities are the parts of the cloud that hold its rules.
 var capabilities = []string{
-	"sconce/cloud/access", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/oauth", "sconce/cloud/once", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/support", "sconce/cloud/telemetry",
+	"sconce/cloud/access", "sconce/cloud/alert", "sconce/cloud/alert/rules", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/oauth", "sconce/cloud/once", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/support", "sconce/cloud/telemetry",
 	"sconce/cloud/privacy", "sconce/cloud/vault", "sconce/cloud/consent", "sconce/cloud/deletion", "sconce/cloud/export",
 }
 
@@ -54,6 +54,8 @@ var layers = []layer{
 	{"sconce/gateway/...", false, []string{root, "sconce/gateway/...", "sconce/wire", "sconce/radio/...", "sconce/zigbee/..."}},
 	{"sconce/factory", false, []string{root, "sconce/zigbee"}},
 	{"sconce/cloud/access", false, []string{root, "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/project", "sconce/cloud/vault"}},
+	{"sconce/cloud/alert/rules", true, []string{root}},
+	{"sconce/cloud/alert", false, []string{root, "sconce/cloud/alert/rules", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/telemetry", "sconce/cloud/vault"}},
 	{"sconce/cloud/attempts", false, nil},
 	{"sconce/cloud/audit", false, []string{root, "sconce/cloud/attempts"}},
 	{"sconce/cloud/consent", false, []string{root, "sconce/cloud/audit"}},

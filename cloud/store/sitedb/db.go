@@ -27,6 +27,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountsStmt, err = db.PrepareContext(ctx, accounts); err != nil {
 		return nil, fmt.Errorf("error preparing query Accounts: %w", err)
 	}
+	if q.addAlertHookStmt, err = db.PrepareContext(ctx, addAlertHook); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAlertHook: %w", err)
+	}
+	if q.addAlertNoteStmt, err = db.PrepareContext(ctx, addAlertNote); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAlertNote: %w", err)
+	}
+	if q.addAlertNoticeStmt, err = db.PrepareContext(ctx, addAlertNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAlertNotice: %w", err)
+	}
 	if q.addChunkStmt, err = db.PrepareContext(ctx, addChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query AddChunk: %w", err)
 	}
@@ -47,6 +56,30 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.addPositionStmt, err = db.PrepareContext(ctx, addPosition); err != nil {
 		return nil, fmt.Errorf("error preparing query AddPosition: %w", err)
+	}
+	if q.alertStmt, err = db.PrepareContext(ctx, alert); err != nil {
+		return nil, fmt.Errorf("error preparing query Alert: %w", err)
+	}
+	if q.alertHooksStmt, err = db.PrepareContext(ctx, alertHooks); err != nil {
+		return nil, fmt.Errorf("error preparing query AlertHooks: %w", err)
+	}
+	if q.alertNotesStmt, err = db.PrepareContext(ctx, alertNotes); err != nil {
+		return nil, fmt.Errorf("error preparing query AlertNotes: %w", err)
+	}
+	if q.alertReadersStmt, err = db.PrepareContext(ctx, alertReaders); err != nil {
+		return nil, fmt.Errorf("error preparing query AlertReaders: %w", err)
+	}
+	if q.alertSettingsStmt, err = db.PrepareContext(ctx, alertSettings); err != nil {
+		return nil, fmt.Errorf("error preparing query AlertSettings: %w", err)
+	}
+	if q.alertWatchesStmt, err = db.PrepareContext(ctx, alertWatches); err != nil {
+		return nil, fmt.Errorf("error preparing query AlertWatches: %w", err)
+	}
+	if q.alertsStmt, err = db.PrepareContext(ctx, alerts); err != nil {
+		return nil, fmt.Errorf("error preparing query Alerts: %w", err)
+	}
+	if q.alertsBeyondStmt, err = db.PrepareContext(ctx, alertsBeyond); err != nil {
+		return nil, fmt.Errorf("error preparing query AlertsBeyond: %w", err)
 	}
 	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
@@ -93,11 +126,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.clearStatesStmt, err = db.PrepareContext(ctx, clearStates); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearStates: %w", err)
 	}
+	if q.clearedAlertsStmt, err = db.PrepareContext(ctx, clearedAlerts); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearedAlerts: %w", err)
+	}
 	if q.commandStmt, err = db.PrepareContext(ctx, command); err != nil {
 		return nil, fmt.Errorf("error preparing query Command: %w", err)
 	}
 	if q.commandsOfStmt, err = db.PrepareContext(ctx, commandsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query CommandsOf: %w", err)
+	}
+	if q.countAlertNotesStmt, err = db.PrepareContext(ctx, countAlertNotes); err != nil {
+		return nil, fmt.Errorf("error preparing query CountAlertNotes: %w", err)
+	}
+	if q.countAlertNoticesStmt, err = db.PrepareContext(ctx, countAlertNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query CountAlertNotices: %w", err)
 	}
 	if q.countDevicesStmt, err = db.PrepareContext(ctx, countDevices); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDevices: %w", err)
@@ -122,6 +164,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countOAuthClientsStmt, err = db.PrepareContext(ctx, countOAuthClients); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOAuthClients: %w", err)
+	}
+	if q.countOpenAlertsStmt, err = db.PrepareContext(ctx, countOpenAlerts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOpenAlerts: %w", err)
 	}
 	if q.countOpenSupportGrantsStmt, err = db.PrepareContext(ctx, countOpenSupportGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOpenSupportGrants: %w", err)
@@ -174,6 +219,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.devicesStmt, err = db.PrepareContext(ctx, devices); err != nil {
 		return nil, fmt.Errorf("error preparing query Devices: %w", err)
 	}
+	if q.dueAlertNoticesStmt, err = db.PrepareContext(ctx, dueAlertNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query DueAlertNotices: %w", err)
+	}
 	if q.dueDeletionsStmt, err = db.PrepareContext(ctx, dueDeletions); err != nil {
 		return nil, fmt.Errorf("error preparing query DueDeletions: %w", err)
 	}
@@ -197,6 +245,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.fenceDeletionStmt, err = db.PrepareContext(ctx, fenceDeletion); err != nil {
 		return nil, fmt.Errorf("error preparing query FenceDeletion: %w", err)
+	}
+	if q.forgetAlertStmt, err = db.PrepareContext(ctx, forgetAlert); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetAlert: %w", err)
+	}
+	if q.forgetAlertWatchStmt, err = db.PrepareContext(ctx, forgetAlertWatch); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetAlertWatch: %w", err)
 	}
 	if q.forgetOutcomesStmt, err = db.PrepareContext(ctx, forgetOutcomes); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetOutcomes: %w", err)
@@ -279,6 +333,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.membershipsStmt, err = db.PrepareContext(ctx, memberships); err != nil {
 		return nil, fmt.Errorf("error preparing query Memberships: %w", err)
 	}
+	if q.networkOfDeviceStmt, err = db.PrepareContext(ctx, networkOfDevice); err != nil {
+		return nil, fmt.Errorf("error preparing query NetworkOfDevice: %w", err)
+	}
 	if q.networksStmt, err = db.PrepareContext(ctx, networks); err != nil {
 		return nil, fmt.Errorf("error preparing query Networks: %w", err)
 	}
@@ -299,6 +356,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.offeredGroupsStmt, err = db.PrepareContext(ctx, offeredGroups); err != nil {
 		return nil, fmt.Errorf("error preparing query OfferedGroups: %w", err)
+	}
+	if q.openAlertsStmt, err = db.PrepareContext(ctx, openAlerts); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenAlerts: %w", err)
 	}
 	if q.openChunkStmt, err = db.PrepareContext(ctx, openChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query OpenChunk: %w", err)
@@ -330,6 +390,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.positionStmt, err = db.PrepareContext(ctx, position); err != nil {
 		return nil, fmt.Errorf("error preparing query Position: %w", err)
 	}
+	if q.postponeAlertNoticeStmt, err = db.PrepareContext(ctx, postponeAlertNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query PostponeAlertNotice: %w", err)
+	}
 	if q.presencesStmt, err = db.PrepareContext(ctx, presences); err != nil {
 		return nil, fmt.Errorf("error preparing query Presences: %w", err)
 	}
@@ -347,6 +410,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.releaseGatewaysStmt, err = db.PrepareContext(ctx, releaseGateways); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseGateways: %w", err)
+	}
+	if q.removeAlertHookStmt, err = db.PrepareContext(ctx, removeAlertHook); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveAlertHook: %w", err)
+	}
+	if q.removeAlertNoticeStmt, err = db.PrepareContext(ctx, removeAlertNotice); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveAlertNotice: %w", err)
 	}
 	if q.removeInvitationStmt, err = db.PrepareContext(ctx, removeInvitation); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveInvitation: %w", err)
@@ -398,6 +467,27 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.securityLogsStmt, err = db.PrepareContext(ctx, securityLogs); err != nil {
 		return nil, fmt.Errorf("error preparing query SecurityLogs: %w", err)
+	}
+	if q.seeAlertStmt, err = db.PrepareContext(ctx, seeAlert); err != nil {
+		return nil, fmt.Errorf("error preparing query SeeAlert: %w", err)
+	}
+	if q.setAlertStmt, err = db.PrepareContext(ctx, setAlert); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAlert: %w", err)
+	}
+	if q.setAlertHookFailingStmt, err = db.PrepareContext(ctx, setAlertHookFailing); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAlertHookFailing: %w", err)
+	}
+	if q.setAlertReaderStmt, err = db.PrepareContext(ctx, setAlertReader); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAlertReader: %w", err)
+	}
+	if q.setAlertSettingsStmt, err = db.PrepareContext(ctx, setAlertSettings); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAlertSettings: %w", err)
+	}
+	if q.setAlertToldStmt, err = db.PrepareContext(ctx, setAlertTold); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAlertTold: %w", err)
+	}
+	if q.setAlertWatchStmt, err = db.PrepareContext(ctx, setAlertWatch); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAlertWatch: %w", err)
 	}
 	if q.setGatewayHelloStmt, err = db.PrepareContext(ctx, setGatewayHello); err != nil {
 		return nil, fmt.Errorf("error preparing query SetGatewayHello: %w", err)
@@ -453,6 +543,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.takeDeletionBackStmt, err = db.PrepareContext(ctx, takeDeletionBack); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeDeletionBack: %w", err)
 	}
+	if q.watchedDevicesStmt, err = db.PrepareContext(ctx, watchedDevices); err != nil {
+		return nil, fmt.Errorf("error preparing query WatchedDevices: %w", err)
+	}
+	if q.watchedGatewayStmt, err = db.PrepareContext(ctx, watchedGateway); err != nil {
+		return nil, fmt.Errorf("error preparing query WatchedGateway: %w", err)
+	}
+	if q.watchedNetworksStmt, err = db.PrepareContext(ctx, watchedNetworks); err != nil {
+		return nil, fmt.Errorf("error preparing query WatchedNetworks: %w", err)
+	}
 	return &q, nil
 }
 
@@ -461,6 +560,21 @@ func (q *Queries) Close() error {
 	if q.accountsStmt != nil {
 		if cerr := q.accountsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing accountsStmt: %w", cerr)
+		}
+	}
+	if q.addAlertHookStmt != nil {
+		if cerr := q.addAlertHookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAlertHookStmt: %w", cerr)
+		}
+	}
+	if q.addAlertNoteStmt != nil {
+		if cerr := q.addAlertNoteStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAlertNoteStmt: %w", cerr)
+		}
+	}
+	if q.addAlertNoticeStmt != nil {
+		if cerr := q.addAlertNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAlertNoticeStmt: %w", cerr)
 		}
 	}
 	if q.addChunkStmt != nil {
@@ -496,6 +610,46 @@ func (q *Queries) Close() error {
 	if q.addPositionStmt != nil {
 		if cerr := q.addPositionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addPositionStmt: %w", cerr)
+		}
+	}
+	if q.alertStmt != nil {
+		if cerr := q.alertStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing alertStmt: %w", cerr)
+		}
+	}
+	if q.alertHooksStmt != nil {
+		if cerr := q.alertHooksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing alertHooksStmt: %w", cerr)
+		}
+	}
+	if q.alertNotesStmt != nil {
+		if cerr := q.alertNotesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing alertNotesStmt: %w", cerr)
+		}
+	}
+	if q.alertReadersStmt != nil {
+		if cerr := q.alertReadersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing alertReadersStmt: %w", cerr)
+		}
+	}
+	if q.alertSettingsStmt != nil {
+		if cerr := q.alertSettingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing alertSettingsStmt: %w", cerr)
+		}
+	}
+	if q.alertWatchesStmt != nil {
+		if cerr := q.alertWatchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing alertWatchesStmt: %w", cerr)
+		}
+	}
+	if q.alertsStmt != nil {
+		if cerr := q.alertsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing alertsStmt: %w", cerr)
+		}
+	}
+	if q.alertsBeyondStmt != nil {
+		if cerr := q.alertsBeyondStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing alertsBeyondStmt: %w", cerr)
 		}
 	}
 	if q.appendSecurityLogStmt != nil {
@@ -573,6 +727,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing clearStatesStmt: %w", cerr)
 		}
 	}
+	if q.clearedAlertsStmt != nil {
+		if cerr := q.clearedAlertsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearedAlertsStmt: %w", cerr)
+		}
+	}
 	if q.commandStmt != nil {
 		if cerr := q.commandStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing commandStmt: %w", cerr)
@@ -581,6 +740,16 @@ func (q *Queries) Close() error {
 	if q.commandsOfStmt != nil {
 		if cerr := q.commandsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing commandsOfStmt: %w", cerr)
+		}
+	}
+	if q.countAlertNotesStmt != nil {
+		if cerr := q.countAlertNotesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countAlertNotesStmt: %w", cerr)
+		}
+	}
+	if q.countAlertNoticesStmt != nil {
+		if cerr := q.countAlertNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countAlertNoticesStmt: %w", cerr)
 		}
 	}
 	if q.countDevicesStmt != nil {
@@ -621,6 +790,11 @@ func (q *Queries) Close() error {
 	if q.countOAuthClientsStmt != nil {
 		if cerr := q.countOAuthClientsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countOAuthClientsStmt: %w", cerr)
+		}
+	}
+	if q.countOpenAlertsStmt != nil {
+		if cerr := q.countOpenAlertsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOpenAlertsStmt: %w", cerr)
 		}
 	}
 	if q.countOpenSupportGrantsStmt != nil {
@@ -708,6 +882,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing devicesStmt: %w", cerr)
 		}
 	}
+	if q.dueAlertNoticesStmt != nil {
+		if cerr := q.dueAlertNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dueAlertNoticesStmt: %w", cerr)
+		}
+	}
 	if q.dueDeletionsStmt != nil {
 		if cerr := q.dueDeletionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueDeletionsStmt: %w", cerr)
@@ -746,6 +925,16 @@ func (q *Queries) Close() error {
 	if q.fenceDeletionStmt != nil {
 		if cerr := q.fenceDeletionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing fenceDeletionStmt: %w", cerr)
+		}
+	}
+	if q.forgetAlertStmt != nil {
+		if cerr := q.forgetAlertStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetAlertStmt: %w", cerr)
+		}
+	}
+	if q.forgetAlertWatchStmt != nil {
+		if cerr := q.forgetAlertWatchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetAlertWatchStmt: %w", cerr)
 		}
 	}
 	if q.forgetOutcomesStmt != nil {
@@ -883,6 +1072,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing membershipsStmt: %w", cerr)
 		}
 	}
+	if q.networkOfDeviceStmt != nil {
+		if cerr := q.networkOfDeviceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing networkOfDeviceStmt: %w", cerr)
+		}
+	}
 	if q.networksStmt != nil {
 		if cerr := q.networksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing networksStmt: %w", cerr)
@@ -916,6 +1110,11 @@ func (q *Queries) Close() error {
 	if q.offeredGroupsStmt != nil {
 		if cerr := q.offeredGroupsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing offeredGroupsStmt: %w", cerr)
+		}
+	}
+	if q.openAlertsStmt != nil {
+		if cerr := q.openAlertsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openAlertsStmt: %w", cerr)
 		}
 	}
 	if q.openChunkStmt != nil {
@@ -968,6 +1167,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing positionStmt: %w", cerr)
 		}
 	}
+	if q.postponeAlertNoticeStmt != nil {
+		if cerr := q.postponeAlertNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing postponeAlertNoticeStmt: %w", cerr)
+		}
+	}
 	if q.presencesStmt != nil {
 		if cerr := q.presencesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing presencesStmt: %w", cerr)
@@ -996,6 +1200,16 @@ func (q *Queries) Close() error {
 	if q.releaseGatewaysStmt != nil {
 		if cerr := q.releaseGatewaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing releaseGatewaysStmt: %w", cerr)
+		}
+	}
+	if q.removeAlertHookStmt != nil {
+		if cerr := q.removeAlertHookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeAlertHookStmt: %w", cerr)
+		}
+	}
+	if q.removeAlertNoticeStmt != nil {
+		if cerr := q.removeAlertNoticeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeAlertNoticeStmt: %w", cerr)
 		}
 	}
 	if q.removeInvitationStmt != nil {
@@ -1081,6 +1295,41 @@ func (q *Queries) Close() error {
 	if q.securityLogsStmt != nil {
 		if cerr := q.securityLogsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing securityLogsStmt: %w", cerr)
+		}
+	}
+	if q.seeAlertStmt != nil {
+		if cerr := q.seeAlertStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing seeAlertStmt: %w", cerr)
+		}
+	}
+	if q.setAlertStmt != nil {
+		if cerr := q.setAlertStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAlertStmt: %w", cerr)
+		}
+	}
+	if q.setAlertHookFailingStmt != nil {
+		if cerr := q.setAlertHookFailingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAlertHookFailingStmt: %w", cerr)
+		}
+	}
+	if q.setAlertReaderStmt != nil {
+		if cerr := q.setAlertReaderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAlertReaderStmt: %w", cerr)
+		}
+	}
+	if q.setAlertSettingsStmt != nil {
+		if cerr := q.setAlertSettingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAlertSettingsStmt: %w", cerr)
+		}
+	}
+	if q.setAlertToldStmt != nil {
+		if cerr := q.setAlertToldStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAlertToldStmt: %w", cerr)
+		}
+	}
+	if q.setAlertWatchStmt != nil {
+		if cerr := q.setAlertWatchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAlertWatchStmt: %w", cerr)
 		}
 	}
 	if q.setGatewayHelloStmt != nil {
@@ -1173,6 +1422,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing takeDeletionBackStmt: %w", cerr)
 		}
 	}
+	if q.watchedDevicesStmt != nil {
+		if cerr := q.watchedDevicesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing watchedDevicesStmt: %w", cerr)
+		}
+	}
+	if q.watchedGatewayStmt != nil {
+		if cerr := q.watchedGatewayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing watchedGatewayStmt: %w", cerr)
+		}
+	}
+	if q.watchedNetworksStmt != nil {
+		if cerr := q.watchedNetworksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing watchedNetworksStmt: %w", cerr)
+		}
+	}
 	return err
 }
 
@@ -1213,6 +1477,9 @@ type Queries struct {
 	db                           DBTX
 	tx                           *sql.Tx
 	accountsStmt                 *sql.Stmt
+	addAlertHookStmt             *sql.Stmt
+	addAlertNoteStmt             *sql.Stmt
+	addAlertNoticeStmt           *sql.Stmt
 	addChunkStmt                 *sql.Stmt
 	addEventStmt                 *sql.Stmt
 	addMemberStmt                *sql.Stmt
@@ -1220,6 +1487,14 @@ type Queries struct {
 	addOutcomeStmt               *sql.Stmt
 	addPoisonStmt                *sql.Stmt
 	addPositionStmt              *sql.Stmt
+	alertStmt                    *sql.Stmt
+	alertHooksStmt               *sql.Stmt
+	alertNotesStmt               *sql.Stmt
+	alertReadersStmt             *sql.Stmt
+	alertSettingsStmt            *sql.Stmt
+	alertWatchesStmt             *sql.Stmt
+	alertsStmt                   *sql.Stmt
+	alertsBeyondStmt             *sql.Stmt
 	appendSecurityLogStmt        *sql.Stmt
 	askDeletionStmt              *sql.Stmt
 	beginDeletionStmt            *sql.Stmt
@@ -1235,8 +1510,11 @@ type Queries struct {
 	clearReadingsStmt            *sql.Stmt
 	clearStagesStmt              *sql.Stmt
 	clearStatesStmt              *sql.Stmt
+	clearedAlertsStmt            *sql.Stmt
 	commandStmt                  *sql.Stmt
 	commandsOfStmt               *sql.Stmt
+	countAlertNotesStmt          *sql.Stmt
+	countAlertNoticesStmt        *sql.Stmt
 	countDevicesStmt             *sql.Stmt
 	countGroupMembersStmt        *sql.Stmt
 	countGroupsOfPositionStmt    *sql.Stmt
@@ -1245,6 +1523,7 @@ type Queries struct {
 	countMembershipsStmt         *sql.Stmt
 	countNetworksStmt            *sql.Stmt
 	countOAuthClientsStmt        *sql.Stmt
+	countOpenAlertsStmt          *sql.Stmt
 	countOpenSupportGrantsStmt   *sql.Stmt
 	countOwnersStmt              *sql.Stmt
 	createCommandStmt            *sql.Stmt
@@ -1262,6 +1541,7 @@ type Queries struct {
 	deviceStmt                   *sql.Stmt
 	deviceGroupsStmt             *sql.Stmt
 	devicesStmt                  *sql.Stmt
+	dueAlertNoticesStmt          *sql.Stmt
 	dueDeletionsStmt             *sql.Stmt
 	emptyGroupStmt               *sql.Stmt
 	endCommandStmt               *sql.Stmt
@@ -1270,6 +1550,8 @@ type Queries struct {
 	expireCommandsStmt           *sql.Stmt
 	failCommandStmt              *sql.Stmt
 	fenceDeletionStmt            *sql.Stmt
+	forgetAlertStmt              *sql.Stmt
+	forgetAlertWatchStmt         *sql.Stmt
 	forgetOutcomesStmt           *sql.Stmt
 	forgetSupportGrantsStmt      *sql.Stmt
 	gatewayHelloStmt             *sql.Stmt
@@ -1297,6 +1579,7 @@ type Queries struct {
 	memberRoleStmt               *sql.Stmt
 	membersStmt                  *sql.Stmt
 	membershipsStmt              *sql.Stmt
+	networkOfDeviceStmt          *sql.Stmt
 	networksStmt                 *sql.Stmt
 	nextDeadlineStmt             *sql.Stmt
 	nextDesiredVersionStmt       *sql.Stmt
@@ -1304,6 +1587,7 @@ type Queries struct {
 	oAuthClientsStmt             *sql.Stmt
 	offerGroupStmt               *sql.Stmt
 	offeredGroupsStmt            *sql.Stmt
+	openAlertsStmt               *sql.Stmt
 	openChunkStmt                *sql.Stmt
 	openInvitationsStmt          *sql.Stmt
 	openSupportGrantsStmt        *sql.Stmt
@@ -1314,12 +1598,15 @@ type Queries struct {
 	pendingCommandsStmt          *sql.Stmt
 	poisonsStmt                  *sql.Stmt
 	positionStmt                 *sql.Stmt
+	postponeAlertNoticeStmt      *sql.Stmt
 	presencesStmt                *sql.Stmt
 	projectStmt                  *sql.Stmt
 	prunePoisonStmt              *sql.Stmt
 	registryVersionStmt          *sql.Stmt
 	releaseGatewayStmt           *sql.Stmt
 	releaseGatewaysStmt          *sql.Stmt
+	removeAlertHookStmt          *sql.Stmt
+	removeAlertNoticeStmt        *sql.Stmt
 	removeInvitationStmt         *sql.Stmt
 	removeMemberStmt             *sql.Stmt
 	removeMembersStmt            *sql.Stmt
@@ -1337,6 +1624,13 @@ type Queries struct {
 	securityLogNewestStmt        *sql.Stmt
 	securityLogOfStmt            *sql.Stmt
 	securityLogsStmt             *sql.Stmt
+	seeAlertStmt                 *sql.Stmt
+	setAlertStmt                 *sql.Stmt
+	setAlertHookFailingStmt      *sql.Stmt
+	setAlertReaderStmt           *sql.Stmt
+	setAlertSettingsStmt         *sql.Stmt
+	setAlertToldStmt             *sql.Stmt
+	setAlertWatchStmt            *sql.Stmt
 	setGatewayHelloStmt          *sql.Stmt
 	setKeyringStmt               *sql.Stmt
 	setMemberStmt                *sql.Stmt
@@ -1355,6 +1649,9 @@ type Queries struct {
 	supportGrantsOfStmt          *sql.Stmt
 	supportedProjectsStmt        *sql.Stmt
 	takeDeletionBackStmt         *sql.Stmt
+	watchedDevicesStmt           *sql.Stmt
+	watchedGatewayStmt           *sql.Stmt
+	watchedNetworksStmt          *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -1362,6 +1659,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                           tx,
 		tx:                           tx,
 		accountsStmt:                 q.accountsStmt,
+		addAlertHookStmt:             q.addAlertHookStmt,
+		addAlertNoteStmt:             q.addAlertNoteStmt,
+		addAlertNoticeStmt:           q.addAlertNoticeStmt,
 		addChunkStmt:                 q.addChunkStmt,
 		addEventStmt:                 q.addEventStmt,
 		addMemberStmt:                q.addMemberStmt,
@@ -1369,6 +1669,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addOutcomeStmt:               q.addOutcomeStmt,
 		addPoisonStmt:                q.addPoisonStmt,
 		addPositionStmt:              q.addPositionStmt,
+		alertStmt:                    q.alertStmt,
+		alertHooksStmt:               q.alertHooksStmt,
+		alertNotesStmt:               q.alertNotesStmt,
+		alertReadersStmt:             q.alertReadersStmt,
+		alertSettingsStmt:            q.alertSettingsStmt,
+		alertWatchesStmt:             q.alertWatchesStmt,
+		alertsStmt:                   q.alertsStmt,
+		alertsBeyondStmt:             q.alertsBeyondStmt,
 		appendSecurityLogStmt:        q.appendSecurityLogStmt,
 		askDeletionStmt:              q.askDeletionStmt,
 		beginDeletionStmt:            q.beginDeletionStmt,
@@ -1384,8 +1692,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		clearReadingsStmt:            q.clearReadingsStmt,
 		clearStagesStmt:              q.clearStagesStmt,
 		clearStatesStmt:              q.clearStatesStmt,
+		clearedAlertsStmt:            q.clearedAlertsStmt,
 		commandStmt:                  q.commandStmt,
 		commandsOfStmt:               q.commandsOfStmt,
+		countAlertNotesStmt:          q.countAlertNotesStmt,
+		countAlertNoticesStmt:        q.countAlertNoticesStmt,
 		countDevicesStmt:             q.countDevicesStmt,
 		countGroupMembersStmt:        q.countGroupMembersStmt,
 		countGroupsOfPositionStmt:    q.countGroupsOfPositionStmt,
@@ -1394,6 +1705,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countMembershipsStmt:         q.countMembershipsStmt,
 		countNetworksStmt:            q.countNetworksStmt,
 		countOAuthClientsStmt:        q.countOAuthClientsStmt,
+		countOpenAlertsStmt:          q.countOpenAlertsStmt,
 		countOpenSupportGrantsStmt:   q.countOpenSupportGrantsStmt,
 		countOwnersStmt:              q.countOwnersStmt,
 		createCommandStmt:            q.createCommandStmt,
@@ -1411,6 +1723,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deviceStmt:                   q.deviceStmt,
 		deviceGroupsStmt:             q.deviceGroupsStmt,
 		devicesStmt:                  q.devicesStmt,
+		dueAlertNoticesStmt:          q.dueAlertNoticesStmt,
 		dueDeletionsStmt:             q.dueDeletionsStmt,
 		emptyGroupStmt:               q.emptyGroupStmt,
 		endCommandStmt:               q.endCommandStmt,
@@ -1419,6 +1732,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		expireCommandsStmt:           q.expireCommandsStmt,
 		failCommandStmt:              q.failCommandStmt,
 		fenceDeletionStmt:            q.fenceDeletionStmt,
+		forgetAlertStmt:              q.forgetAlertStmt,
+		forgetAlertWatchStmt:         q.forgetAlertWatchStmt,
 		forgetOutcomesStmt:           q.forgetOutcomesStmt,
 		forgetSupportGrantsStmt:      q.forgetSupportGrantsStmt,
 		gatewayHelloStmt:             q.gatewayHelloStmt,
@@ -1446,6 +1761,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		memberRoleStmt:               q.memberRoleStmt,
 		membersStmt:                  q.membersStmt,
 		membershipsStmt:              q.membershipsStmt,
+		networkOfDeviceStmt:          q.networkOfDeviceStmt,
 		networksStmt:                 q.networksStmt,
 		nextDeadlineStmt:             q.nextDeadlineStmt,
 		nextDesiredVersionStmt:       q.nextDesiredVersionStmt,
@@ -1453,6 +1769,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		oAuthClientsStmt:             q.oAuthClientsStmt,
 		offerGroupStmt:               q.offerGroupStmt,
 		offeredGroupsStmt:            q.offeredGroupsStmt,
+		openAlertsStmt:               q.openAlertsStmt,
 		openChunkStmt:                q.openChunkStmt,
 		openInvitationsStmt:          q.openInvitationsStmt,
 		openSupportGrantsStmt:        q.openSupportGrantsStmt,
@@ -1463,12 +1780,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		pendingCommandsStmt:          q.pendingCommandsStmt,
 		poisonsStmt:                  q.poisonsStmt,
 		positionStmt:                 q.positionStmt,
+		postponeAlertNoticeStmt:      q.postponeAlertNoticeStmt,
 		presencesStmt:                q.presencesStmt,
 		projectStmt:                  q.projectStmt,
 		prunePoisonStmt:              q.prunePoisonStmt,
 		registryVersionStmt:          q.registryVersionStmt,
 		releaseGatewayStmt:           q.releaseGatewayStmt,
 		releaseGatewaysStmt:          q.releaseGatewaysStmt,
+		removeAlertHookStmt:          q.removeAlertHookStmt,
+		removeAlertNoticeStmt:        q.removeAlertNoticeStmt,
 		removeInvitationStmt:         q.removeInvitationStmt,
 		removeMemberStmt:             q.removeMemberStmt,
 		removeMembersStmt:            q.removeMembersStmt,
@@ -1486,6 +1806,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		securityLogNewestStmt:        q.securityLogNewestStmt,
 		securityLogOfStmt:            q.securityLogOfStmt,
 		securityLogsStmt:             q.securityLogsStmt,
+		seeAlertStmt:                 q.seeAlertStmt,
+		setAlertStmt:                 q.setAlertStmt,
+		setAlertHookFailingStmt:      q.setAlertHookFailingStmt,
+		setAlertReaderStmt:           q.setAlertReaderStmt,
+		setAlertSettingsStmt:         q.setAlertSettingsStmt,
+		setAlertToldStmt:             q.setAlertToldStmt,
+		setAlertWatchStmt:            q.setAlertWatchStmt,
 		setGatewayHelloStmt:          q.setGatewayHelloStmt,
 		setKeyringStmt:               q.setKeyringStmt,
 		setMemberStmt:                q.setMemberStmt,
@@ -1504,5 +1831,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		supportGrantsOfStmt:          q.supportGrantsOfStmt,
 		supportedProjectsStmt:        q.supportedProjectsStmt,
 		takeDeletionBackStmt:         q.takeDeletionBackStmt,
+		watchedDevicesStmt:           q.watchedDevicesStmt,
+		watchedGatewayStmt:           q.watchedGatewayStmt,
+		watchedNetworksStmt:          q.watchedNetworksStmt,
 	}
 }

@@ -4,6 +4,71 @@
 
 package sitedb
 
+type Alert struct {
+	ProjectID string
+	ID        string
+	NetworkID string
+	Rule      int64
+	Severity  int64
+	IsOpen    int64
+	RaisedMs  int64
+	ClearedMs *int64
+	JoinedMs  int64
+	Times     int64
+	Members   string
+	SeenBy    string
+	SeenMs    *int64
+	Told      int64
+}
+
+type AlertHook struct {
+	ProjectID string
+	ID        string
+	Sealed    []byte
+	Least     int64
+	MadeMs    int64
+	FailingMs *int64
+}
+
+type AlertNote struct {
+	ProjectID string
+	ID        string
+	AlertID   string
+	AccountID string
+	AtMs      int64
+	Note      []byte
+}
+
+type AlertNotice struct {
+	ProjectID string
+	ID        string
+	AlertID   string
+	HookID    string
+	News      int64
+	MadeMs    int64
+	DueMs     int64
+	Tries     int64
+}
+
+type AlertReader struct {
+	ProjectID string
+	AccountID string
+	Least     int64
+}
+
+type AlertSetting struct {
+	ProjectID string
+	Settings  string
+}
+
+type AlertWatch struct {
+	ProjectID string
+	NetworkID string
+	Rule      int64
+	Device    int64
+	Watch     string
+}
+
 type Command struct {
 	ProjectID  string
 	ID         string
