@@ -103,11 +103,16 @@ const (
 	Battery     Metric = 7 // per cent of its charge that is left
 	BurnHours   Metric = 8 // hours that the lamp has been lit since it was new
 	Signal      Metric = 9 // dBm, in which the device hears the frames that come to it
+
+	// Output is light output in per mille of full output: 0 while off, -1 while the device
+	// cannot be reached. The cloud makes it from what devices confirm; no gateway sends it.
+	Output Metric = 64
 )
 
 var metrics = names[Metric]{"metric", map[Metric]string{
 	ActivePower: "active_power", LinkQuality: "link_quality", Energy: "energy", Illuminance: "illuminance",
 	Occupancy: "occupancy", Temperature: "temperature", Battery: "battery", BurnHours: "burn_hours", Signal: "signal",
+	Output: "output",
 }}
 
 // Metrics returns all metrics, in the order of their values.
@@ -139,6 +144,8 @@ func (m Metric) Unit() string {
 		return "h"
 	case Signal:
 		return "dBm"
+	case Output:
+		return "‰"
 	}
 	return ""
 }

@@ -32,7 +32,7 @@ func (a *API) readingRoutes() {
 		summary: "Measured values of one device, oldest first", tag: "readings",
 	}, func(ctx context.Context, scope project.Scope, in *struct {
 		Device text[sconce.EUI64]  `query:"device" required:"true" doc:"Address of the device."`
-		Metric text[sconce.Metric] `query:"metric" required:"true" doc:"One of active_power, link_quality, energy, illuminance, occupancy, temperature and battery."`
+		Metric text[sconce.Metric] `query:"metric" required:"true" doc:"One of active_power, link_quality, energy, illuminance, occupancy, temperature, battery, burn_hours, signal and output."`
 		From   time.Time           `query:"from" doc:"The earliest time, included; without it, a day before the latest."`
 		To     time.Time           `query:"to" doc:"The latest time, excluded; without it, now."`
 		Page

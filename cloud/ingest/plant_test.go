@@ -9,6 +9,7 @@ import (
 
 	"sconce"
 	"sconce/cloud/ingest"
+	"sconce/cloud/rollup"
 	"sconce/cloud/store"
 	"sconce/cloud/store/storetest"
 	"sconce/cloud/telemetry"
@@ -107,6 +108,7 @@ type tables struct {
 	Gateway  telemetry.Gateway
 	Readings map[telemetry.Series][]telemetry.Chunk
 	Open     map[telemetry.Series]telemetry.Open
+	Rollups  []telemetry.Rollup
 }
 
 func (in *plant) tables() tables {
@@ -122,8 +124,15 @@ func (in *plant) tables() tables {
 		got.Events, errs[4] = from.Events(ctx, site.Owner, time.Now().Add(time.Hour), 1000)
 		got.Gateway, errs[5] = from.Gateway(ctx, site.Owner, site.Gateway)
 		for _, s := range got.States {
-			for _, m := range []sconce.Metric{sconce.ActivePower, sconce.LinkQuality} {
+			for _, m := range []sconce.Metric{sconce.ActivePower, sconce.LinkQuality, sconce.Output} {
 				in.series(&got, telemetry.Series{Device: s.Device, Metric: m})
+			}
+			for _, level := range []rollup.Level{rollup.Quarters, rollup.Days} {
+				q := telemetry.RollupQuery{Devices: []sconce.EUI64{s.Device}, Level: level, Until: 1 << 40}
+				err := from.Rollups(ctx, site.Owner, q, func(b telemetry.Rollup) { got.Rollups = append(got.Rollups, b) }, func(telemetry.Series, telemetry.Open) {})
+				if err != nil {
+					in.t.Fatal(err)
+				}
 			}
 		}
 	}

@@ -59,7 +59,7 @@ func TestEveryMessageCountsOnce(t *testing.T) {
 			const messages = 150
 			var bodies []wire.Up
 			for i := range messages {
-				bodies = append(bodies, randomBody(r, base+wire.Time(i*1000)))
+				bodies = append(bodies, randomBody(r, base+wire.Time(i*20_000)))
 			}
 			readings, duplicates := 0, 0
 			came := map[int]bool{}
@@ -115,6 +115,9 @@ func checkTotals(t *testing.T, got tables, messages, duplicates, readings int) {
 	}
 	stored := 0
 	for s, chunks := range got.Readings {
+		if s.Metric == sconce.Output {
+			continue // made of states
+		}
 		for i, c := range chunks {
 			stored += len(c.Samples)
 			if len(c.Samples) != telemetry.ChunkSize || c.Part != int64(i) {

@@ -158,6 +158,7 @@ var belongings = []belonging{
 	{"site", "events", []string{"at_ms", "journal_id", "n"}},
 	{"site", "readings", []string{"device", "metric", "last_ms", "part"}},
 	{"site", "readings_open", []string{"device", "metric"}},
+	{"site", "rollups", []string{"level", "device", "period"}},
 	{"site", "device_states", []string{"device"}},
 	{"site", "device_stages", []string{"device"}},
 	{"site", "gateway_hellos", []string{"gateway"}},

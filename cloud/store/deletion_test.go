@@ -20,6 +20,7 @@ import (
 	"sconce/cloud/oauth"
 	"sconce/cloud/privacy"
 	"sconce/cloud/project"
+	"sconce/cloud/rollup"
 	"sconce/cloud/store"
 	"sconce/cloud/store/storetest"
 	"sconce/cloud/telemetry"
@@ -88,7 +89,11 @@ func furnish(t *testing.T, s *store.Store, site storetest.Site) {
 	command := sconce.CommandID("of " + site.Project)
 	must(s.Lighting().CreateCommand(ctx, site.Owner, lighting.Command{ID: command, Project: site.Project, Network: site.Network, Account: "ada", Device: 7, On: new(true), Targets: 1, Made: at, Expires: at, Deadline: at, Status: lighting.Pending}))
 	must(s.Results().Apply(ctx, 31, func(tx ingest.Tx) error {
-		_, _, err := tx.EndCommand(project.Assignment{Project: site.Project, Network: site.Network}, lighting.Result{Command: command, At: at, Outcomes: []lighting.Outcome{{Device: 7, Status: 1}}})
+		a := project.Assignment{Project: site.Project, Network: site.Network}
+		if err := tx.SetRollup(a, 7, rollup.Days, 1, rollup.Block{}); err != nil {
+			return err
+		}
+		_, _, err := tx.EndCommand(a, lighting.Result{Command: command, At: at, Outcomes: []lighting.Outcome{{Device: 7, Status: 1}}})
 		return err
 	}))
 	must(s.Access().CreateToken(ctx, access.Stored{

@@ -238,7 +238,7 @@ func (r results) Clear(ctx context.Context) error {
 	return r.across().update(ctx, func(q *sitedb.Queries) error {
 		return doing("deleting the results of the journal", errors.Join(
 			q.ClearContinuity(ctx), q.ClearPoison(ctx), q.ClearStates(ctx), q.ClearStages(ctx), q.ClearGatewayHellos(ctx),
-			q.ClearEvents(ctx), q.ClearReadings(ctx), q.ClearOpenReadings(ctx), q.SetPosition(ctx, 0),
+			q.ClearEvents(ctx), q.ClearReadings(ctx), q.ClearOpenReadings(ctx), q.ClearRollups(ctx), q.SetPosition(ctx, 0),
 		))
 	})
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"sconce"
@@ -51,9 +52,14 @@ func (t *resultsTx) SetState(a project.Assignment, s telemetry.DeviceState) erro
 
 func (t *resultsTx) SetOpen(a project.Assignment, s telemetry.Series, o telemetry.Open) error {
 	t.samples = telemetry.AppendSamples(t.samples[:0], o.Samples)
-	return doing("storing readings", t.bound.SetOpenChunk(t.ctx, sitedb.SetOpenChunkParams{
+	p := sitedb.SetOpenChunkParams{
 		ProjectID: string(a.Project), Device: int64(s.Device), Metric: int64(s.Metric), Part: o.Part, Samples: notNil(t.samples),
-	}))
+		Waiting: int64(o.Rolled.Waiting),
+	}
+	if r := &o.Rolled; r.Head.At != 0 {
+		p.BeganMs, p.HeadMs, p.HeadValue = new(r.Began), new(r.Head.At), new(r.Head.Value)
+	}
+	return doing("storing readings", t.bound.SetOpenChunk(t.ctx, p))
 }
 
 func (t *resultsTx) AddChunk(a project.Assignment, s telemetry.Series, c telemetry.Chunk) error {
@@ -147,8 +153,23 @@ func readOpen(ctx context.Context, db part, id sconce.ProjectID, s telemetry.Ser
 	if err != nil {
 		return telemetry.Open{}, doing("reading readings", err)
 	}
-	samples, err := telemetry.ParseSamples(row.Samples)
-	return telemetry.Open{Part: row.Part, Samples: samples}, err
+	open, err := openOf(row)
+	return open, doing("reading readings", err)
+}
+
+func openOf(r sitedb.OpenChunkRow) (telemetry.Open, error) {
+	samples, err := telemetry.ParseSamples(r.Samples)
+	if err != nil {
+		return telemetry.Open{}, err
+	}
+	o := telemetry.Open{Part: r.Part, Samples: samples}
+	if r.Waiting < 0 || r.Waiting > int64(len(samples)) {
+		return telemetry.Open{}, fmt.Errorf("%d of %d samples wait for the rollups", r.Waiting, len(samples))
+	}
+	if r.BeganMs != nil && r.HeadMs != nil && r.HeadValue != nil {
+		o.Rolled = telemetry.Rolled{Began: *r.BeganMs, Head: telemetry.Sample{At: *r.HeadMs, Value: *r.HeadValue}, Waiting: int(r.Waiting)}
+	}
+	return o, nil
 }
 
 // The forms of optional values in the tables.

@@ -144,7 +144,7 @@ func TestRetain(t *testing.T) {
 		}()
 		start := time.Now()
 		for range 3 {
-			if rules := <-o.asked; rules["identity.links"] != identity.RegistrationLife {
+			if rules := <-o.asked; rules["identity.links"] != identity.UndoEmailLife {
 				t.Errorf("the rules are %v", rules)
 			}
 		}

@@ -37,6 +37,7 @@ var acrossProjects = map[string]string{
 	"ClearEvents":        "makes the results of the journal anew",
 	"ClearReadings":      "makes the results of the journal anew",
 	"ClearOpenReadings":  "makes the results of the journal anew",
+	"ClearRollups":       "makes the results of the journal anew",
 }
 
 var (

@@ -6,6 +6,7 @@ import (
 
 	"sconce"
 	"sconce/cloud/project"
+	"sconce/cloud/rollup"
 )
 
 // A gateway is no person and has no Scope: what it says belongs to the project
@@ -16,6 +17,9 @@ import (
 type Before interface {
 	StateBefore(ctx context.Context, id sconce.ProjectID, device sconce.EUI64) (DeviceState, error)
 	OpenBefore(ctx context.Context, id sconce.ProjectID, s Series) (Open, error)
+	// ChunksAround returns, of the chunks of a series, those that have samples both until
+	// and from a time, and the nearest that have none on one side of it.
+	ChunksAround(ctx context.Context, id sconce.ProjectID, s Series, at int64) ([]Chunk, error)
 }
 
 // Results stores what is made from the journal.
@@ -27,6 +31,7 @@ type Results interface {
 	AddEvent(a project.Assignment, batch int64, n int, e Event) error
 	SetStage(a project.Assignment, s Stage) error
 	SetGateway(a project.Assignment, g Gateway) error
+	Rollups
 }
 
 // maxCached is how many devices a [Fold] remembers; beyond that it forgets all of
@@ -65,6 +70,7 @@ type device struct {
 	changed        bool // state
 	touched        bool // anything
 	series         []series
+	parts          rollup.Parts // to be added to its rollups
 }
 
 type series struct {
@@ -72,6 +78,7 @@ type series struct {
 	open   Open
 	full   []Chunk
 	dirty  bool
+	gap    gap
 }
 
 type placedEvent struct {
@@ -125,9 +132,13 @@ func (f *Fold) From(a project.Assignment, received time.Time) Source {
 	return Source{f, a, received, received.UnixMilli(), site}
 }
 
-// Reading adds one measured value. For the latest state it is no newer than the
-// message: a gateway whose clock was ahead must not hide what comes after.
+// Reading adds one measured value. It is no newer than the message: what a gateway says
+// whose clock is ahead must not hide what comes after. A metric that the cloud makes
+// itself is ignored.
 func (f *Source) Reading(ctx context.Context, of Series, s Sample) error {
+	if of.Metric == sconce.Output {
+		return nil
+	}
 	d, err := f.touch(ctx, of.Device)
 	if err != nil {
 		return err
@@ -142,6 +153,12 @@ func (f *Source) Reading(ctx context.Context, of Series, s Sample) error {
 		d.heard = at
 		d.changed = true
 	}
+	s.At = at
+	return f.sample(ctx, d, of, s)
+}
+
+// sample adds a sample to a series of a device, and to its rollups.
+func (f *Source) sample(ctx context.Context, d *device, of Series, s Sample) error {
 	to := d.find(of.Metric)
 	if to == nil {
 		open, err := f.fold.before.OpenBefore(ctx, f.assignment.Project, of)
@@ -150,6 +167,12 @@ func (f *Source) Reading(ctx context.Context, of Series, s Sample) error {
 		}
 		d.series = append(d.series, series{metric: of.Metric, open: open})
 		to = &d.series[len(d.series)-1]
+	}
+	if rollup.Counts(of.Metric) {
+		placed, err := f.roll(ctx, d, to, of, s)
+		if err != nil || !placed {
+			return err
+		}
 	}
 	to.dirty = true
 	f.fold.weight += sampleWeight
@@ -208,8 +231,8 @@ func (f *Source) State(ctx context.Context, s DeviceState) error {
 		return err
 	}
 	s.At = earlier(s.At, f.received)
-	if s.At.Before(d.state.At) {
-		return nil
+	if err := f.output(ctx, d, s); err != nil || s.At.Before(d.state.At) {
+		return err
 	}
 	d.changed = true
 	d.state.At, d.state.Reachable = s.At, s.Reachable
@@ -337,7 +360,7 @@ func (d *device) store(tx Results) error {
 			return err
 		}
 	}
-	return nil
+	return addParts(tx, d.assignment, d.state.Device, d.parts)
 }
 
 // Stored says that the transaction of [Fold.Store] has committed, and calls
@@ -351,6 +374,7 @@ func (f *Fold) Stored(changed func(id sconce.ProjectID, s DeviceState)) {
 		for i := range d.series {
 			d.series[i].dirty, d.series[i].full = false, nil
 		}
+		clear(d.parts)
 	}
 	clear(f.touched) // lets go of devices that are forgotten
 	f.touched, f.events, f.weight = f.touched[:0], f.events[:0], 0

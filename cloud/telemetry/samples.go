@@ -47,6 +47,7 @@ func (c *Chunk) Last() int64  { return c.Samples[len(c.Samples)-1].At } //nolint
 type Open struct {
 	Part    int64 // of the chunk that they will be
 	Samples []Sample
+	Rolled  Rolled
 }
 
 // add adds a sample. When that fills the chunk it returns it, and begins the next.

@@ -148,6 +148,11 @@ type Store interface {
 	// Chunks returns the chunks that have readings between two times, both included,
 	// in the order of their parts.
 	Chunks(ctx context.Context, s project.Scope, series Series, from, to time.Time) ([]Chunk, error)
+
+	// Rollups calls stored with every block that is asked for, device by device and in the
+	// order of the periods, and waiting with every open chunk of the devices with samples that
+	// are not in the rollups yet. All of it is of one moment.
+	Rollups(ctx context.Context, s project.Scope, q RollupQuery, stored func(Rollup), waiting func(Series, Open)) error
 }
 
 // Service answers the questions of people.

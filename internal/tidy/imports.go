@@ -28,7 +28,7 @@ const (
 
 // capabilities are the parts of the cloud that hold its rules.
 var capabilities = []string{
-	"sconce/cloud/access", "sconce/cloud/alert", "sconce/cloud/alert/rules", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/oauth", "sconce/cloud/once", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/support", "sconce/cloud/telemetry",
+	"sconce/cloud/access", "sconce/cloud/alert", "sconce/cloud/alert/rules", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/oauth", "sconce/cloud/once", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/rollup", "sconce/cloud/support", "sconce/cloud/telemetry",
 	"sconce/cloud/privacy", "sconce/cloud/vault", "sconce/cloud/consent", "sconce/cloud/deletion", "sconce/cloud/export",
 }
 
@@ -72,7 +72,8 @@ var layers = []layer{
 	{"sconce/cloud/provider", false, []string{root, "sconce/cloud/identity"}},
 	{"sconce/cloud/vault", false, []string{root}},
 	{"sconce/cloud/registry", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/project"}},
-	{"sconce/cloud/telemetry", false, []string{root, "sconce/cloud/project"}},
+	{"sconce/cloud/rollup", true, []string{root}},
+	{"sconce/cloud/telemetry", false, []string{root, "sconce/cloud/project", "sconce/cloud/rollup"}},
 	{"sconce/cloud/lighting", false, []string{root, "sconce/wire", "sconce/cloud/project", "sconce/cloud/vault"}},
 	{"sconce/cloud/edge", false, []string{root, "sconce/wire", "sconce/mqtt"}},
 	{"sconce/cloud/ingest", false, slices.Concat([]string{root, "sconce/wire"}, capabilities)},

@@ -93,6 +93,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.chunksStmt, err = db.PrepareContext(ctx, chunks); err != nil {
 		return nil, fmt.Errorf("error preparing query Chunks: %w", err)
 	}
+	if q.chunksAcrossStmt, err = db.PrepareContext(ctx, chunksAcross); err != nil {
+		return nil, fmt.Errorf("error preparing query ChunksAcross: %w", err)
+	}
+	if q.chunksFromStmt, err = db.PrepareContext(ctx, chunksFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query ChunksFrom: %w", err)
+	}
+	if q.chunksUntilStmt, err = db.PrepareContext(ctx, chunksUntil); err != nil {
+		return nil, fmt.Errorf("error preparing query ChunksUntil: %w", err)
+	}
 	if q.claimGatewayStmt, err = db.PrepareContext(ctx, claimGateway); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimGateway: %w", err)
 	}
@@ -119,6 +128,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.clearReadingsStmt, err = db.PrepareContext(ctx, clearReadings); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearReadings: %w", err)
+	}
+	if q.clearRollupsStmt, err = db.PrepareContext(ctx, clearRollups); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearRollups: %w", err)
 	}
 	if q.clearStagesStmt, err = db.PrepareContext(ctx, clearStages); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearStages: %w", err)
@@ -444,6 +456,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeIdentityStmt, err = db.PrepareContext(ctx, revokeIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeIdentity: %w", err)
 	}
+	if q.rollupStmt, err = db.PrepareContext(ctx, rollup); err != nil {
+		return nil, fmt.Errorf("error preparing query Rollup: %w", err)
+	}
+	if q.rollupsStmt, err = db.PrepareContext(ctx, rollups); err != nil {
+		return nil, fmt.Errorf("error preparing query Rollups: %w", err)
+	}
 	if q.runStmt, err = db.PrepareContext(ctx, run); err != nil {
 		return nil, fmt.Errorf("error preparing query Run: %w", err)
 	}
@@ -507,6 +525,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setPresenceStmt, err = db.PrepareContext(ctx, setPresence); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPresence: %w", err)
 	}
+	if q.setRollupStmt, err = db.PrepareContext(ctx, setRollup); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRollup: %w", err)
+	}
 	if q.setRunStmt, err = db.PrepareContext(ctx, setRun); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRun: %w", err)
 	}
@@ -542,6 +563,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.takeDeletionBackStmt, err = db.PrepareContext(ctx, takeDeletionBack); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeDeletionBack: %w", err)
+	}
+	if q.waitingForRollupsStmt, err = db.PrepareContext(ctx, waitingForRollups); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingForRollups: %w", err)
 	}
 	if q.watchedDevicesStmt, err = db.PrepareContext(ctx, watchedDevices); err != nil {
 		return nil, fmt.Errorf("error preparing query WatchedDevices: %w", err)
@@ -672,6 +696,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing chunksStmt: %w", cerr)
 		}
 	}
+	if q.chunksAcrossStmt != nil {
+		if cerr := q.chunksAcrossStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing chunksAcrossStmt: %w", cerr)
+		}
+	}
+	if q.chunksFromStmt != nil {
+		if cerr := q.chunksFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing chunksFromStmt: %w", cerr)
+		}
+	}
+	if q.chunksUntilStmt != nil {
+		if cerr := q.chunksUntilStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing chunksUntilStmt: %w", cerr)
+		}
+	}
 	if q.claimGatewayStmt != nil {
 		if cerr := q.claimGatewayStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimGatewayStmt: %w", cerr)
@@ -715,6 +754,11 @@ func (q *Queries) Close() error {
 	if q.clearReadingsStmt != nil {
 		if cerr := q.clearReadingsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing clearReadingsStmt: %w", cerr)
+		}
+	}
+	if q.clearRollupsStmt != nil {
+		if cerr := q.clearRollupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearRollupsStmt: %w", cerr)
 		}
 	}
 	if q.clearStagesStmt != nil {
@@ -1257,6 +1301,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeIdentityStmt: %w", cerr)
 		}
 	}
+	if q.rollupStmt != nil {
+		if cerr := q.rollupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rollupStmt: %w", cerr)
+		}
+	}
+	if q.rollupsStmt != nil {
+		if cerr := q.rollupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rollupsStmt: %w", cerr)
+		}
+	}
 	if q.runStmt != nil {
 		if cerr := q.runStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing runStmt: %w", cerr)
@@ -1362,6 +1416,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setPresenceStmt: %w", cerr)
 		}
 	}
+	if q.setRollupStmt != nil {
+		if cerr := q.setRollupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRollupStmt: %w", cerr)
+		}
+	}
 	if q.setRunStmt != nil {
 		if cerr := q.setRunStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setRunStmt: %w", cerr)
@@ -1420,6 +1479,11 @@ func (q *Queries) Close() error {
 	if q.takeDeletionBackStmt != nil {
 		if cerr := q.takeDeletionBackStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing takeDeletionBackStmt: %w", cerr)
+		}
+	}
+	if q.waitingForRollupsStmt != nil {
+		if cerr := q.waitingForRollupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingForRollupsStmt: %w", cerr)
 		}
 	}
 	if q.watchedDevicesStmt != nil {
@@ -1499,6 +1563,9 @@ type Queries struct {
 	askDeletionStmt              *sql.Stmt
 	beginDeletionStmt            *sql.Stmt
 	chunksStmt                   *sql.Stmt
+	chunksAcrossStmt             *sql.Stmt
+	chunksFromStmt               *sql.Stmt
+	chunksUntilStmt              *sql.Stmt
 	claimGatewayStmt             *sql.Stmt
 	claimOfGatewayStmt           *sql.Stmt
 	claimedAtStmt                *sql.Stmt
@@ -1508,6 +1575,7 @@ type Queries struct {
 	clearOpenReadingsStmt        *sql.Stmt
 	clearPoisonStmt              *sql.Stmt
 	clearReadingsStmt            *sql.Stmt
+	clearRollupsStmt             *sql.Stmt
 	clearStagesStmt              *sql.Stmt
 	clearStatesStmt              *sql.Stmt
 	clearedAlertsStmt            *sql.Stmt
@@ -1616,6 +1684,8 @@ type Queries struct {
 	renameGroupStmt              *sql.Stmt
 	revokeGrantsStmt             *sql.Stmt
 	revokeIdentityStmt           *sql.Stmt
+	rollupStmt                   *sql.Stmt
+	rollupsStmt                  *sql.Stmt
 	runStmt                      *sql.Stmt
 	runsStmt                     *sql.Stmt
 	sealedDevicesStmt            *sql.Stmt
@@ -1637,6 +1707,7 @@ type Queries struct {
 	setOpenChunkStmt             *sql.Stmt
 	setPositionStmt              *sql.Stmt
 	setPresenceStmt              *sql.Stmt
+	setRollupStmt                *sql.Stmt
 	setRunStmt                   *sql.Stmt
 	setStageStmt                 *sql.Stmt
 	setStateStmt                 *sql.Stmt
@@ -1649,6 +1720,7 @@ type Queries struct {
 	supportGrantsOfStmt          *sql.Stmt
 	supportedProjectsStmt        *sql.Stmt
 	takeDeletionBackStmt         *sql.Stmt
+	waitingForRollupsStmt        *sql.Stmt
 	watchedDevicesStmt           *sql.Stmt
 	watchedGatewayStmt           *sql.Stmt
 	watchedNetworksStmt          *sql.Stmt
@@ -1681,6 +1753,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		askDeletionStmt:              q.askDeletionStmt,
 		beginDeletionStmt:            q.beginDeletionStmt,
 		chunksStmt:                   q.chunksStmt,
+		chunksAcrossStmt:             q.chunksAcrossStmt,
+		chunksFromStmt:               q.chunksFromStmt,
+		chunksUntilStmt:              q.chunksUntilStmt,
 		claimGatewayStmt:             q.claimGatewayStmt,
 		claimOfGatewayStmt:           q.claimOfGatewayStmt,
 		claimedAtStmt:                q.claimedAtStmt,
@@ -1690,6 +1765,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		clearOpenReadingsStmt:        q.clearOpenReadingsStmt,
 		clearPoisonStmt:              q.clearPoisonStmt,
 		clearReadingsStmt:            q.clearReadingsStmt,
+		clearRollupsStmt:             q.clearRollupsStmt,
 		clearStagesStmt:              q.clearStagesStmt,
 		clearStatesStmt:              q.clearStatesStmt,
 		clearedAlertsStmt:            q.clearedAlertsStmt,
@@ -1798,6 +1874,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		renameGroupStmt:              q.renameGroupStmt,
 		revokeGrantsStmt:             q.revokeGrantsStmt,
 		revokeIdentityStmt:           q.revokeIdentityStmt,
+		rollupStmt:                   q.rollupStmt,
+		rollupsStmt:                  q.rollupsStmt,
 		runStmt:                      q.runStmt,
 		runsStmt:                     q.runsStmt,
 		sealedDevicesStmt:            q.sealedDevicesStmt,
@@ -1819,6 +1897,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setOpenChunkStmt:             q.setOpenChunkStmt,
 		setPositionStmt:              q.setPositionStmt,
 		setPresenceStmt:              q.setPresenceStmt,
+		setRollupStmt:                q.setRollupStmt,
 		setRunStmt:                   q.setRunStmt,
 		setStageStmt:                 q.setStageStmt,
 		setStateStmt:                 q.setStateStmt,
@@ -1831,6 +1910,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		supportGrantsOfStmt:          q.supportGrantsOfStmt,
 		supportedProjectsStmt:        q.supportedProjectsStmt,
 		takeDeletionBackStmt:         q.takeDeletionBackStmt,
+		waitingForRollupsStmt:        q.waitingForRollupsStmt,
 		watchedDevicesStmt:           q.watchedDevicesStmt,
 		watchedGatewayStmt:           q.watchedGatewayStmt,
 		watchedNetworksStmt:          q.watchedNetworksStmt,

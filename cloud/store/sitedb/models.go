@@ -328,11 +328,23 @@ type ReadingsOpen struct {
 	Metric    int64
 	Part      int64
 	Samples   []byte
+	BeganMs   *int64
+	HeadMs    *int64
+	HeadValue *float64
+	Waiting   int64
 }
 
 type RegistryVersion struct {
 	ID      int64
 	Version int64
+}
+
+type Rollup struct {
+	ProjectID string
+	Level     int64
+	Device    int64
+	Period    int64
+	Sums      []byte
 }
 
 type SecurityLog struct {

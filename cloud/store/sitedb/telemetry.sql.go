@@ -190,6 +190,136 @@ func (q *Queries) Chunks(ctx context.Context, arg ChunksParams) ([]ChunksRow, er
 	return items, nil
 }
 
+const chunksAcross = `-- name: ChunksAcross :many
+SELECT samples FROM readings
+WHERE project_id = ?1 AND device = ?2 AND metric = ?3 AND last_ms >= ?4 AND first_ms <= ?4
+`
+
+type ChunksAcrossParams struct {
+	ProjectID string
+	Device    int64
+	Metric    int64
+	At        int64
+}
+
+func (q *Queries) ChunksAcross(ctx context.Context, arg ChunksAcrossParams) ([][]byte, error) {
+	rows, err := q.query(ctx, q.chunksAcrossStmt, chunksAcross,
+		arg.ProjectID,
+		arg.Device,
+		arg.Metric,
+		arg.At,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var samples []byte
+		if err := rows.Scan(&samples); err != nil {
+			return nil, err
+		}
+		items = append(items, samples)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const chunksFrom = `-- name: ChunksFrom :many
+SELECT r.samples FROM readings AS r
+WHERE r.project_id = ?1 AND r.device = ?2 AND r.metric = ?3 AND r.last_ms > ?4 AND r.first_ms = (
+  SELECT s.first_ms FROM readings AS s
+  WHERE s.project_id = ?1 AND s.device = ?2 AND s.metric = ?3 AND s.last_ms > ?4 AND s.first_ms > ?4
+  ORDER BY s.first_ms
+  LIMIT 1
+)
+`
+
+type ChunksFromParams struct {
+	ProjectID string
+	Device    int64
+	Metric    int64
+	At        int64
+}
+
+func (q *Queries) ChunksFrom(ctx context.Context, arg ChunksFromParams) ([][]byte, error) {
+	rows, err := q.query(ctx, q.chunksFromStmt, chunksFrom,
+		arg.ProjectID,
+		arg.Device,
+		arg.Metric,
+		arg.At,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var samples []byte
+		if err := rows.Scan(&samples); err != nil {
+			return nil, err
+		}
+		items = append(items, samples)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const chunksUntil = `-- name: ChunksUntil :many
+SELECT r.samples FROM readings AS r
+WHERE r.project_id = ?1 AND r.device = ?2 AND r.metric = ?3 AND r.last_ms = (
+  SELECT s.last_ms FROM readings AS s
+  WHERE s.project_id = ?1 AND s.device = ?2 AND s.metric = ?3 AND s.last_ms < ?4
+  ORDER BY s.last_ms DESC
+  LIMIT 1
+)
+`
+
+type ChunksUntilParams struct {
+	ProjectID string
+	Device    int64
+	Metric    int64
+	At        int64
+}
+
+func (q *Queries) ChunksUntil(ctx context.Context, arg ChunksUntilParams) ([][]byte, error) {
+	rows, err := q.query(ctx, q.chunksUntilStmt, chunksUntil,
+		arg.ProjectID,
+		arg.Device,
+		arg.Metric,
+		arg.At,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var samples []byte
+		if err := rows.Scan(&samples); err != nil {
+			return nil, err
+		}
+		items = append(items, samples)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const claimedAt = `-- name: ClaimedAt :one
 SELECT claimed_ms FROM gateway_claims WHERE project_id = ?1 AND gateway = ?2
 `
@@ -364,7 +494,8 @@ func (q *Queries) Measured(ctx context.Context, arg MeasuredParams) ([]int64, er
 }
 
 const openChunk = `-- name: OpenChunk :one
-SELECT part, samples FROM readings_open WHERE project_id = ?1 AND device = ?2 AND metric = ?3
+SELECT part, samples, began_ms, head_ms, head_value, waiting FROM readings_open
+WHERE project_id = ?1 AND device = ?2 AND metric = ?3
 `
 
 type OpenChunkParams struct {
@@ -374,14 +505,25 @@ type OpenChunkParams struct {
 }
 
 type OpenChunkRow struct {
-	Part    int64
-	Samples []byte
+	Part      int64
+	Samples   []byte
+	BeganMs   *int64
+	HeadMs    *int64
+	HeadValue *float64
+	Waiting   int64
 }
 
 func (q *Queries) OpenChunk(ctx context.Context, arg OpenChunkParams) (OpenChunkRow, error) {
 	row := q.queryRow(ctx, q.openChunkStmt, openChunk, arg.ProjectID, arg.Device, arg.Metric)
 	var i OpenChunkRow
-	err := row.Scan(&i.Part, &i.Samples)
+	err := row.Scan(
+		&i.Part,
+		&i.Samples,
+		&i.BeganMs,
+		&i.HeadMs,
+		&i.HeadValue,
+		&i.Waiting,
+	)
 	return i, err
 }
 
@@ -497,9 +639,11 @@ func (q *Queries) SetGatewayHello(ctx context.Context, arg SetGatewayHelloParams
 }
 
 const setOpenChunk = `-- name: SetOpenChunk :exec
-INSERT INTO readings_open (project_id, device, metric, part, samples)
-VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (project_id, device, metric) DO UPDATE SET part = excluded.part, samples = excluded.samples
+INSERT INTO readings_open (project_id, device, metric, part, samples, began_ms, head_ms, head_value, waiting)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT (project_id, device, metric) DO UPDATE SET
+  part = excluded.part, samples = excluded.samples, began_ms = excluded.began_ms, head_ms = excluded.head_ms,
+  head_value = excluded.head_value, waiting = excluded.waiting
 `
 
 type SetOpenChunkParams struct {
@@ -508,6 +652,10 @@ type SetOpenChunkParams struct {
 	Metric    int64
 	Part      int64
 	Samples   []byte
+	BeganMs   *int64
+	HeadMs    *int64
+	HeadValue *float64
+	Waiting   int64
 }
 
 func (q *Queries) SetOpenChunk(ctx context.Context, arg SetOpenChunkParams) error {
@@ -517,6 +665,10 @@ func (q *Queries) SetOpenChunk(ctx context.Context, arg SetOpenChunkParams) erro
 		arg.Metric,
 		arg.Part,
 		arg.Samples,
+		arg.BeganMs,
+		arg.HeadMs,
+		arg.HeadValue,
+		arg.Waiting,
 	)
 	return err
 }

@@ -86,12 +86,37 @@ INSERT INTO readings (project_id, device, metric, last_ms, part, first_ms, count
 VALUES (@project_id, @device, @metric, @last_ms, @part, @first_ms, @count, @minimum, @maximum, @sum, @samples);
 
 -- name: OpenChunk :one
-SELECT part, samples FROM readings_open WHERE project_id = @project_id AND device = @device AND metric = @metric;
+SELECT part, samples, began_ms, head_ms, head_value, waiting FROM readings_open
+WHERE project_id = @project_id AND device = @device AND metric = @metric;
 
 -- name: SetOpenChunk :exec
-INSERT INTO readings_open (project_id, device, metric, part, samples)
-VALUES (@project_id, @device, @metric, @part, @samples)
-ON CONFLICT (project_id, device, metric) DO UPDATE SET part = excluded.part, samples = excluded.samples;
+INSERT INTO readings_open (project_id, device, metric, part, samples, began_ms, head_ms, head_value, waiting)
+VALUES (@project_id, @device, @metric, @part, @samples, @began_ms, @head_ms, @head_value, @waiting)
+ON CONFLICT (project_id, device, metric) DO UPDATE SET
+  part = excluded.part, samples = excluded.samples, began_ms = excluded.began_ms, head_ms = excluded.head_ms,
+  head_value = excluded.head_value, waiting = excluded.waiting;
+
+-- name: ChunksAcross :many
+SELECT samples FROM readings
+WHERE project_id = @project_id AND device = @device AND metric = @metric AND last_ms >= @at AND first_ms <= @at;
+
+-- name: ChunksUntil :many
+SELECT r.samples FROM readings AS r
+WHERE r.project_id = @project_id AND r.device = @device AND r.metric = @metric AND r.last_ms = (
+  SELECT s.last_ms FROM readings AS s
+  WHERE s.project_id = @project_id AND s.device = @device AND s.metric = @metric AND s.last_ms < @at
+  ORDER BY s.last_ms DESC
+  LIMIT 1
+);
+
+-- name: ChunksFrom :many
+SELECT r.samples FROM readings AS r
+WHERE r.project_id = @project_id AND r.device = @device AND r.metric = @metric AND r.last_ms > @at AND r.first_ms = (
+  SELECT s.first_ms FROM readings AS s
+  WHERE s.project_id = @project_id AND s.device = @device AND s.metric = @metric AND s.last_ms > @at AND s.first_ms > @at
+  ORDER BY s.first_ms
+  LIMIT 1
+);
 
 -- name: Presences :many
 SELECT gateway, online, since_ms FROM gateway_presence ORDER BY gateway;

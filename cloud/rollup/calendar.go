@@ -1,0 +1,53 @@
+package rollup
+
+import "time"
+
+// Level is one of the two ways in which rollups are kept.
+type Level uint8
+
+// The levels. Their values are stored.
+const (
+	Quarters Level = 0 // a block has the quarters of 24 hours from midnight UTC on
+	Days     Level = 1 // a block has the days of a month in the time zone of the project
+)
+
+// Place is where sums are kept: which block, and which entry of it.
+type Place struct {
+	Level  Level
+	Period int64 // of Quarters: days since 1970-01-01 UTC; of Days: months since January of the year 0
+	Index  int   // of Quarters: quarters since midnight UTC; of Days: the day of the month, less one
+}
+
+// QuarterPlace returns the place of a quarter.
+func QuarterPlace(quarter int64) Place {
+	period := floor(quarter, QuartersPerDay)
+	return Place{Quarters, period, int(quarter - period*QuartersPerDay)}
+}
+
+// DayPlace returns the place of the day that a quarter is in, in a time zone. Wherever clocks
+// are changed, and whatever they show, a day begins with a quarter: every offset in use since
+// 1972 is a multiple of a quarter of an hour.
+func DayPlace(quarter int64, zone *time.Location) Place {
+	y, m, d := time.UnixMilli(quarter * Quarter).In(zone).Date()
+	return Place{Days, MonthOf(y, m), d - 1}
+}
+
+// MonthOf returns the period of a month.
+func MonthOf(year int, month time.Month) int64 { return int64(year)*12 + int64(month) - 1 }
+
+// DateOf returns the moment with which the day of a place at level Days begins.
+func DateOf(period int64, index int, zone *time.Location) time.Time {
+	year := floor(period, 12)
+	return Midnight(int(year), time.Month(period-year*12)+1, index+1, zone)
+}
+
+// Midnight returns the moment with which a day begins: where clocks go forward at midnight
+// that is later than 00:00. Months and days beyond their ranges are taken as by [time.Date].
+func Midnight(year int, month time.Month, day int, zone *time.Location) time.Time {
+	_, _, want := time.Date(year, month, day, 12, 0, 0, 0, zone).Date()
+	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	for t.Day() != want {
+		t = t.Add(Quarter * time.Millisecond)
+	}
+	return t
+}

@@ -1,0 +1,182 @@
+package rollup_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+	_ "time/tzdata"
+
+	"sconce"
+	"sconce/cloud/rollup"
+	"sconce/internal/corpus"
+)
+
+// noon is 2026-03-29, 12:00 UTC.
+var noon = time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC).UnixMilli()
+
+const (
+	second = 1000
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// TestEnergy: what a counter counted, and in which quarters it counts.
+func TestEnergy(t *testing.T) {
+	for name, c := range map[string]struct {
+		a, b     rollup.Point
+		want     []int64 // mWh by quarter, from noon on
+		spread   int64
+		metered  int64
+		beginsAt int64 // quarters after noon
+	}{
+		"within a quarter":         {a: rollup.Point{At: noon, Value: 10}, b: rollup.Point{At: noon + 5*minute, Value: 10.5}, want: []int64{500}, metered: 5 * minute},
+		"over a boundary":          {a: rollup.Point{At: noon + 10*minute, Value: 10}, b: rollup.Point{At: noon + 20*minute, Value: 11}, want: []int64{500, 500}, metered: 10 * minute},
+		"does not divide":          {a: rollup.Point{At: noon, Value: 0}, b: rollup.Point{At: noon + 45*minute, Value: 0.01}, want: []int64{3, 3, 4}, metered: 45 * minute},
+		"an hour is no hole":       {a: rollup.Point{At: noon, Value: 0}, b: rollup.Point{At: noon + hour, Value: 4}, want: []int64{1000, 1000, 1000, 1000}, metered: hour},
+		"a hole":                   {a: rollup.Point{At: noon, Value: 0}, b: rollup.Point{At: noon + 75*minute, Value: 5}, want: []int64{1000, 1000, 1000, 1000, 1000}, spread: 5000, metered: 75 * minute},
+		"two months":               {a: rollup.Point{At: noon - 60*day, Value: 5}, b: rollup.Point{At: noon, Value: 7}, want: []int64{2000}, spread: 2000},
+		"began again":              {a: rollup.Point{At: noon, Value: 5000}, b: rollup.Point{At: noon + 10*minute, Value: 0.25}, want: []int64{250}, metered: 10 * minute},
+		"cannot have begun again":  {a: rollup.Point{At: noon, Value: 50_000}, b: rollup.Point{At: noon + 10*minute, Value: 49_000}, want: nil, metered: 10 * minute},
+		"began again after a year": {a: rollup.Point{At: noon - 365*day, Value: 50_000}, b: rollup.Point{At: noon, Value: 40_000}, want: []int64{40_000_000}, spread: 40_000_000},
+		"of one moment":            {a: rollup.Point{At: noon, Value: 1}, b: rollup.Point{At: noon, Value: 2}, want: []int64{1000}},
+		"large":                    {a: rollup.Point{At: noon - 29*day, Value: 0}, b: rollup.Point{At: noon - 29*day + 30*minute, Value: 1e9}, want: []int64{5e11, 5e11}, metered: 30 * minute, beginsAt: -29 * 96},
+	} {
+		parts := rollup.Parts{}
+		parts.Between(sconce.Energy, c.a, c.b, 1)
+		var total rollup.Sums
+		for i, want := range c.want {
+			q := rollup.QuarterOf(noon) + c.beginsAt + int64(i)
+			if s := parts[q]; s == nil || s.Energy != want {
+				t.Errorf("%s: quarter %d has %+v, want %d mWh", name, i, s, want)
+			}
+		}
+		for _, s := range parts {
+			total.Add(s)
+		}
+		sum := int64(0)
+		for _, w := range c.want {
+			sum += w
+		}
+		if total.Energy != sum || total.Spread != c.spread || total.Metered != c.metered {
+			t.Errorf("%s: %d mWh, %d of it spread, over %d ms; want %d, %d, %d", name, total.Energy, total.Spread, total.Metered, sum, c.spread, c.metered)
+		}
+	}
+}
+
+// TestValuesLast: what was measured counts until something else is, and not for ever.
+func TestValuesLast(t *testing.T) {
+	total := func(m sconce.Metric, value float64, length int64) (s rollup.Sums) {
+		parts := rollup.Parts{}
+		parts.Alone(m, rollup.Point{At: noon, Value: value})
+		parts.Between(m, rollup.Point{At: noon, Value: value}, rollup.Point{At: noon + length}, 1)
+		for _, p := range parts {
+			s.Add(p)
+		}
+		return s
+	}
+	for name, c := range map[string]struct{ got, want rollup.Sums }{
+		"power":             {total(sconce.ActivePower, 12.5, hour), rollup.Sums{Power: 12_500 * hour, Powered: hour, Peak: 12_500}},
+		"power, then quiet": {total(sconce.ActivePower, 12.5, day), rollup.Sums{Power: 12_500 * 2 * hour, Powered: 2 * hour, Peak: 12_500}},
+		"less than nothing": {total(sconce.ActivePower, -1, hour), rollup.Sums{Powered: hour}},
+		"somebody":          {total(sconce.Occupancy, 1, minute), rollup.Sums{Occupied: minute, Sensed: minute}},
+		"nobody":            {total(sconce.Occupancy, 0, day), rollup.Sums{Sensed: 2 * hour}},
+		"dim":               {total(sconce.Output, 200, hour), rollup.Sums{Band: [5]int64{hour}, Reached: hour, Watched: hour}},
+		"less dim":          {total(sconce.Output, 201, hour), rollup.Sums{Band: [5]int64{1: hour}, Reached: hour, Watched: hour}},
+		"full":              {total(sconce.Output, 1000, day), rollup.Sums{Band: [5]int64{4: 2 * hour}, Reached: 2 * hour, Watched: 2 * hour}},
+		"off":               {total(sconce.Output, 0, hour), rollup.Sums{Reached: hour, Watched: hour}},
+		"gone":              {total(sconce.Output, -1, 3*day), rollup.Sums{Watched: 3 * day}},
+		"not rolled up":     {total(sconce.Illuminance, 400, hour), rollup.Sums{}},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, c.got, c.want)
+		}
+	}
+	for _, p := range []rollup.Point{{At: noon, Value: math.NaN()}, {At: noon, Value: math.Inf(1)}, {At: noon, Value: 1.1e9}, {At: 1, Value: 1}} {
+		if rollup.Usable(p) {
+			t.Errorf("%+v is usable", p)
+		}
+	}
+}
+
+// TestDays: the days on which clocks are changed have 92 and 100 quarters, wherever midnight is.
+func TestDays(t *testing.T) {
+	for name, want := range map[string]map[string]int{
+		"Europe/Berlin":       {"2026-03-28": 96, "2026-03-29": 92, "2026-10-25": 100},
+		"America/Sao_Paulo":   {"2018-11-04": 92, "2018-02-17": 100}, // at midnight
+		"Asia/Kathmandu":      {"2026-03-29": 96},                    // UTC+5:45
+		"Australia/Lord_Howe": {"2026-04-05": 98, "2026-10-04": 94},  // by half an hour
+	} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for date, quarters := range want {
+			parsed, err := time.Parse(time.DateOnly, date)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin := rollup.Midnight(parsed.Year(), parsed.Month(), parsed.Day(), zone)
+			got := 0
+			first := rollup.DayPlace(rollup.QuarterOf(begin.UnixMilli()), zone)
+			for q := rollup.QuarterOf(begin.UnixMilli()) - 10; q < rollup.QuarterOf(begin.UnixMilli())+120; q++ {
+				if rollup.DayPlace(q, zone) == first {
+					got++
+				}
+			}
+			if got != quarters {
+				t.Errorf("%s in %s has %d quarters, want %d", date, name, got, quarters)
+			}
+			if back := rollup.DateOf(first.Period, first.Index, zone); !back.Equal(begin) {
+				t.Errorf("%s in %s begins at %s", date, name, back)
+			}
+		}
+	}
+	if p := rollup.QuarterPlace(-1); p != (rollup.Place{Level: rollup.Quarters, Period: -1, Index: 95}) {
+		t.Errorf("the quarter before 1970 is at %+v", p)
+	}
+}
+
+// FuzzBlock: a block that parses is stored as the same bytes.
+func FuzzBlock(f *testing.F) {
+	var b rollup.Block
+	b.Add(95, &rollup.Sums{Energy: 1, Peak: 7, Sensed: 900_000})
+	b.Add(3, &rollup.Sums{Energy: -5, Band: [5]int64{4: 900_000}})
+	f.Add(b.Append(nil))
+	f.Add([]byte{})
+	corpus.Fuzz(f, func(t *testing.T, stored []byte) {
+		b, err := rollup.Parse(stored)
+		if err != nil {
+			return
+		}
+		if again := b.Append(nil); !slices.Equal(again, stored) {
+			t.Fatalf("%x is stored as %x", stored, again)
+		}
+	})
+}
+
+// TestBlock: adding and taking away, in any order, leaves nothing behind.
+func TestBlock(t *testing.T) {
+	var b rollup.Block
+	for _, index := range []int{5, 3, 95, 0, 5} {
+		b.Add(index, &rollup.Sums{Energy: int64(index) + 1, Sensed: 1})
+	}
+	if total := b.Total(); total.Energy != 6+4+96+1+6 || total.Sensed != 5 || len(b) != 4 {
+		t.Errorf("%+v", b)
+	}
+	stored := b.Append(nil)
+	back, err := rollup.Parse(stored)
+	if err != nil || !slices.Equal(back, b) {
+		t.Errorf("%+v, %v", back, err)
+	}
+	for i := range stored {
+		if cut, err := rollup.Parse(stored[:i]); err == nil && len(cut) == len(b) {
+			t.Errorf("the first %d of %d bytes are whole", i, len(stored))
+		}
+	}
+	b.Add(3, &rollup.Sums{Energy: -4, Sensed: -1})
+	if len(b) != 3 || b[1].Index != 5 {
+		t.Errorf("%+v", b)
+	}
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"sconce"
+	"sconce/cloud/project"
+	"sconce/cloud/rollup"
+	"sconce/cloud/store/sitedb"
+	"sconce/cloud/telemetry"
+)
+
+// Rollup implements [telemetry.Rollups].
+func (t *resultsTx) Rollup(a project.Assignment, device sconce.EUI64, level rollup.Level, period int64) (rollup.Block, error) {
+	sums, err := t.bound.Rollup(t.ctx, sitedb.RollupParams{
+		ProjectID: string(a.Project), Level: int64(level), Period: period, Device: int64(device),
+	})
+	if none(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, doing("reading rollups", err)
+	}
+	b, err := rollup.Parse(sums)
+	return b, doing("reading rollups", err)
+}
+
+// SetRollup implements [telemetry.Rollups].
+func (t *resultsTx) SetRollup(a project.Assignment, device sconce.EUI64, level rollup.Level, period int64, b rollup.Block) error {
+	t.samples = b.Append(t.samples[:0])
+	return doing("storing rollups", t.bound.SetRollup(t.ctx, sitedb.SetRollupParams{
+		ProjectID: string(a.Project), Level: int64(level), Period: period, Device: int64(device), Sums: notNil(t.samples),
+	}))
+}
+
+// ChunksAround implements [telemetry.Before].
+func (r results) ChunksAround(ctx context.Context, id sconce.ProjectID, s telemetry.Series, at int64) ([]telemetry.Chunk, error) {
+	db := r.of(id).reading
+	across, err := db.ChunksAcross(ctx, sitedb.ChunksAcrossParams{ProjectID: string(id), Device: int64(s.Device), Metric: int64(s.Metric), At: at})
+	if err != nil {
+		return nil, doing("reading readings", err)
+	}
+	until, err := db.ChunksUntil(ctx, sitedb.ChunksUntilParams{ProjectID: string(id), Device: int64(s.Device), Metric: int64(s.Metric), At: at})
+	if err != nil {
+		return nil, doing("reading readings", err)
+	}
+	from, err := db.ChunksFrom(ctx, sitedb.ChunksFromParams{ProjectID: string(id), Device: int64(s.Device), Metric: int64(s.Metric), At: at})
+	if err != nil {
+		return nil, doing("reading readings", err)
+	}
+	var chunks []telemetry.Chunk
+	for _, some := range [][][]byte{across, until, from} {
+		for _, stored := range some {
+			samples, err := telemetry.ParseSamples(stored)
+			if err != nil {
+				return nil, doing("reading readings", err)
+			}
+			chunks = append(chunks, telemetry.Chunk{Samples: samples})
+		}
+	}
+	return chunks, nil
+}
+
+// devicesAtOnce is how many devices one statement asks for.
+const devicesAtOnce = 500
+
+// Rollups implements [telemetry.Store].
+func (m measurements) Rollups(ctx context.Context, s project.Scope, ask telemetry.RollupQuery, stored func(telemetry.Rollup), waiting func(telemetry.Series, telemetry.Open)) error {
+	return m.in(s).view(ctx, func(q *sitedb.Queries) error {
+		for some := range slices.Chunk(ask.Devices, devicesAtOnce) {
+			devices := mapped(some, func(d sconce.EUI64) int64 { return int64(d) })
+			rows, err := q.Rollups(ctx, sitedb.RollupsParams{
+				ProjectID: string(s.Project()), Level: int64(ask.Level), Since: ask.From, Until: ask.Until, Devices: devices,
+			})
+			if err != nil {
+				return doing("reading rollups", err)
+			}
+			for _, r := range rows {
+				b, err := rollup.Parse(r.Sums)
+				if err != nil {
+					return doing("reading rollups", err)
+				}
+				stored(telemetry.Rollup{Device: sconce.EUI64(r.Device), Period: r.Period, Block: b})
+			}
+			open, err := q.WaitingForRollups(ctx, sitedb.WaitingForRollupsParams{ProjectID: string(s.Project()), Devices: devices})
+			if err != nil {
+				return doing("reading what waits for the rollups", err)
+			}
+			for _, r := range open {
+				o, err := openOf(sitedb.OpenChunkRow{Samples: r.Samples, BeganMs: r.BeganMs, HeadMs: r.HeadMs, HeadValue: r.HeadValue, Waiting: r.Waiting})
+				if err != nil {
+					return doing("reading what waits for the rollups", err)
+				}
+				waiting(telemetry.Series{Device: sconce.EUI64(r.Device), Metric: sconce.Metric(r.Metric)}, o)
+			}
+		}
+		return nil
+	})
+}
