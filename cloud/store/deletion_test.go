@@ -12,6 +12,8 @@ import (
 
 	"sconce"
 	"sconce/cloud/access"
+	"sconce/cloud/alert"
+	"sconce/cloud/alert/rules"
 	"sconce/cloud/audit"
 	"sconce/cloud/deletion"
 	"sconce/cloud/ingest"
@@ -86,6 +88,15 @@ func furnish(t *testing.T, s *store.Store, site storetest.Site) {
 	must(s.OAuthGrants().CreateGrant(ctx, oauth.StoredGrant{
 		Grant: oauth.Grant{ID: access.GrantID("g" + site.Project), Account: "ada", Project: site.Project, Client: "c", Made: time.Now(), Expires: time.Now().Add(time.Hour)}, Code: digest,
 	}, "", 10))
+	incident := rules.Incident{ID: sconce.AlertID(site.Project), Kind: 1, Severity: rules.Info, Raised: at, Joined: at}
+	must(s.Alerts().Record(ctx, project.Assignment{Project: site.Project, Network: site.Network}, alert.Outcome{
+		Set: map[rules.Key]rules.Watch{{Kind: 1, Device: 7}: {}}, Alerts: []rules.Incident{incident},
+		Notices: []alert.Notice{{ID: "n", Alert: incident.ID, Made: at, Due: at}},
+	}))
+	must(s.Alerts().AddNote(ctx, site.Owner, incident.ID, alert.Note{ID: "n", Author: "ada", At: at, Sealed: []byte("x")}, 10))
+	must(s.Alerts().SetSettings(ctx, site.Owner, alert.Settings{}))
+	must(s.Alerts().SetReader(ctx, site.Owner, rules.Info))
+	must(s.Alerts().AddHook(ctx, site.Owner, alert.Hook{ID: "h", Made: at, Least: rules.Info, Sealed: []byte("x")}, 10))
 	command := sconce.CommandID("of " + site.Project)
 	must(s.Lighting().CreateCommand(ctx, site.Owner, lighting.Command{ID: command, Project: site.Project, Network: site.Network, Account: "ada", Device: 7, On: new(true), Targets: 1, Made: at, Expires: at, Deadline: at, Status: lighting.Pending}))
 	must(s.Results().Apply(ctx, 31, func(tx ingest.Tx) error {
