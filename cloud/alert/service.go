@@ -77,7 +77,7 @@ func (s *Service) Acknowledge(ctx context.Context, scope project.Scope, id sconc
 	}
 	var note *Note
 	if strings.TrimSpace(text) != "" {
-		n, err := s.note(scope, text)
+		n, err := s.note(scope, "note", text)
 		if err != nil {
 			return err
 		}
@@ -91,18 +91,18 @@ func (s *Service) AddNote(ctx context.Context, scope project.Scope, id sconce.Al
 	if err := scope.Require(project.HandleAlerts); err != nil {
 		return err
 	}
-	n, err := s.note(scope, text)
+	n, err := s.note(scope, "text", text)
 	if err != nil {
 		return err
 	}
 	return s.Store.AddNote(ctx, scope, id, n, MaxNotes)
 }
 
-func (s *Service) note(scope project.Scope, text string) (Note, error) {
+func (s *Service) note(scope project.Scope, field, text string) (Note, error) {
 	text = strings.TrimSpace(text)
 	control := func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 }
 	if n := utf8.RuneCountInString(text); n == 0 || n > MaxNote || !utf8.ValidString(text) || strings.ContainsFunc(text, control) {
-		return Note{}, sconce.FieldErrorf("note", "a note is 1 to %d characters", MaxNote)
+		return Note{}, sconce.FieldErrorf(field, "a note is 1 to %d characters", MaxNote)
 	}
 	now := s.Now()
 	n := Note{ID: string(newID(now)), Author: scope.Account(), At: now, Text: text}

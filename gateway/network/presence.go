@@ -13,7 +13,7 @@ import (
 // reachable again at once. So a light without power is known as such within
 // quietAfter and two attempts, and none is called unreachable that was not asked.
 const (
-	quietAfter    = 150 * time.Second
+	quietAfter    = 95 * time.Second
 	maxMissed     = 2
 	probePause    = 5 * time.Second // between the first and the second attempt
 	probeMinPause = 30 * time.Second

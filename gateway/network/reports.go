@@ -53,10 +53,10 @@ var reported = [...]row{
 
 // reportsVersion counts the changes of the table: a device that was set up by another is
 // set up anew.
-const reportsVersion = 1
+const reportsVersion = 2
 
 // lightMax is the longest time in seconds in which a light says nothing.
-const lightMax = 140
+const lightMax = 90
 
 // powerChange is the change of power that is reported, in watts.
 const powerChange = 0.5
