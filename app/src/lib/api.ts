@@ -4,6 +4,8 @@
 import type {
   Account,
   Action,
+  AlertDetail,
+  AlertPage,
   Agreements,
   ApiToken,
   Authorization,
@@ -392,6 +394,25 @@ export class Api {
   securityLog(project: string, cursor: string | null): Promise<Page<LogEntry>> {
     const params = new URLSearchParams({ limit: String(logPage), ...(cursor && { cursor }) });
     return this.#read(path`/projects/${project}/security-log` + `?${params}`);
+  }
+
+  // Alerts.
+
+  /** A page of alerts, the newest first; it goes on at the cursor. */
+  alerts(project: string, state: 'open' | 'cleared', cursor: string | null): Promise<AlertPage> {
+    const params = new URLSearchParams({ state, limit: '100', ...(cursor && { cursor }) });
+    return this.#read(path`/projects/${project}/alerts` + `?${params}`);
+  }
+
+  alert(project: string, id: string): Promise<AlertDetail> {
+    return this.#read(path`/projects/${project}/alerts/${id}`);
+  }
+
+  /** Says that one sees to an alert, with a note unless it is empty. */
+  acknowledgeAlert(project: string, id: string, note: string): Promise<AlertDetail> {
+    return this.#request('POST', path`/projects/${project}/alerts/${id}/acknowledgement`, {
+      body: note ? { note } : {},
+    });
   }
 
   // Commands.

@@ -6,6 +6,7 @@ export type Route =
   | { screen: 'project'; project: string; device: string | null }
   | { screen: 'members'; project: string }
   | { screen: 'log'; project: string }
+  | { screen: 'alerts'; project: string }
   | { screen: 'data'; project: string }
   | { screen: 'project-support'; project: string }
   | { screen: 'apps'; project: string }
@@ -53,7 +54,11 @@ export function parseRoute(path: string, token: string | null = null, query = ''
     if (sub === undefined) return { screen: 'project', project, device: null };
     if (sub === 'devices' && device) return { screen: 'project', project, device };
     if (
-      (sub === 'members' || sub === 'log' || sub === 'data' || sub === 'apps') &&
+      (sub === 'members' ||
+        sub === 'log' ||
+        sub === 'alerts' ||
+        sub === 'data' ||
+        sub === 'apps') &&
       device === undefined
     ) {
       return { screen: sub, project };
@@ -84,6 +89,7 @@ export const paths = {
   project: (project: string) => inProject(project),
   members: (project: string) => inProject(project, '/members'),
   log: (project: string) => inProject(project, '/log'),
+  alerts: (project: string) => inProject(project, '/alerts'),
   data: (project: string) => inProject(project, '/data'),
   projectSupport: (project: string) => inProject(project, '/support'),
   apps: (project: string) => inProject(project, '/apps'),

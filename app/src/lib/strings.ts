@@ -378,6 +378,8 @@ export const strings = {
         'support.manage': 'lets operators in',
         'readings.export': 'exports readings as files',
         'project.delete': 'deletes the project',
+        'alerts.handle': 'acknowledges alerts and writes notes',
+        'alerts.configure': 'changes the rules of alerts and webhooks',
       } satisfies Record<Action, string>,
     },
     apps: {
@@ -504,6 +506,8 @@ export const strings = {
 
   project: {
     label: 'Project',
+    alerts: 'Alerts',
+    alertsOpen: (open: number) => `Alerts (${open})`,
     lights: 'Lights',
     members: 'Members',
     membership: 'Membership',
@@ -710,6 +714,34 @@ export const strings = {
     noneYours: 'You are not let into any project.',
     noneOthers: 'Nobody else asks for anything.',
     notOperator: 'This page is for the people who run this server.',
+  },
+
+  alerts: {
+    page: (project: string) => `Alerts of ${project}`,
+    heading: 'Alerts',
+    filter: 'Which alerts',
+    states: { open: 'Open', cleared: 'Cleared' },
+    none: { open: 'Nothing is wrong.', cleared: 'Nothing was wrong in the last two years.' },
+    severities: { info: 'Info', warning: 'Warning', critical: 'Critical' },
+    rules: {
+      lamp_failure: 'Lamp failure',
+      driver_fault: 'Driver fault',
+      overheated: 'Too hot',
+      device_offline: 'Does not answer',
+      gateway_offline: 'Gateway offline',
+      battery_low: 'Battery low',
+      power_high: 'Power above expectation',
+      energy_high: 'Energy above budget',
+      sensor_stuck: 'Sensor without change',
+      data_lost: 'Data was lost',
+    } as Record<string, string>,
+    devices: (wrong: number, all: number) =>
+      all === 1 ? '1 device' : wrong === all ? `${all} devices` : `${wrong} of ${all} devices`,
+    seen: (name: string) => (name ? `${name} sees to it` : 'Acknowledged'),
+    until: (time: string) => `until ${time}`,
+    note: 'Note',
+    acknowledge: 'I see to it',
+    more: 'More',
   },
 
   log: {

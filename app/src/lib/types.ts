@@ -143,7 +143,9 @@ export type Action =
   | 'security-log.read'
   | 'support.manage'
   | 'readings.export'
-  | 'project.delete';
+  | 'project.delete'
+  | 'alerts.handle'
+  | 'alerts.configure';
 
 /** Names a text of the people who run the server. */
 interface TextName {
@@ -343,6 +345,34 @@ export interface SupportGrants {
 }
 
 /** An entry of the security log. People and things are "kind:identifier". */
+/** Something that is, or was, wrong in a project. */
+export interface Alert {
+  id: string;
+  network_id: string;
+  rule: string;
+  severity: 'info' | 'warning' | 'critical';
+  raised_at: string;
+  cleared_at: string | null;
+  times: number;
+  devices: number;
+  wrong: number;
+  acknowledged_at: string | null;
+  acknowledged_by: { account_id: string; name: string } | null;
+}
+
+/** An alert with its devices, and what people wrote about it. */
+export interface AlertDetail extends Alert {
+  members: { eui64: string; since: string; cleared_at: string | null; value: number }[];
+  notes: { author: { account_id: string; name: string }; at: string; text: string }[];
+}
+
+/** A page of alerts, and how many are open. */
+export interface AlertPage {
+  items: Alert[];
+  next_cursor?: string;
+  open: number;
+}
+
 export interface LogEntry {
   number: number;
   at: string;
