@@ -22,7 +22,7 @@ With a token 600 requests a minute are answered; RateLimit says how many are lef
 
 Lists come in pages: next_cursor, when there is one, is the cursor of the next. Answers to GET have an ETag, and with If-None-Match nothing but 304 is answered when nothing has changed. A PUT with If-Match changes nothing, and answers 412, when somebody else was faster. A POST with an Idempotency-Key is done once, however often it is made within a day.
 
-Live data is had by MQTT over WebSocket (3.1.1 or 5), with a token as the password and any user name, at the host web.mqtt.<domain>: the topics p/<project>/device/<address>, p/<project>/gateway/<address>, p/<project>/command/<identifier> and p/<project>/alert/<identifier> carry the objects DeviceState, Gateway, Command and AlertMessage of this description.`
+Live data is had by MQTT over WebSocket (3.1.1 or 5), with a token as the password and any user name, at the host web.mqtt.<domain>: the topics p/<project>/device/<address>, p/<project>/gateway/<address>, p/<project>/command/<identifier> and p/<project>/alert/<identifier> carry the objects DeviceState, Gateway, Command and Alert of this description, the last without who acknowledged it. A webhook is sent, as JSON, id (the same when it is sent again), news (began or ended), project_id and alert, which is the same object.`
 
 // tags returns the parts of the API, in the order in which they are read.
 func tags() []*huma.Tag {
