@@ -64,7 +64,7 @@ func newBench(t *testing.T) *bench {
 		b.check(s.Lighting().AddDevice(t.Context(), b.site.Owner, d, []byte("sealed")))
 	}
 	fold := telemetry.NewFold(s.Results())
-	from := fold.From(project.Assignment{Project: b.site.Project, Network: b.site.Network}, begin)
+	from := fold.From(project.Assignment{Project: b.site.Project, Network: b.site.Network}, b.period.To)
 	for _, series := range []telemetry.Series{{Device: light, Metric: sconce.ActivePower}, {Device: highest, Metric: sconce.ActivePower}, {Device: light, Metric: sconce.Temperature}} {
 		for i := range samples {
 			b.check(from.Reading(t.Context(), series, telemetry.Sample{At: begin.Add(time.Duration(i) * 20 * time.Second).UnixMilli(), Value: float64(i%200)/10 - 5}))
