@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 
 	"sconce/cloud/edge"
@@ -115,7 +116,7 @@ func TestPahoGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := make(chan string, 10)
-		c := paho.NewClient(paho.ClientConfig{Conn: nc, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
+		c := paho.NewClient(paho.ClientConfig{Conn: packets.NewThreadSafeConn(nc), OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 			func(p paho.PublishReceived) (bool, error) { got <- string(p.Packet.Payload); return true, nil },
 		}})
 		stays := uint32(600)

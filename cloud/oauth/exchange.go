@@ -59,8 +59,6 @@ func (s *Service) redeem(ctx context.Context, c Client, r TokenRequest) (Issued,
 	switch {
 	case g.ID == "":
 		return Issued{}, errGrant()
-	case g.Refresh != Digest{}:
-		return Issued{}, s.endBecause(ctx, g.Grant, codeAgain)
 	case g.Client != c.ID, !equal(verifier, g.Challenge), !equal(redirect, g.Redirect):
 		return Issued{}, s.endBecause(ctx, g.Grant, codeWrong)
 	case !g.valid(s.Now()):
@@ -71,7 +69,7 @@ func (s *Service) redeem(ctx context.Context, c Client, r TokenRequest) (Issued,
 	if err != nil {
 		return Issued{}, err
 	}
-	if ok, err = s.Grants.Redeem(ctx, renewal); err == nil && !ok { // somebody else was faster
+	if ok, err = s.Grants.Redeem(ctx, renewal); err == nil && !ok { // it was exchanged before, or somebody else was faster
 		err = s.endBecause(ctx, g.Grant, codeAgain)
 	}
 	return issued, err
@@ -92,8 +90,6 @@ func (s *Service) refresh(ctx context.Context, c Client, r TokenRequest) (Issued
 		return Issued{}, errGrant()
 	case g.Client != c.ID:
 		return Issued{}, s.endBecause(ctx, g.Grant, ofAnother)
-	case !equal(digest, g.Refresh):
-		return Issued{}, s.endBecause(ctx, g.Grant, refreshAgain)
 	}
 	actions, fault := r.narrowed(g.Actions)
 	if fault != nil {
@@ -103,7 +99,7 @@ func (s *Service) refresh(ctx context.Context, c Client, r TokenRequest) (Issued
 	if err != nil {
 		return Issued{}, err
 	}
-	if ok, err = s.Grants.Renew(ctx, digest, renewal); err == nil && !ok {
+	if ok, err = s.Grants.Renew(ctx, digest, renewal); err == nil && !ok { // as above
 		err = s.endBecause(ctx, g.Grant, refreshAgain)
 	}
 	return issued, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/coder/websocket"
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	"golang.org/x/oauth2"
 )
@@ -214,7 +215,7 @@ func (s *system) listen(token string) (ended <-chan struct{}) {
 	}
 	done, heard := make(chan struct{}), make(chan string, 1000)
 	client := paho.NewClient(paho.ClientConfig{
-		Conn:               websocket.NetConn(ctx, socket, websocket.MessageBinary),
+		Conn:               packets.NewThreadSafeConn(websocket.NetConn(ctx, socket, websocket.MessageBinary)), // paho pings in a goroutine of its own
 		OnServerDisconnect: func(*paho.Disconnect) { close(done) },
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(m paho.PublishReceived) (bool, error) {
 			select {
