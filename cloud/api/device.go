@@ -60,6 +60,10 @@ type DeviceState struct {
 	Temperature OrNull[float64] `json:"temperature_c" doc:"Inside the device, in degrees Celsius."`
 	Battery     OrNull[float64] `json:"battery_percent"`
 	Occupied    OrNull[bool]    `json:"occupied"`
+	Signal      OrNull[float64] `json:"signal_dbm" doc:"In which it hears the frames that come to it."`
+	LinkQuality OrNull[float64] `json:"link_quality" doc:"Of its last hop, 0 to 255."`
+	BurnHours   OrNull[float64] `json:"burn_hours" doc:"That its lamp has been lit since it was new."`
+	Illuminance OrNull[float64] `json:"illuminance_lx"`
 }
 
 // Devices is a page of devices.
@@ -189,6 +193,7 @@ func stateOf(s telemetry.DeviceState) DeviceState {
 		On: orNull(s.On), Level: orNull(s.Level), Cause: s.Cause, Power: orNull(s.Power), PowerAt: momentOrNull(s.PowerAt),
 		Kelvin: orNull(s.Kelvin), Faults: s.FaultNames(), Temperature: orNull(s.Temperature),
 		Battery: orNull(s.Battery), Occupied: orNull(s.Occupied),
+		Signal: orNull(s.Signal), LinkQuality: orNull(s.LinkQuality), BurnHours: orNull(s.BurnHours), Illuminance: orNull(s.Illuminance),
 	}
 }
 

@@ -35,6 +35,11 @@ func TestConditionIsTheLatest(t *testing.T) {
 	reading(sconce.Temperature, 0, 20)               // of a backlog
 	reading(sconce.Battery, now, 40)
 	reading(sconce.Battery, time.Minute, 90)
+	reading(sconce.Signal, now, -71)
+	reading(sconce.LinkQuality, now, 180)
+	reading(sconce.BurnHours, now, 1234.5)
+	reading(sconce.Illuminance, now, 320)
+	reading(sconce.Illuminance, time.Minute, 5)
 	reading(sconce.Occupancy, now, 1)
 	reading(sconce.Occupancy, now+time.Second, 1) // still: no change
 	if err := s.Results().Apply(t.Context(), 1, func(tx ingest.Tx) error { return fold.Store(tx) }); err != nil {
@@ -50,6 +55,14 @@ func TestConditionIsTheLatest(t *testing.T) {
 		t.Error("temperature", got.Temperature)
 	case got.Battery == nil || *got.Battery != 40:
 		t.Error("battery", got.Battery)
+	case got.Signal == nil || *got.Signal != -71:
+		t.Error("signal", got.Signal)
+	case got.LinkQuality == nil || *got.LinkQuality != 180:
+		t.Error("link quality", got.LinkQuality)
+	case got.BurnHours == nil || *got.BurnHours != 1234.5:
+		t.Error("burn hours", got.BurnHours)
+	case got.Illuminance == nil || *got.Illuminance != 320:
+		t.Error("illuminance", got.Illuminance)
 	case got.Occupied == nil || !*got.Occupied || !got.OccupiedAt.Equal(start.Add(now)):
 		t.Error("occupancy", got.Occupied, got.OccupiedAt)
 	}

@@ -197,6 +197,14 @@ func (d *device) latest(m sconce.Metric, value float64, at int64) {
 		d.state.Temperature, d.changed = new(value), true
 	case sconce.Battery:
 		d.state.Battery, d.changed = new(value), true
+	case sconce.Signal:
+		d.state.Signal, d.changed = new(value), true
+	case sconce.LinkQuality:
+		d.state.LinkQuality, d.changed = new(value), true
+	case sconce.BurnHours:
+		d.state.BurnHours, d.changed = new(value), true
+	case sconce.Illuminance:
+		d.state.Illuminance, d.changed = new(value), true
 	case sconce.Occupancy:
 		if is := value != 0; d.state.Occupied == nil || *d.state.Occupied != is {
 			d.state.Occupied, d.state.OccupiedAt = &is, time.UnixMilli(at).UTC()

@@ -49,9 +49,13 @@ func (s DeviceState) MarshalJSON() ([]byte, error) {
 		Temperature *float64 `json:"temperature_c"`
 		Battery     *float64 `json:"battery_percent"`
 		Occupied    *bool    `json:"occupied"`
+		Signal      *float64 `json:"signal_dbm"`
+		LinkQuality *float64 `json:"link_quality"`
+		BurnHours   *float64 `json:"burn_hours"`
+		Illuminance *float64 `json:"illuminance_lx"`
 	}{
 		s.Device, stamp(s.At), s.Reachable, stamp(s.Heard), s.On, s.Level, known(s.Cause), s.Power, stamp(s.PowerAt),
-		s.Kelvin, s.FaultNames(), s.Temperature, s.Battery, s.Occupied,
+		s.Kelvin, s.FaultNames(), s.Temperature, s.Battery, s.Occupied, s.Signal, s.LinkQuality, s.BurnHours, s.Illuminance,
 	})
 }
 

@@ -34,6 +34,10 @@ type DeviceState struct {
 	Occupied    *bool
 	OccupiedAt  time.Time // when Occupied last changed
 	Kelvin      *uint16   // colour temperature
+	Signal      *float64  // dBm, in which it hears others
+	LinkQuality *float64  // of its last hop, 0 to 255
+	BurnHours   *float64  // that its lamp was lit
+	Illuminance *float64  // lux
 }
 
 // Event is one thing that happened to one device.

@@ -151,6 +151,10 @@ type DeviceState struct {
 	Occupied    *int64
 	OccupiedMs  *int64
 	Kelvin      *int64
+	Signal      *float64
+	LinkQuality *float64
+	BurnHours   *float64
+	Illuminance *float64
 }
 
 type Event struct {
