@@ -236,6 +236,11 @@ func (p page) fill(id, text string) {
 	p.do("filling in "+id, chromedp.SendKeys(field, text))
 }
 
+// painted waits until the page has been drawn with what was changed of the screen, and
+// colours that change by and by have changed.
+const painted = `new Promise(drawn => requestAnimationFrame(() => Promise.all(document.getAnimations().map(a => a.finished.catch(() => 0)))
+	.then(() => requestAnimationFrame(drawn))))`
+
 // gallery is picture on a phone and on a wide screen, in light and in dark.
 func (p page) gallery(name string) {
 	p.t.Helper()
@@ -254,6 +259,9 @@ func (p page) gallery(name string) {
 					return err
 				}),
 			)
+			if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[float64](painted, chromedp.EvalAwaitPromise)); err != nil {
+				p.t.Fatal(err)
+			}
 			p.picture(strings.Join([]string{name, scheme, fmt.Sprint(width)}, "-"))
 		}
 	}
