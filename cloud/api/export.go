@@ -23,12 +23,14 @@ type ExportSize struct {
 	Bytes    int64 `json:"bytes" doc:"About how large the ZIP file will be."`
 }
 
-type exportPeriod struct {
+// ExportPeriod is the time whose readings are exported. It has to be exported: embedded in the input of a
+// route it is not looked into otherwise.
+type ExportPeriod struct {
 	From time.Time `query:"from" doc:"The earliest time, included; without it, 30 days before the latest."`
 	To   time.Time `query:"to" doc:"The latest time, excluded; without it, now."`
 }
 
-func (p exportPeriod) period() export.Period {
+func (p ExportPeriod) period() export.Period {
 	if p.To.IsZero() {
 		p.To = time.Now()
 	}
@@ -42,7 +44,7 @@ func (a *API) exportRoutes() {
 	within(a, route{
 		id: "measure-export", method: http.MethodGet, path: "/export/size", status: http.StatusOK,
 		summary: "How large an export of a period will be, about", tag: "export",
-	}, func(ctx context.Context, scope project.Scope, in *exportPeriod) (*struct{ Body ExportSize }, error) {
+	}, func(ctx context.Context, scope project.Scope, in *ExportPeriod) (*struct{ Body ExportSize }, error) {
 		s, err := a.Export.Measure(ctx, scope, in.period())
 		return &struct{ Body ExportSize }{ExportSize(s)}, err
 	})
@@ -51,7 +53,7 @@ func (a *API) exportRoutes() {
 		id: "export-readings", method: http.MethodGet, path: "/export", status: http.StatusOK, streams: []string{"application/zip"},
 		summary: "Devices, and their readings of a period, as a ZIP file", tag: "export",
 	}, func(ctx context.Context, scope project.Scope, in *struct {
-		exportPeriod
+		ExportPeriod
 		Format string `query:"format" enum:"csv,json" default:"csv" doc:"The form of the files in it."`
 	},
 	) (*huma.StreamResponse, error) {
@@ -62,7 +64,7 @@ func (a *API) exportRoutes() {
 		id: "export-series", method: http.MethodGet, path: "/export/series", status: http.StatusOK, streams: []string{"text/csv"},
 		summary: "The readings of one device and metric, of a period, as CSV", tag: "export",
 	}, func(ctx context.Context, scope project.Scope, in *struct {
-		exportPeriod
+		ExportPeriod
 		Device text[sconce.EUI64]  `query:"device" required:"true" doc:"Address of the device."`
 		Metric text[sconce.Metric] `query:"metric" required:"true" doc:"As in list-readings."`
 	},

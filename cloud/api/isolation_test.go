@@ -79,6 +79,7 @@ func (b *bench) rows() map[string]row {
 		return func() any { return object{"name": "Room", "devices": []sconce.EUI64{e.device}} }
 	}
 	own, other := b.own, b.other
+	period := "?from=2026-01-01T00:00:00Z&to=2026-01-08T00:00:00Z"
 	readings := func(e estate) string { return "/readings?metric=active_power&device=" + e.device.String() }
 
 	return map[string]row{
@@ -117,12 +118,12 @@ func (b *bench) rows() map[string]row {
 			want: but(200, "expert", "user", "viewer"), inPerson: true,
 		},
 		"keep-project":    {path: "/deletion{fresh deletion}", want: but(204, "expert", "user", "viewer"), inPerson: true},
-		"measure-export":  {path: "/export/size", want: but(200, "expert", "user", "viewer")},
-		"export-readings": {path: "/export", want: but(200, "expert", "user", "viewer")},
+		"measure-export":  {path: "/export/size" + period, want: but(200, "expert", "user", "viewer")},
+		"export-readings": {path: "/export" + period + "&format=json", want: but(200, "expert", "user", "viewer")},
 		"export-series": {
-			path: "/export/series?metric=active_power&device=" + own.device.String(), want: but(200, "expert", "user", "viewer"),
+			path: "/export/series" + period + "&metric=active_power&device=" + own.device.String(), want: but(200, "expert", "user", "viewer"),
 			// A device of others and one that does not exist both have no readings here.
-			foreign: &row{path: "/export/series?metric=active_power&device=" + other.device.String()}, foreignWant: 200,
+			foreign: &row{path: "/export/series" + period + "&metric=active_power&device=" + other.device.String()}, foreignWant: 200,
 		},
 		"send-command": {
 			body: order(own), want: but(202, "user", "viewer"),

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,6 +130,9 @@ func (a *API) doOnce(op *huma.Operation, once bool) {
 }
 
 func register[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	if field := overlooked(reflect.TypeFor[I]()); field != "" {
+		panic(op.OperationID + ": huma overlooks the parameters of " + field + ": export its type")
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -136,6 +140,22 @@ func register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 		}
 		return out, nil
 	})
+}
+
+// overlooked returns the embedded struct of an input that has parameters and is not exported, so that
+// they would neither be read nor described; "" when there is none.
+func overlooked(input reflect.Type) string {
+	for f := range input.Fields() {
+		if !f.Anonymous || f.IsExported() || f.Type.Kind() != reflect.Struct {
+			continue
+		}
+		for inner := range f.Type.Fields() {
+			if inner.Tag.Get("query")+inner.Tag.Get("path")+inner.Tag.Get("header") != "" {
+				return f.Name
+			}
+		}
+	}
+	return ""
 }
 
 // Page is the part of a list that is asked for.

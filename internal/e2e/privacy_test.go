@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestPrivacy(t *testing.T) {
 	s.startCloud()
 	s.setUp()
 	p := page{s, browser(t)}
-	downloads := t.TempDir()
+	downloads := p.downloads()
 	const email, password = "grace@example.org", "a bug in the relay"
 	s.ctl(password+"\n", "account", "add", "--email", email, "--name", "Grace")
 
@@ -39,31 +40,14 @@ func TestPrivacy(t *testing.T) {
 		t.Errorf("the name is %q", name)
 	}
 
-	p.do("asking for a copy",
-		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-			_, err := cdp.Call(ctx, t, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
-				Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: downloads, //nolint:misspell // the name of the protocol
-			})
-			return err
-		}),
-		chromedp.Click(byTestID("export-account")), chromedp.WaitVisible(byTestID("ask-password")))
+	p.do("asking for a copy", chromedp.Click(byTestID("export-account")), chromedp.WaitVisible(byTestID("ask-password")))
 	p.fill("ask-password", password+"x")
 	p.do("a wrong password", chromedp.Click(byTestID("ask-act")), chromedp.WaitVisible("#ask-password-wrong"))
 	p.gallery("export")
 	p.fill("ask-password", password)
 	p.do("the copy", chromedp.Click(byTestID("ask-act")), chromedp.WaitNotPresent(byTestID("ask")))
-	file := filepath.Join(downloads, "sconce-account.zip")
-	p.await(10*time.Second, "the copy to be saved", func() bool {
-		info, err := os.Stat(file)
-		return err == nil && info.Size() > 0
-	})
-	z, err := zip.OpenReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
-	if len(z.File) < 8 {
-		t.Errorf("there are %d files in the copy", len(z.File))
+	if files := p.saved(downloads, "sconce-account.zip"); len(files) < 8 {
+		t.Errorf("in the copy are %v", files)
 	}
 
 	p.do("asking to be erased", chromedp.Click(byTestID("erase-account")), chromedp.WaitVisible(byTestID("ask-password")))
@@ -84,4 +68,57 @@ func TestPrivacy(t *testing.T) {
 		t.Errorf("it says %q", said)
 	}
 	p.gallery("erase-refused")
+}
+
+// downloads returns the folder in which the browser keeps what it is given.
+func (p page) downloads() string {
+	dir := p.t.TempDir()
+	p.do("keeping files", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
+			Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir, //nolint:misspell // the name of the protocol
+		})
+		return err
+	}))
+	return dir
+}
+
+// saved waits until the browser has saved a ZIP file, and returns the names of the files in it.
+func (p page) saved(dir, pattern string) (names []string) {
+	p.t.Helper()
+	var file string
+	p.await(10*time.Second, pattern+" to be saved", func() bool {
+		found, _ := filepath.Glob(filepath.Join(dir, pattern))
+		if len(found) == 0 {
+			return false
+		}
+		file = found[0]
+		info, err := os.Stat(file)
+		return err == nil && info.Size() > 0
+	})
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer z.Close()
+	for _, f := range z.File {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// TestExport is what an owner does who wants the readings of a project as a file.
+func TestExport(t *testing.T) {
+	s := install(t, 2)
+	s.startCloud()
+	s.setUp()
+	p := page{s, browser(t)}
+	downloads := p.downloads()
+	p.do("opening the app", chromedp.Navigate(p.url("/projects/"+string(s.project)+"/data")))
+	p.signIn(s.Email, s.Password)
+	p.do("exporting", chromedp.WaitVisible(byTestID("export-size")), chromedp.Click(byTestID("export")))
+	files := p.saved(downloads, "*.zip")
+	if !slices.Contains(files, "devices.csv") {
+		t.Errorf("in the export are %v", files)
+	}
+	p.gallery("data")
 }
