@@ -112,7 +112,8 @@ const (
 	IdentitiesAdded    Action = "identities.added"
 	IdentityRevoked    Action = "identity.revoked"
 	KeysChanged        Action = "vault.keys-changed"
-	AccessRefused      Action = "access.refused" // the target says which operation
+	JournalRebuilt     Action = "journal.rebuilt" // the detail says from which batches
+	AccessRefused      Action = "access.refused"  // the target says which operation
 	RefusalsLeftOut    Action = "refusals.left-out"
 	AccountMade        Action = "account.made"
 	SignedIn           Action = "session.opened"

@@ -122,7 +122,7 @@ func (p *Projector) result(a project.Assignment, m *message) error {
 	if err != nil {
 		return &badBody{err}
 	}
-	if a.Project == "" {
+	if a.Project == "" || p.until > 0 { // what people were told of a command stays
 		return nil
 	}
 	r := lighting.Result{Command: body.Command, At: m.received}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sconce"
-	"sconce/cloud/ingest"
 	"sconce/cloud/store/storetest"
 	"sconce/cloud/telemetry"
 	"sconce/wire"
@@ -113,7 +112,7 @@ func TestTimesOfAWrongClock(t *testing.T) {
 			near("the first that was dropped", d[0].From, time.Hour)
 
 			in.stop()
-			if err := ingest.Rebuild(t.Context(), s.Journal(), s.Results(), quiet); err != nil {
+			if err := rebuilder(s).Run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			in.start()

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
 	"sconce/cloud/telemetry"
@@ -47,6 +48,8 @@ type Log interface {
 	// After returns the batches that follow a batch, in order and not packed: at
 	// least one if there is one, and no more once their messages exceed maxBytes.
 	After(ctx context.Context, id int64, maxBytes int) ([]Batch, error)
+	// Count returns how many batches there are after one, up to another.
+	Count(ctx context.Context, after, until int64) (int64, error)
 	// Prune deletes up to limit batches that were received before a time and whose
 	// results are made, and returns how many it deleted.
 	Prune(ctx context.Context, before time.Time, limit int) (int, error)
@@ -106,8 +109,13 @@ type Results interface {
 	Apply(ctx context.Context, position int64, fn func(tx Tx) error) error
 	// Poisoned returns up to limit of the messages that were set aside, newest first.
 	Poisoned(ctx context.Context, limit int) ([]Poison, error)
-	// Clear deletes all results and sets the position to 0.
-	Clear(ctx context.Context) error
+	// Rebuilding returns the rebuild that is under way; the zero Rebuild says none.
+	Rebuilding(ctx context.Context) (Rebuild, error)
+	// TakeBack begins a rebuild: in one transaction it makes the results as they were when
+	// the batch r.After had been projected, sets the position to that, and records e.
+	TakeBack(ctx context.Context, r Rebuild, e audit.Event) error
+	// Rebuilt ends the rebuild that is under way.
+	Rebuilt(ctx context.Context) error
 }
 
 // Tx is one transaction on the results.

@@ -65,6 +65,8 @@ func (l *heldLog) After(_ context.Context, id int64, _ int) ([]ingest.Batch, err
 	return l.batches[id:], l.broken
 }
 
+func (l *heldLog) Count(context.Context, int64, int64) (int64, error) { return 0, nil }
+
 func (l *heldLog) Prune(context.Context, time.Time, int) (int, error) { return 0, nil }
 
 func (l *heldLog) breakReading(err error) {

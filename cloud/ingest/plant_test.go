@@ -60,6 +60,11 @@ func (in *plant) restart() {
 	in.start()
 }
 
+// rebuilder makes the results again, while nothing else runs on the store.
+func rebuilder(s *store.Store) ingest.Rebuilder {
+	return ingest.Rebuilder{Journal: s.Journal(), Results: s.Results(), Now: time.Now, Log: quiet, Progress: func(ingest.Rebuild, int64) {}}
+}
+
 func (in *plant) message(boot, sequence uint64, body wire.Up) []byte {
 	in.t.Helper()
 	payload, err := wire.AppendUp(nil, wire.UpHeader{Version: wire.Version, Boot: boot, Sequence: sequence}, body)

@@ -42,6 +42,7 @@ type Projector struct {
 	announce    Announcer
 	slog        *slog.Logger
 
+	until      int64 // the last batch to be projected, as in a rebuild; 0 for no end
 	position   int64
 	placements *placements
 	fold       *telemetry.Fold
@@ -152,6 +153,9 @@ func (p *Projector) gather(ctx context.Context, pace *pace) (last int64, err err
 		}
 		before := size
 		for _, b := range batches {
+			if p.until > 0 && b.ID > p.until {
+				return last, nil
+			}
 			if err := p.batch(ctx, b); err != nil {
 				return last, fmt.Errorf("batch %d: %w", b.ID, err)
 			}
@@ -297,38 +301,3 @@ func (p *Projector) stored(ended []lighting.Command) {
 		clear(p.runs)
 	}
 }
-
-// Rebuild deletes all results and makes them again from the journal, without
-// announcing them. No Projector may run on the store meanwhile. It refuses when
-// the journal does not reach back to the first message any more: what was made
-// from the batches that are gone could not be made again.
-func Rebuild(ctx context.Context, log Log, results Reading, logger *slog.Logger) error {
-	first, err := log.After(ctx, 0, 1)
-	if err != nil {
-		return err
-	}
-	position, err := results.Position(ctx)
-	if err != nil {
-		return err
-	}
-	if position > 0 && (len(first) == 0 || first[0].ID != 1) {
-		return sconce.Errorf(sconce.Conflict, "the beginning of the journal is gone: its results cannot be made again")
-	}
-	if err := results.Clear(ctx); err != nil {
-		return err
-	}
-	p := NewProjector(log, results, nil, silence{}, logger)
-	for {
-		if _, err := p.Step(ctx); err != nil {
-			return err
-		}
-		if next, err := log.After(ctx, p.position, 1); err != nil || len(next) == 0 {
-			return err
-		}
-	}
-}
-
-type silence struct{}
-
-func (silence) StateChanged(sconce.ProjectID, telemetry.DeviceState) {}
-func (silence) CommandEnded(lighting.Command)                        {}

@@ -89,7 +89,7 @@ func TestEveryMessageCountsOnce(t *testing.T) {
 			checkTotals(t, want, messages, duplicates, readings)
 
 			in.stop()
-			if err := ingest.Rebuild(t.Context(), s.Journal(), s.Results(), quiet); err != nil {
+			if err := rebuilder(s).Run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			in.start()
@@ -205,7 +205,7 @@ func TestResultsStayInTheirProject(t *testing.T) {
 	}
 	check("at first")
 	in.stop()
-	if err := ingest.Rebuild(t.Context(), s.Journal(), s.Results(), quiet); err != nil {
+	if err := rebuilder(s).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	in.start()
@@ -225,7 +225,7 @@ func TestRebuildRefusesWithoutTheBeginning(t *testing.T) {
 	if n, err := s.Journal().Prune(t.Context(), time.Now().Add(time.Hour), 1); n != 1 || err != nil {
 		t.Errorf("Prune = %d, %v; want 1", n, err)
 	}
-	if err := ingest.Rebuild(t.Context(), s.Journal(), s.Results(), quiet); sconce.KindOf(err) != sconce.Conflict {
+	if err := rebuilder(s).Run(t.Context()); sconce.KindOf(err) != sconce.Conflict {
 		t.Errorf("Rebuild = %v; want a conflict", err)
 	}
 	if n, err := s.Journal().Prune(t.Context(), time.Now().Add(time.Hour), 10); n != 1 || err != nil {

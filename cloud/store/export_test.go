@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -163,4 +164,27 @@ func (s *Store) Mentions(ctx context.Context, database, table, column, text stri
 		return tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table+" WHERE CAST("+column+" AS TEXT) LIKE ?1", "%"+text+"%").Scan(&n)
 	})
 	return n, err
+}
+
+// Rows returns the rows of a table of the database of projects as they are, in an order of
+// their own.
+func (s *Store) Rows(ctx context.Context, name string, columns []string) (all []string, err error) {
+	ctx = withReach(ctx, reach{every: true})
+	err = s.site.db.look(ctx, func(tx *sql.Tx) error {
+		return table{name: name, columns: columns, key: columns}.read(ctx, tx, func(row []any) error {
+			all = append(all, fmt.Sprintf("%#v", row))
+			return nil
+		})
+	})
+	slices.Sort(all)
+	return all, err
+}
+
+// Alter runs a statement on the database of projects, across them.
+func (s *Store) Alter(ctx context.Context, statement string) error {
+	ctx = withReach(ctx, reach{every: true})
+	return s.site.db.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, statement)
+		return err
+	})
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -72,6 +71,11 @@ func (j *journal) After(ctx context.Context, id int64, maxBytes int) ([]ingest.B
 		}
 	}
 	return batches, nil
+}
+
+func (j *journal) Count(ctx context.Context, after, until int64) (int64, error) {
+	n, err := j.db.reading.CountBatches(ctx, journaldb.CountBatchesParams{After: after, Until: until})
+	return n, doing("counting the batches of the journal", err)
 }
 
 func (j *journal) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
@@ -232,13 +236,4 @@ func (r results) Poisoned(ctx context.Context, limit int) ([]ingest.Poison, erro
 			Received: momentOf(p.ReceivedMs), Reason: p.Reason, Payload: p.Payload,
 		}
 	}), doing("reading poison messages", err)
-}
-
-func (r results) Clear(ctx context.Context) error {
-	return r.across().update(ctx, func(q *sitedb.Queries) error {
-		return doing("deleting the results of the journal", errors.Join(
-			q.ClearContinuity(ctx), q.ClearPoison(ctx), q.ClearStates(ctx), q.ClearStages(ctx), q.ClearGatewayHellos(ctx),
-			q.ClearEvents(ctx), q.ClearReadings(ctx), q.ClearOpenReadings(ctx), q.ClearRollups(ctx), q.SetPosition(ctx, 0),
-		))
-	})
 }

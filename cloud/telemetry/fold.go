@@ -56,8 +56,8 @@ type Fold struct {
 	weight  int
 	touched []*device
 	events  []placedEvent
-	stages  map[stageKey]stageOf
-	hellos  map[sconce.EUI64]gatewayOf
+	stages  map[within]stageOf
+	hellos  map[within]gatewayOf
 }
 
 // device is what a Fold knows of one device.
@@ -88,7 +88,9 @@ type placedEvent struct {
 	event      Event
 }
 
-type stageKey struct {
+// within names a device or a gateway in a project: it may be moved, and leaves behind what
+// was known of it.
+type within struct {
 	project sconce.ProjectID
 	device  sconce.EUI64
 }
@@ -108,8 +110,8 @@ func NewFold(before Before) *Fold {
 	return &Fold{
 		before: before,
 		sites:  map[sconce.ProjectID]map[sconce.EUI64]*device{},
-		stages: map[stageKey]stageOf{},
-		hellos: map[sconce.EUI64]gatewayOf{},
+		stages: map[within]stageOf{},
+		hellos: map[within]gatewayOf{},
 	}
 }
 
@@ -271,7 +273,7 @@ func (f *Fold) Event(a project.Assignment, batch int64, n int, e Event) {
 
 // Stage takes over where a device stands.
 func (f *Fold) Stage(a project.Assignment, s Stage) {
-	key := stageKey{a.Project, s.Device}
+	key := within{a.Project, s.Device}
 	if s.Asset == nil {
 		s.Asset = f.stages[key].stage.Asset // said before, in what is stored together
 	}
@@ -281,7 +283,7 @@ func (f *Fold) Stage(a project.Assignment, s Stage) {
 
 // Gateway takes over what a gateway said of itself.
 func (f *Fold) Gateway(a project.Assignment, g Gateway) {
-	f.hellos[g.Gateway] = gatewayOf{a, g}
+	f.hellos[within{a.Project, g.Gateway}] = gatewayOf{a, g}
 	f.weight += otherWeight
 }
 

@@ -153,6 +153,9 @@ func (c *cloud) lights(ctx context.Context) (err error) {
 	c.lighting = lighting.New(lighting.Parts{
 		Store: c.store.Lighting(), Vault: c.vault, Down: c.bus, Presence: c.presences, Entrance: c.projects, Live: c.bus, Log: c.log,
 	})
+	if err := ingest.Whole(ctx, c.store.Results()); err != nil {
+		return err
+	}
 	if c.journal, err = ingest.NewJournal(ctx, c.store.Journal(), c.store.Results(), c.log); err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type ctlCommand struct {
 	Account   ctlAccount   `cmd:"" help:"The people who sign in."`
 	Audit     ctlAudit     `cmd:"" help:"The security log: who did what."`
 	Store     ctlStore     `cmd:"" help:"The databases."`
+	Journal   ctlJournal   `cmd:"" help:"What the gateways said, and what is made of it."`
 	Operator  ctlOperator  `cmd:"" help:"The accounts of those who run this cloud; they see a project by a support grant only."`
 	Roles     ctlRoles     `cmd:"" help:"What each role may do."`
 	OpenAPI   ctlOpenAPI   `cmd:"" name:"openapi" help:"The description of the HTTP API (OpenAPI 3.1)."`

@@ -33,6 +33,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.batchesAfterStmt, err = db.PrepareContext(ctx, batchesAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query BatchesAfter: %w", err)
 	}
+	if q.countBatchesStmt, err = db.PrepareContext(ctx, countBatches); err != nil {
+		return nil, fmt.Errorf("error preparing query CountBatches: %w", err)
+	}
 	if q.deleteBatchesStmt, err = db.PrepareContext(ctx, deleteBatches); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteBatches: %w", err)
 	}
@@ -60,6 +63,11 @@ func (q *Queries) Close() error {
 	if q.batchesAfterStmt != nil {
 		if cerr := q.batchesAfterStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing batchesAfterStmt: %w", cerr)
+		}
+	}
+	if q.countBatchesStmt != nil {
+		if cerr := q.countBatchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countBatchesStmt: %w", cerr)
 		}
 	}
 	if q.deleteBatchesStmt != nil {
@@ -119,6 +127,7 @@ type Queries struct {
 	addPlacementStmt  *sql.Stmt
 	appendBatchStmt   *sql.Stmt
 	batchesAfterStmt  *sql.Stmt
+	countBatchesStmt  *sql.Stmt
 	deleteBatchesStmt *sql.Stmt
 	lastBatchStmt     *sql.Stmt
 	placementsStmt    *sql.Stmt
@@ -131,6 +140,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addPlacementStmt:  q.addPlacementStmt,
 		appendBatchStmt:   q.appendBatchStmt,
 		batchesAfterStmt:  q.batchesAfterStmt,
+		countBatchesStmt:  q.countBatchesStmt,
 		deleteBatchesStmt: q.deleteBatchesStmt,
 		lastBatchStmt:     q.lastBatchStmt,
 		placementsStmt:    q.placementsStmt,

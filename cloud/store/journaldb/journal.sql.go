@@ -94,6 +94,22 @@ func (q *Queries) BatchesAfter(ctx context.Context, arg BatchesAfterParams) ([]J
 	return items, nil
 }
 
+const countBatches = `-- name: CountBatches :one
+SELECT COUNT(*) FROM journal WHERE id > ?1 AND id <= ?2
+`
+
+type CountBatchesParams struct {
+	After int64
+	Until int64
+}
+
+func (q *Queries) CountBatches(ctx context.Context, arg CountBatchesParams) (int64, error) {
+	row := q.queryRow(ctx, q.countBatchesStmt, countBatches, arg.After, arg.Until)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteBatches = `-- name: DeleteBatches :execrows
 DELETE FROM journal
 WHERE id IN (

@@ -111,33 +111,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.claimedAtStmt, err = db.PrepareContext(ctx, claimedAt); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimedAt: %w", err)
 	}
-	if q.clearContinuityStmt, err = db.PrepareContext(ctx, clearContinuity); err != nil {
-		return nil, fmt.Errorf("error preparing query ClearContinuity: %w", err)
-	}
-	if q.clearEventsStmt, err = db.PrepareContext(ctx, clearEvents); err != nil {
-		return nil, fmt.Errorf("error preparing query ClearEvents: %w", err)
-	}
-	if q.clearGatewayHellosStmt, err = db.PrepareContext(ctx, clearGatewayHellos); err != nil {
-		return nil, fmt.Errorf("error preparing query ClearGatewayHellos: %w", err)
-	}
-	if q.clearOpenReadingsStmt, err = db.PrepareContext(ctx, clearOpenReadings); err != nil {
-		return nil, fmt.Errorf("error preparing query ClearOpenReadings: %w", err)
-	}
-	if q.clearPoisonStmt, err = db.PrepareContext(ctx, clearPoison); err != nil {
-		return nil, fmt.Errorf("error preparing query ClearPoison: %w", err)
-	}
-	if q.clearReadingsStmt, err = db.PrepareContext(ctx, clearReadings); err != nil {
-		return nil, fmt.Errorf("error preparing query ClearReadings: %w", err)
-	}
-	if q.clearRollupsStmt, err = db.PrepareContext(ctx, clearRollups); err != nil {
-		return nil, fmt.Errorf("error preparing query ClearRollups: %w", err)
-	}
-	if q.clearStagesStmt, err = db.PrepareContext(ctx, clearStages); err != nil {
-		return nil, fmt.Errorf("error preparing query ClearStages: %w", err)
-	}
-	if q.clearStatesStmt, err = db.PrepareContext(ctx, clearStates); err != nil {
-		return nil, fmt.Errorf("error preparing query ClearStates: %w", err)
-	}
 	if q.clearedAlertsStmt, err = db.PrepareContext(ctx, clearedAlerts); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearedAlerts: %w", err)
 	}
@@ -414,6 +387,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.prunePoisonStmt, err = db.PrepareContext(ctx, prunePoison); err != nil {
 		return nil, fmt.Errorf("error preparing query PrunePoison: %w", err)
 	}
+	if q.rebuildingStmt, err = db.PrepareContext(ctx, rebuilding); err != nil {
+		return nil, fmt.Errorf("error preparing query Rebuilding: %w", err)
+	}
 	if q.registryVersionStmt, err = db.PrepareContext(ctx, registryVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query RegistryVersion: %w", err)
 	}
@@ -524,6 +500,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setPresenceStmt, err = db.PrepareContext(ctx, setPresence); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPresence: %w", err)
+	}
+	if q.setRebuildingStmt, err = db.PrepareContext(ctx, setRebuilding); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRebuilding: %w", err)
 	}
 	if q.setRollupStmt, err = db.PrepareContext(ctx, setRollup); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRollup: %w", err)
@@ -724,51 +703,6 @@ func (q *Queries) Close() error {
 	if q.claimedAtStmt != nil {
 		if cerr := q.claimedAtStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimedAtStmt: %w", cerr)
-		}
-	}
-	if q.clearContinuityStmt != nil {
-		if cerr := q.clearContinuityStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing clearContinuityStmt: %w", cerr)
-		}
-	}
-	if q.clearEventsStmt != nil {
-		if cerr := q.clearEventsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing clearEventsStmt: %w", cerr)
-		}
-	}
-	if q.clearGatewayHellosStmt != nil {
-		if cerr := q.clearGatewayHellosStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing clearGatewayHellosStmt: %w", cerr)
-		}
-	}
-	if q.clearOpenReadingsStmt != nil {
-		if cerr := q.clearOpenReadingsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing clearOpenReadingsStmt: %w", cerr)
-		}
-	}
-	if q.clearPoisonStmt != nil {
-		if cerr := q.clearPoisonStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing clearPoisonStmt: %w", cerr)
-		}
-	}
-	if q.clearReadingsStmt != nil {
-		if cerr := q.clearReadingsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing clearReadingsStmt: %w", cerr)
-		}
-	}
-	if q.clearRollupsStmt != nil {
-		if cerr := q.clearRollupsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing clearRollupsStmt: %w", cerr)
-		}
-	}
-	if q.clearStagesStmt != nil {
-		if cerr := q.clearStagesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing clearStagesStmt: %w", cerr)
-		}
-	}
-	if q.clearStatesStmt != nil {
-		if cerr := q.clearStatesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing clearStatesStmt: %w", cerr)
 		}
 	}
 	if q.clearedAlertsStmt != nil {
@@ -1231,6 +1165,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing prunePoisonStmt: %w", cerr)
 		}
 	}
+	if q.rebuildingStmt != nil {
+		if cerr := q.rebuildingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rebuildingStmt: %w", cerr)
+		}
+	}
 	if q.registryVersionStmt != nil {
 		if cerr := q.registryVersionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing registryVersionStmt: %w", cerr)
@@ -1416,6 +1355,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setPresenceStmt: %w", cerr)
 		}
 	}
+	if q.setRebuildingStmt != nil {
+		if cerr := q.setRebuildingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRebuildingStmt: %w", cerr)
+		}
+	}
 	if q.setRollupStmt != nil {
 		if cerr := q.setRollupStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setRollupStmt: %w", cerr)
@@ -1569,15 +1513,6 @@ type Queries struct {
 	claimGatewayStmt             *sql.Stmt
 	claimOfGatewayStmt           *sql.Stmt
 	claimedAtStmt                *sql.Stmt
-	clearContinuityStmt          *sql.Stmt
-	clearEventsStmt              *sql.Stmt
-	clearGatewayHellosStmt       *sql.Stmt
-	clearOpenReadingsStmt        *sql.Stmt
-	clearPoisonStmt              *sql.Stmt
-	clearReadingsStmt            *sql.Stmt
-	clearRollupsStmt             *sql.Stmt
-	clearStagesStmt              *sql.Stmt
-	clearStatesStmt              *sql.Stmt
 	clearedAlertsStmt            *sql.Stmt
 	commandStmt                  *sql.Stmt
 	commandsOfStmt               *sql.Stmt
@@ -1670,6 +1605,7 @@ type Queries struct {
 	presencesStmt                *sql.Stmt
 	projectStmt                  *sql.Stmt
 	prunePoisonStmt              *sql.Stmt
+	rebuildingStmt               *sql.Stmt
 	registryVersionStmt          *sql.Stmt
 	releaseGatewayStmt           *sql.Stmt
 	releaseGatewaysStmt          *sql.Stmt
@@ -1707,6 +1643,7 @@ type Queries struct {
 	setOpenChunkStmt             *sql.Stmt
 	setPositionStmt              *sql.Stmt
 	setPresenceStmt              *sql.Stmt
+	setRebuildingStmt            *sql.Stmt
 	setRollupStmt                *sql.Stmt
 	setRunStmt                   *sql.Stmt
 	setStageStmt                 *sql.Stmt
@@ -1759,15 +1696,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimGatewayStmt:             q.claimGatewayStmt,
 		claimOfGatewayStmt:           q.claimOfGatewayStmt,
 		claimedAtStmt:                q.claimedAtStmt,
-		clearContinuityStmt:          q.clearContinuityStmt,
-		clearEventsStmt:              q.clearEventsStmt,
-		clearGatewayHellosStmt:       q.clearGatewayHellosStmt,
-		clearOpenReadingsStmt:        q.clearOpenReadingsStmt,
-		clearPoisonStmt:              q.clearPoisonStmt,
-		clearReadingsStmt:            q.clearReadingsStmt,
-		clearRollupsStmt:             q.clearRollupsStmt,
-		clearStagesStmt:              q.clearStagesStmt,
-		clearStatesStmt:              q.clearStatesStmt,
 		clearedAlertsStmt:            q.clearedAlertsStmt,
 		commandStmt:                  q.commandStmt,
 		commandsOfStmt:               q.commandsOfStmt,
@@ -1860,6 +1788,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		presencesStmt:                q.presencesStmt,
 		projectStmt:                  q.projectStmt,
 		prunePoisonStmt:              q.prunePoisonStmt,
+		rebuildingStmt:               q.rebuildingStmt,
 		registryVersionStmt:          q.registryVersionStmt,
 		releaseGatewayStmt:           q.releaseGatewayStmt,
 		releaseGatewaysStmt:          q.releaseGatewaysStmt,
@@ -1897,6 +1826,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setOpenChunkStmt:             q.setOpenChunkStmt,
 		setPositionStmt:              q.setPositionStmt,
 		setPresenceStmt:              q.setPresenceStmt,
+		setRebuildingStmt:            q.setRebuildingStmt,
 		setRollupStmt:                q.setRollupStmt,
 		setRunStmt:                   q.setRunStmt,
 		setStageStmt:                 q.setStageStmt,

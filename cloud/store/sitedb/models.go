@@ -308,8 +308,10 @@ type ProjectDeletion struct {
 }
 
 type Projector struct {
-	ID        int64
-	JournalID int64
+	ID           int64
+	JournalID    int64
+	RebuildAfter *int64
+	RebuildUntil *int64
 }
 
 type Reading struct {

@@ -37,78 +37,6 @@ func (q *Queries) AddPoison(ctx context.Context, arg AddPoisonParams) error {
 	return err
 }
 
-const clearContinuity = `-- name: ClearContinuity :exec
-DELETE FROM continuity
-`
-
-func (q *Queries) ClearContinuity(ctx context.Context) error {
-	_, err := q.exec(ctx, q.clearContinuityStmt, clearContinuity)
-	return err
-}
-
-const clearEvents = `-- name: ClearEvents :exec
-DELETE FROM events
-`
-
-func (q *Queries) ClearEvents(ctx context.Context) error {
-	_, err := q.exec(ctx, q.clearEventsStmt, clearEvents)
-	return err
-}
-
-const clearGatewayHellos = `-- name: ClearGatewayHellos :exec
-DELETE FROM gateway_hellos
-`
-
-func (q *Queries) ClearGatewayHellos(ctx context.Context) error {
-	_, err := q.exec(ctx, q.clearGatewayHellosStmt, clearGatewayHellos)
-	return err
-}
-
-const clearOpenReadings = `-- name: ClearOpenReadings :exec
-DELETE FROM readings_open
-`
-
-func (q *Queries) ClearOpenReadings(ctx context.Context) error {
-	_, err := q.exec(ctx, q.clearOpenReadingsStmt, clearOpenReadings)
-	return err
-}
-
-const clearPoison = `-- name: ClearPoison :exec
-DELETE FROM poison
-`
-
-func (q *Queries) ClearPoison(ctx context.Context) error {
-	_, err := q.exec(ctx, q.clearPoisonStmt, clearPoison)
-	return err
-}
-
-const clearReadings = `-- name: ClearReadings :exec
-DELETE FROM readings
-`
-
-func (q *Queries) ClearReadings(ctx context.Context) error {
-	_, err := q.exec(ctx, q.clearReadingsStmt, clearReadings)
-	return err
-}
-
-const clearStages = `-- name: ClearStages :exec
-DELETE FROM device_stages
-`
-
-func (q *Queries) ClearStages(ctx context.Context) error {
-	_, err := q.exec(ctx, q.clearStagesStmt, clearStages)
-	return err
-}
-
-const clearStates = `-- name: ClearStates :exec
-DELETE FROM device_states
-`
-
-func (q *Queries) ClearStates(ctx context.Context) error {
-	_, err := q.exec(ctx, q.clearStatesStmt, clearStates)
-	return err
-}
-
 const poisons = `-- name: Poisons :many
 SELECT journal_id, n, gateway, kind, received_ms, reason, payload FROM poison ORDER BY journal_id DESC, n DESC LIMIT ?1
 `
@@ -169,6 +97,22 @@ DELETE FROM poison WHERE journal_id < (
 func (q *Queries) PrunePoison(ctx context.Context, keep int64) error {
 	_, err := q.exec(ctx, q.prunePoisonStmt, prunePoison, keep)
 	return err
+}
+
+const rebuilding = `-- name: Rebuilding :one
+SELECT rebuild_after, rebuild_until FROM projector WHERE id = 1
+`
+
+type RebuildingRow struct {
+	RebuildAfter *int64
+	RebuildUntil *int64
+}
+
+func (q *Queries) Rebuilding(ctx context.Context) (RebuildingRow, error) {
+	row := q.queryRow(ctx, q.rebuildingStmt, rebuilding)
+	var i RebuildingRow
+	err := row.Scan(&i.RebuildAfter, &i.RebuildUntil)
+	return i, err
 }
 
 const run = `-- name: Run :one
@@ -263,6 +207,20 @@ UPDATE projector SET journal_id = ?1 WHERE id = 1
 
 func (q *Queries) SetPosition(ctx context.Context, journalID int64) error {
 	_, err := q.exec(ctx, q.setPositionStmt, setPosition, journalID)
+	return err
+}
+
+const setRebuilding = `-- name: SetRebuilding :exec
+UPDATE projector SET rebuild_after = ?1, rebuild_until = ?2 WHERE id = 1
+`
+
+type SetRebuildingParams struct {
+	RebuildAfter *int64
+	RebuildUntil *int64
+}
+
+func (q *Queries) SetRebuilding(ctx context.Context, arg SetRebuildingParams) error {
+	_, err := q.exec(ctx, q.setRebuildingStmt, setRebuilding, arg.RebuildAfter, arg.RebuildUntil)
 	return err
 }
 

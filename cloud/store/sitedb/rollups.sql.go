@@ -10,15 +10,6 @@ import (
 	"strings"
 )
 
-const clearRollups = `-- name: ClearRollups :exec
-DELETE FROM rollups
-`
-
-func (q *Queries) ClearRollups(ctx context.Context) error {
-	_, err := q.exec(ctx, q.clearRollupsStmt, clearRollups)
-	return err
-}
-
 const rollup = `-- name: Rollup :one
 SELECT sums FROM rollups
 WHERE project_id = ?1 AND level = ?2 AND device = ?3 AND period = ?4

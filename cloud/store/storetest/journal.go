@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/audit"
 	"sconce/cloud/ingest"
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
@@ -130,8 +131,12 @@ func testResults(t *testing.T, s *store.Store) {
 	if position, _ := r.Position(ctx); !errors.Is(err, failure) || position != 0 {
 		t.Errorf("a transaction that failed with %v left the position at %d", err, position)
 	}
-	check(t, r.Clear(ctx))
-	equal(t, "states after Clear", []telemetry.DeviceState{})(s.Telemetry().States(ctx, site.Owner, site.Network))
+	check(t, r.TakeBack(ctx, ingest.Rebuild{Until: 7}, audit.Event{At: moment(1), Who: audit.Operator, Action: audit.JournalRebuilt, Result: audit.Done}))
+	equal(t, "rebuild", ingest.Rebuild{Until: 7})(r.Rebuilding(ctx))
+	equal(t, "position", int64(0))(r.Position(ctx))
+	check(t, r.Rebuilt(ctx))
+	equal(t, "no rebuild", ingest.Rebuild{})(r.Rebuilding(ctx))
+	equal(t, "states after TakeBack", []telemetry.DeviceState{})(s.Telemetry().States(ctx, site.Owner, site.Network))
 
 	placement := ingest.Placement{Gateway: light, Since: 3, Assignment: a}
 	check(t, r.Place(ctx, placement))

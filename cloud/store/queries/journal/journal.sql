@@ -11,6 +11,9 @@ WHERE id > @after
 ORDER BY id
 LIMIT @max;
 
+-- name: CountBatches :one
+SELECT COUNT(*) FROM journal WHERE id > @after AND id <= @until;
+
 -- name: DeleteBatches :execrows
 DELETE FROM journal
 WHERE id IN (

@@ -7,6 +7,12 @@ SELECT journal_id FROM projector WHERE id = 1;
 -- name: SetPosition :exec
 UPDATE projector SET journal_id = @journal_id WHERE id = 1;
 
+-- name: Rebuilding :one
+SELECT rebuild_after, rebuild_until FROM projector WHERE id = 1;
+
+-- name: SetRebuilding :exec
+UPDATE projector SET rebuild_after = @rebuild_after, rebuild_until = @rebuild_until WHERE id = 1;
+
 -- name: Runs :many
 SELECT * FROM continuity
 WHERE (last_ms, gateway, boot) > (@last_ms, @gateway, @boot)
@@ -37,27 +43,3 @@ DELETE FROM poison WHERE journal_id < (
 
 -- name: Poisons :many
 SELECT * FROM poison ORDER BY journal_id DESC, n DESC LIMIT @max;
-
--- name: ClearContinuity :exec
-DELETE FROM continuity;
-
--- name: ClearPoison :exec
-DELETE FROM poison;
-
--- name: ClearStates :exec
-DELETE FROM device_states;
-
--- name: ClearStages :exec
-DELETE FROM device_stages;
-
--- name: ClearGatewayHellos :exec
-DELETE FROM gateway_hellos;
-
--- name: ClearEvents :exec
-DELETE FROM events;
-
--- name: ClearReadings :exec
-DELETE FROM readings;
-
--- name: ClearOpenReadings :exec
-DELETE FROM readings_open;

@@ -7,9 +7,6 @@ INSERT INTO rollups (project_id, level, device, period, sums)
 VALUES (@project_id, @level, @device, @period, @sums)
 ON CONFLICT (project_id, level, device, period) DO UPDATE SET sums = excluded.sums;
 
--- name: ClearRollups :exec
-DELETE FROM rollups;
-
 -- name: Rollups :many
 SELECT device, period, sums FROM rollups
 WHERE project_id = @project_id AND level = @level AND period >= @since AND period <= @until AND device IN (sqlc.slice(devices))
