@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sconce/cloud/store"
 	"sconce/internal/postgres"
 )
 
@@ -69,6 +70,34 @@ func TestPostgres(t *testing.T) {
 			t.Error("the log of the cloud has a password")
 		}
 	}
+}
+
+// moveToPostgres prepares databases and lets the cloud use them, empty but for what an
+// installation begins with, in the place of its folder. The cloud must not be running.
+func (s *system) moveToPostgres(server *postgres.Server, prefix string) {
+	s.t.Helper()
+	s.useDatabases(server, prefix)
+	out, err := exec.CommandContext(s.t.Context(), s.programs.Sconce, "ctl", "--config", s.CloudConfig(), "store", "prepare", "--owner", "owner").CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%v: %s", err, out)
+	}
+	if err := s.Initialise(s.t.Context(), s.programs); err != nil {
+		s.t.Fatal(err)
+	}
+	s.databases = &store.Addresses{}
+	for name, to := range map[string]*store.Address{"identity": &s.databases.Identity, "site": &s.databases.Site, "journal": &s.databases.Journal} {
+		if *to, err = store.ParseAddress(server.URL("worker", prefix+"_"+name)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// openStore opens what the cloud keeps, which must not be running.
+func (s *system) openStore() (*store.Store, error) {
+	if s.databases != nil {
+		return store.OpenPostgres(s.t.Context(), *s.databases)
+	}
+	return store.Open(s.t.Context(), filepath.Join(s.Dir, "cloud"))
 }
 
 // useDatabases makes databases and puts them into the configuration in the place of the

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/store"
 	"sconce/device"
 	"sconce/internal/installation"
 	"sconce/sim"
@@ -57,6 +58,8 @@ type system struct {
 	logs     map[string]*lockedBuffer
 	air      lockedBuffer    // a capture of every frame
 	followed map[string]bool // tokens of letters
+
+	databases *store.Addresses // of PostgreSQL; nil for a folder
 }
 
 // lockedBuffer is a buffer that a process writes to while a test reads.

@@ -105,7 +105,7 @@ func (i *Installation) Initialise(ctx context.Context, programs Programs) error 
 
 // StartCloud starts the cloud and returns when it is ready to serve.
 func (i *Installation) StartCloud(ctx context.Context, programs Programs, out io.Writer) (*Process, error) {
-	p, err := start("cloud", out, programs.Sconce, "cloud", "--config", i.CloudConfig())
+	p, err := i.LaunchCloud(programs, out)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +114,11 @@ func (i *Installation) StartCloud(ctx context.Context, programs Programs, out io
 		return nil, err
 	}
 	return p, nil
+}
+
+// LaunchCloud starts the cloud and does not wait for anything.
+func (i *Installation) LaunchCloud(programs Programs, out io.Writer) (*Process, error) {
+	return start("cloud", out, programs.Sconce, "cloud", "--config", i.CloudConfig())
 }
 
 // StartGateway starts the gateway.
