@@ -50,12 +50,14 @@ type Journal struct {
 	results Results
 	slog    *slog.Logger
 
-	mu      sync.Mutex
-	room    sync.Cond // there is room in next, or the journal has stopped
-	next    *batch    // gathers
-	seen    seen      // nil while the log is away
-	stopped bool
-	stats   Stats
+	mu         sync.Mutex
+	room       sync.Cond // there is room in next, or the journal has stopped
+	next       *batch    // gathers
+	seen       seen      // nil while the log is away
+	stopped    bool
+	stats      Stats
+	failed     error     // why the log is away
+	committing time.Time // when the commit that goes on began; zero while there is none
 
 	spare []*batch // empty
 
@@ -98,7 +100,7 @@ type Stats struct {
 	Batches    uint64 // committed
 	Refused    uint64 // messages that could not be committed
 	Failures   uint64 // commits that failed, and attempts to continue after them
-	Away       bool   // whether the log could not be written when it was last tried
+	Away       bool   // whether the log cannot be written, and nothing is acknowledged
 }
 
 // NewJournal returns the journal of a log. It reads what the log and the results
@@ -215,6 +217,22 @@ func (j *Journal) Stats() Stats {
 	return s
 }
 
+// slow is how long a commit may take before the journal says that something is wrong.
+const slow = 10 * time.Second
+
+// Check returns nil while messages are committed, or would be, and else why not.
+func (j *Journal) Check() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.seen == nil:
+		return fmt.Errorf("the journal cannot be written; gateways keep their messages: %w", j.failed)
+	case !j.committing.IsZero() && time.Since(j.committing) > slow:
+		return fmt.Errorf("a commit of the journal takes %s already; gateways wait", time.Since(j.committing).Round(time.Second))
+	}
+	return nil
+}
+
 // Committed receives after commits; several commits may be one receipt. It has
 // one reader, the projector.
 func (j *Journal) Committed() <-chan struct{} { return j.commit }
@@ -312,7 +330,9 @@ func (j *Journal) write(w *writer, b *batch) (next *batch, err error) {
 	if b.count == 0 {
 		return nil, nil
 	}
-	w.todo <- Batch{ID: j.last + 1, Received: time.Now(), Count: b.count, Messages: b.packed}
+	now := time.Now()
+	j.begin(now)
+	w.todo <- Batch{ID: j.last + 1, Received: now, Count: b.count, Messages: b.packed}
 	heavy := j.heavy
 	for committing := true; committing; {
 		select {
@@ -324,6 +344,7 @@ func (j *Journal) write(w *writer, b *batch) (next *batch, err error) {
 			}
 		}
 	}
+	j.begin(time.Time{})
 	if err != nil {
 		return next, err
 	}
@@ -333,6 +354,13 @@ func (j *Journal) write(w *writer, b *batch) (next *batch, err error) {
 	j.mu.Unlock()
 	signal(j.commit)
 	return next, nil
+}
+
+// begin notes when a commit began; zero that it has ended.
+func (j *Journal) begin(now time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.committing = now
 }
 
 // answer tells the senders of a batch what became of it, and empties it.
@@ -359,11 +387,11 @@ func (j *Journal) away(err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.stats.Failures++
-	j.seen = nil
+	j.seen, j.failed = nil, err
 }
 
-// comeBack refuses what comes until the log can be used again. It returns false
-// when ctx ended before that.
+// comeBack refuses what comes until the log can be written again, which a batch without
+// messages shows. It returns false when ctx ended before that.
 func (j *Journal) comeBack(ctx context.Context) bool {
 	pause := firstRetry
 	for {
@@ -382,6 +410,10 @@ func (j *Journal) comeBack(ctx context.Context) bool {
 		}
 		seen, last, err := j.load(ctx)
 		if err == nil {
+			err = j.log.Append(context.WithoutCancel(ctx), Batch{ID: last + 1, Received: time.Now(), Messages: j.log.Pack(nil, nil)})
+		}
+		if err == nil {
+			last++
 			j.mu.Lock()
 			j.seen, j.last = seen, last
 			b := j.swap() // came before: nothing of it is in the batch

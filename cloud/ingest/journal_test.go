@@ -24,6 +24,7 @@ type heldLog struct {
 	mu      sync.Mutex
 	batches []ingest.Batch
 	broken  error         // of every read
+	full    error         // of every trial
 	reading chan struct{} // when set, a read of the end sends to it twice: as it begins and to go on
 }
 
@@ -36,7 +37,15 @@ func newHeldLog() *heldLog {
 
 func (l *heldLog) Pack(into, messages []byte) []byte { return append(into[:0], messages...) }
 
-func (l *heldLog) Append(ctx context.Context, b ingest.Batch) error {
+func (l *heldLog) Append(_ context.Context, b ingest.Batch) error {
+	if b.Count == 0 { // a trial waits for nobody
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.full == nil {
+			l.batches = append(l.batches, b)
+		}
+		return l.full
+	}
 	l.begun <- b
 	err := <-l.let
 	if err != nil && !errors.Is(err, errHalfway) {
@@ -73,6 +82,12 @@ func (l *heldLog) breakReading(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.broken = err
+}
+
+func (l *heldLog) fill(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = err
 }
 
 // noResults is results that nothing was projected to.
@@ -232,6 +247,51 @@ func TestFailedCommitAcknowledgesNothing(t *testing.T) {
 	})
 }
 
+// A disk that is full can be read all the time: the journal says that it is away until it has
+// written again, also when nobody sends anything.
+func TestAwayUntilItIsWritten(t *testing.T) {
+	runJournal(t, func(l *heldLog, s *sender) {
+		full := errors.New("no space on the disk")
+		s.send(1)
+		<-l.begun
+		l.fill(full)
+		l.let <- full
+		<-time.After(time.Minute)
+		s.send(2)
+		synctest.Wait()
+		s.want(2, ingest.ErrAway)
+		if st, err := s.j.Stats(), s.j.Check(); !st.Away || !errors.Is(err, full) {
+			t.Errorf("it says %v, and in its stats %+v", err, st)
+		}
+		l.fill(nil)
+		<-time.After(10 * time.Second)
+		if st, err := s.j.Stats(), s.j.Check(); st.Away || err != nil {
+			t.Errorf("after it was written it says %v, and in its stats %+v", err, st)
+		}
+	})
+}
+
+// A commit that does not come back is told.
+func TestACommitThatHangsIsTold(t *testing.T) {
+	runJournal(t, func(l *heldLog, s *sender) {
+		s.send(1)
+		<-l.begun
+		<-time.After(5 * time.Second)
+		if err := s.j.Check(); err != nil {
+			t.Error(err)
+		}
+		<-time.After(time.Minute)
+		if err := s.j.Check(); err == nil {
+			t.Error("a commit that hangs for a minute is not told")
+		}
+		l.let <- nil
+		synctest.Wait()
+		if err := s.j.Check(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // What comes while the journal looks for where it stands is not in its next batch,
 // and must not be acknowledged with it.
 func TestMessageDuringTheRecoveryIsRefused(t *testing.T) {
@@ -267,8 +327,8 @@ func TestCommitThatFailedHalfwayCountsOnce(t *testing.T) {
 		b := <-l.begun
 		l.let <- nil
 		wantBatch(t, b, -1)
-		if b.ID != 2 {
-			t.Errorf("the batch has the number %d, want 2", b.ID)
+		if b.ID != 3 {
+			t.Errorf("the batch has the number %d, want 3, after that of the trial", b.ID)
 		}
 		synctest.Wait()
 		s.want(1, ingest.ErrAway, nil)
