@@ -60,7 +60,7 @@ func storedEntries(t *testing.T, sequence *uint64, size int, body wire.Up) (mess
 }
 
 // A bite takes everything that has gathered, so that a series is stored once for
-// all its messages, and ends when it has 32 MiB of messages or of results.
+// all its messages, and ends when it has 32 MiB of messages or of results. The first ones are smaller.
 func TestBiteIsBounded(t *testing.T) {
 	text := wire.Log{Lines: []wire.LogLine{{Message: string(make([]byte, 60<<10))}}}
 	readings := wire.Readings{Readings: make([]wire.Reading, wire.MaxItems)}
@@ -74,10 +74,10 @@ func TestBiteIsBounded(t *testing.T) {
 		size    int // of each, a little exceeded
 		want    []int64
 	}{
-		{"to the end of the journal", text, 5, 1 << 20, []int64{5}},
+		{"to the end of the journal", text, 5, 1 << 20, []int64{1, 5}},
 		{"the end is where less than a piece is left", readings, 3, 100, []int64{1, 2, 3}},
-		{"bytes of messages", text, 32, 1 << 20, []int64{31, 32}},
-		{"bytes of results", readings, 16, 1 << 20, []int64{15, 16}},
+		{"bytes of messages", text, 60, 1 << 20, []int64{1, 5, 21, 52, 60}},
+		{"bytes of results", readings, 22, 1 << 20, []int64{1, 5, 20, 22}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := storetest.Open(t)

@@ -19,7 +19,8 @@ import (
 // in the bite, so that a message costs less the more of them wait. A bite ends
 // where the journal ends, or when it has this many bytes of messages, or its
 // results this many bytes of memory: more would keep other writers waiting for
-// longer. It is read piece by piece.
+// longer. It is read piece by piece. The first bite is a piece at most, and each may have
+// four times as much as the one before: a program that is ended again and again gets on.
 const (
 	maxBite    = 32 << 20
 	maxResults = 32 << 20
@@ -44,6 +45,7 @@ type Projector struct {
 
 	until      int64 // the last batch to be projected, as in a rebuild; 0 for no end
 	position   int64
+	most       int // bytes of messages in the next bite
 	placements *placements
 	fold       *telemetry.Fold
 	runs       map[runKey]*Run
@@ -138,7 +140,7 @@ func (p *Projector) bite(ctx context.Context, pace *pace) (more bool, err error)
 	if err != nil {
 		return false, fmt.Errorf("storing results up to batch %d: %w", last, err)
 	}
-	p.position = last
+	p.position, p.most = last, min(4*p.most, maxBite)
 	p.stored(ended)
 	return true, nil
 }
@@ -146,7 +148,7 @@ func (p *Projector) bite(ctx context.Context, pace *pace) (more bool, err error)
 // gather makes the results of a bite in memory, and returns its last batch.
 func (p *Projector) gather(ctx context.Context, pace *pace) (last int64, err error) {
 	last = p.position
-	for size := 0; size < maxBite && p.fold.Weight() < maxResults; {
+	for size := 0; size < p.most && p.fold.Weight() < maxResults; {
 		batches, err := p.log.After(ctx, last, piece)
 		if err != nil {
 			return last, err
@@ -182,7 +184,7 @@ func (p *Projector) begin(ctx context.Context) error {
 	p.fold = telemetry.NewFold(p.results)
 	p.runs, p.touched = map[runKey]*Run{}, map[runKey]*Run{}
 	p.poison, p.outcomes = nil, nil
-	p.position = position
+	p.position, p.most = position, piece
 	return nil
 }
 

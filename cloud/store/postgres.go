@@ -218,6 +218,13 @@ func isAway(err error) bool {
 	return false
 }
 
+// Away reports whether err says that databases cannot be had now and may be later, without
+// anybody doing something about this program: their server cannot be reached, or takes nobody in.
+func Away(err error) bool {
+	c := code(err)
+	return isAway(err) && !strings.HasPrefix(c, "28") && c != "3D000" // who we are, and the name of the database, are configured
+}
+
 // violatesUnique reports whether err is a broken UNIQUE or PRIMARY KEY constraint.
 func violatesUnique(err error) bool {
 	var e *sqlite.Error

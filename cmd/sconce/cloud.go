@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -53,11 +54,8 @@ func (c *cloudCommand) Run(ctx context.Context) error {
 	if err != nil || c.Check {
 		return err
 	}
-	cloud, err := newCloud(ctx, config)
-	if err != nil {
-		return err
-	}
-	return errors.Join(cloud.run(ctx), cloud.store.Close())
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: config.Log.Level}))
+	return (&keeper{config: config, log: log}).run(ctx)
 }
 
 // cloud is the parts of a cloud, wired.
@@ -92,14 +90,11 @@ type cloud struct {
 	consent   *consent.Service
 	api       *api.API
 	edge      *edge.Server
+	serving   atomic.Bool // all ports are open
 }
 
-func newCloud(ctx context.Context, config *cloudConfig) (_ *cloud, err error) {
-	c := &cloud{
-		config: config,
-		log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: config.Log.Level})),
-		bus:    &bus{},
-	}
+func newCloud(ctx context.Context, config *cloudConfig, log *slog.Logger) (_ *cloud, err error) {
+	c := &cloud{config: config, log: log, bus: &bus{}}
 	if c.store, err = config.openStore(ctx); err != nil {
 		return nil, err
 	}
@@ -294,7 +289,8 @@ func (c *cloud) letters(ctx context.Context) (err error) {
 const shutdownTime = 5 * time.Second
 
 // run serves until ctx ends, and then ends what it began: connections first, so
-// that everything that was taken is also kept.
+// that everything that was taken is also kept. Its error is an errLost when it ended because
+// the store may be another process's.
 func (c *cloud) run(ctx context.Context) error {
 	listeners, err := c.listen(ctx)
 	if err != nil {
@@ -324,6 +320,7 @@ func (c *cloud) run(ctx context.Context) error {
 	for _, l := range listeners {
 		serving.Go(l.serve)
 	}
+	c.serving.Store(true)
 	c.log.Info("the cloud is running", "version", version, "listen", c.config.Listen, "domain", c.config.Domain)
 	ended, lost := make(chan error, 1), make(chan error, 1)
 	go func() { ended <- serving.Wait() }()
@@ -333,6 +330,7 @@ func (c *cloud) run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-ended: // a listener failed
 	case gone = <-lost:
+		gone = fmt.Errorf("%w: %w", errLost, gone)
 		c.log.Error("the store may be another process's now", "error", gone)
 	}
 	deadline, cancel := context.WithTimeout(inner, shutdownTime)

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"sconce"
 	"sconce/cloud/api"
 )
 
@@ -20,7 +19,7 @@ type listener struct {
 	shutdown func(context.Context) error
 }
 
-// listen opens all ports, or none.
+// listen opens all ports but the operators', or none.
 func (c *cloud) listen(ctx context.Context) (_ []listener, err error) {
 	var open []net.Listener
 	defer func() {
@@ -33,7 +32,7 @@ func (c *cloud) listen(ctx context.Context) (_ []listener, err error) {
 	port := func(key, address string) (net.Listener, error) {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 		if err != nil {
-			return nil, sconce.Errorf(sconce.Unavailable, "%s: %s cannot be had (%w): stop the program that uses it, or choose another in the configuration", key, address, err)
+			return nil, unavailable(key, address, err)
 		}
 		open = append(open, l)
 		return l, nil
@@ -50,11 +49,6 @@ func (c *cloud) listen(ctx context.Context) (_ []listener, err error) {
 		}
 		listeners = append(listeners, listener{func() error { return c.edge.ServePlain(plain) }, c.edge.Shutdown})
 	}
-	operators, err := port("operator.listen", c.config.Operator.Listen)
-	if err != nil {
-		return nil, err
-	}
-	listeners = append(listeners, plainServer(operators, api.Operator(c.store.Check, c.metrics, c.log)))
 	if c.config.Redirect.Listen != "" {
 		redirect, err := port("redirect.listen", c.config.Redirect.Listen)
 		if err != nil {

@@ -3,8 +3,9 @@
 //
 // The programs have to be installed (Debian's package postgresql, version 15 or
 // later). The server ends, and its folder goes, when the process ends, however it
-// does. It gives up what makes data survive a loss of power, so it is for tests
-// only; measurements are to use a server that somebody runs in earnest.
+// does. That of [Get] gives up what makes data survive a loss of power, so it is for tests
+// only; measurements are to use a server that somebody runs in earnest. One of [StartDurable]
+// gives up nothing, and can be stopped, killed and held up, which is what it is for.
 package postgres
 
 import (
@@ -36,12 +37,24 @@ const oldest = 15
 // Server is a running server.
 type Server struct {
 	dir   string
-	alive io.Closer // the server ends when this is closed, by the process or its end
+	alive io.WriteCloser // the server ends when this is closed, by the process or its end; a line starts it again
+	said  *bufio.Reader
+	ended func() error
 }
+
+// fast are the settings of a server that need not survive anything.
+const fast = "-c fsync=off -c full_page_writes=off"
 
 // Get returns the server of this process, which the first call starts. The error
 // says what to install where there is no PostgreSQL.
-var Get = sync.OnceValues(start)
+var Get = sync.OnceValues(func() (*Server, error) { return start(fast) })
+
+// StartDurable starts a server of the caller's own that keeps what it committed, as one that
+// somebody runs in earnest.
+func StartDurable() (*Server, error) { return start("") }
+
+// Close ends the server and removes its folder.
+func (s *Server) Close() error { return errors.Join(s.alive.Close(), s.ended()) }
 
 // URL returns where a role reaches a database of the server, without a password.
 func (s *Server) URL(role, database string) string {
@@ -64,23 +77,29 @@ func (s *Server) Run(ctx context.Context, database string, statements ...string)
 	return c.Close(ctx)
 }
 
-// script runs the server in folder $2 with the programs of folder $1 until its
-// standard input ends. The collation of a language, which is not the order of
+// script runs the server in folder $2 with the programs of folder $1 and the settings $3
+// until its standard input ends; each line of it starts the server again. The collation of a language, which is not the order of
 // bytes, shows what relies on the order that a database happens to have.
 const script = `
 set -eu
-bin=$1 dir=$2
+bin=$1 dir=$2 settings=$3
 trap 'rm -rf "$dir"' EXIT
 "$bin/initdb" -D "$dir/data" -U ` + Superuser + ` --auth=trust --encoding=UTF8 --locale=C --locale-provider=icu --icu-locale=en --no-sync >"$dir/log" 2>&1 ||
   { cat "$dir/log"; exit 1; }
-"$bin/pg_ctl" start -w -t 60 -D "$dir/data" -l "$dir/log" -o "-k '$dir' -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=300" >/dev/null 2>&1 ||
+"$bin/pg_ctl" start -w -t 60 -D "$dir/data" -l "$dir/log" -o "-k '$dir' -c listen_addresses= -c max_connections=300 $settings" >/dev/null 2>&1 ||
   { cat "$dir/log"; exit 1; }
 echo ready
-cat >/dev/null
+while read -r _; do
+  if "$bin/pg_ctl" start -w -t 60 -D "$dir/data" -l "$dir/log" -o "-k '$dir' -c listen_addresses= -c max_connections=300 $settings" >/dev/null 2>&1; then
+    echo ready
+  else
+    echo failed
+  fi
+done
 "$bin/pg_ctl" stop -m immediate -t 20 -D "$dir/data" >/dev/null 2>&1
 `
 
-func start() (*Server, error) {
+func start(settings string) (*Server, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -89,7 +108,7 @@ func start() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("/bin/sh", "-c", script, "sh", bin, dir) //nolint:gosec,noctx // a test runs its own peer, for as long as the process lives
+	cmd := exec.Command("/bin/sh", "-c", script, "sh", bin, dir, settings) //nolint:gosec,noctx // a test runs its own peer, for as long as the process lives
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's interrupt is for the tests
 	if err := giveToOther(cmd, dir); err != nil {
@@ -111,7 +130,7 @@ func start() (*Server, error) {
 		rest, _ := io.ReadAll(said)
 		return nil, fmt.Errorf("PostgreSQL did not start (%w): %s%s", cmd.Wait(), line, rest)
 	}
-	return &Server{dir, alive}, nil
+	return &Server{dir, alive, said, cmd.Wait}, nil
 }
 
 // programs returns the folder of the newest PostgreSQL of the machine.
