@@ -31,6 +31,7 @@ import (
 	"sconce/cloud/audit"
 	"sconce/cloud/consent"
 	"sconce/cloud/deletion"
+	"sconce/cloud/energy"
 	"sconce/cloud/export"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
@@ -69,6 +70,7 @@ type Options struct {
 	App       fs.FS // the built web application, index.html at its root
 
 	Alerts      *alert.Service
+	Energy      *energy.Service
 	SecurityLog *audit.Log
 	Invitations *invitation.Service
 	Support     *support.Service
@@ -168,6 +170,8 @@ func (a *API) routes() {
 	a.groupRoutes()
 	a.commandRoutes()
 	a.readingRoutes()
+	a.energyRoutes()
+	a.energySettingsRoutes()
 	a.alertRoutes()
 	a.alertSettingsRoutes()
 	a.exportRoutes()

@@ -28,6 +28,7 @@ import (
 	"sconce/cloud/audit"
 	"sconce/cloud/consent"
 	"sconce/cloud/deletion"
+	"sconce/cloud/energy"
 	"sconce/cloud/export"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
@@ -134,6 +135,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	readings := telemetry.New(b.store.Telemetry(), b.presence)
 	b.alerts = &alert.Service{Store: b.store.Alerts(), Vault: sealer, Live: b, Now: time.Now, Changed: func(sconce.ProjectID) {}}
 	o := api.Options{
+		Energy:   &energy.Service{Store: b.store.Energy(), Rollups: b.store.Telemetry(), Now: time.Now},
 		Consent:  consent.New(nil, b.store.Agreements(), time.Now),
 		Deletion: &deletion.Service{Store: b.store.Deletions(), People: b.people, Released: func(sconce.EUI64) {}, Now: time.Now, Log: log},
 		Export:   export.New(export.Parts{Projects: b.projects, Lights: b.lighting, Readings: readings, Log: b.store.SecurityLog(), Now: time.Now}),

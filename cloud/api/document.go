@@ -32,6 +32,7 @@ func tags() []*huma.Tag {
 		{Name: "groups", Description: "Lights that are controlled as one."},
 		{Name: "commands", Description: "Switching and dimming, and what became of it."},
 		{Name: "readings", Description: "What was measured."},
+		{Name: "energy", Description: "What was used, what it cost, and how rooms and lights were used."},
 		{Name: "export", Description: "What was measured, as files."},
 		{Name: "alerts", Description: "What is wrong, and who is told."},
 		{Name: "gateways", Description: "What connects a light network."},

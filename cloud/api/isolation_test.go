@@ -112,6 +112,30 @@ func (b *bench) rows() map[string]row {
 			// A device of others and one that does not exist both have no readings here.
 			foreign: &row{path: readings(other)}, foreignWant: 200,
 		},
+		"get-energy": {
+			path: "/energy?per=group&group=" + string(own.group), want: but(200, "user"),
+			foreign: &row{path: "/energy?per=group&group=" + string(other.group)}, foreignWant: 404,
+		},
+		"get-occupancy": {
+			path: "/occupancy?network=" + string(own.network), want: but(200, "user"),
+			foreign: &row{path: "/occupancy?network=" + string(other.network)}, foreignWant: 404,
+		},
+		"get-usage": {
+			path: "/usage?group=" + string(own.group), want: but(200, "user"),
+			foreign: &row{path: "/usage?group=" + string(other.group)}, foreignWant: 404,
+		},
+		"get-energy-settings": {want: but(200, "user")},
+		"change-energy-settings": {
+			body: func() any {
+				return object{
+					"time_zone": "Europe/Berlin", "currency": "EUR", "baseline": object{"kind": "wh_per_day", "wh_per_day": 1000}, "monthly_budget_wh": 40000,
+					"rates": []any{object{
+						"valid_from": "2026-01-01", "price_per_kwh": 0.3, "co2_g_per_kwh": 380,
+						"times": []any{object{"days": []any{"mon"}, "from": "22:00", "to": "06:00", "price_per_kwh": 0.2}},
+					}},
+				}
+			}, want: but(200, "user", "viewer"),
+		},
 		"get-metrics": {path: "/metrics", want: but(200, "user")},
 		"delete-project": {
 			path: "/deletion", body: func() any { return object{"name": "Project of owner", "password": password} },

@@ -30,7 +30,7 @@ type written struct {
 
 // notWritten matches the fields that take a text in which people do not write what they
 // like: identifiers, addresses, codes and secrets, which are refused or looked up, and not shown.
-var notWritten = regexp.MustCompile(`(^|_)(id|eui64|device|group|email|country|code|password|token|credential|challenge|state|iss|query|phone|url)$`)
+var notWritten = regexp.MustCompile(`(^|_)(id|eui64|device|group|email|country|code|password|token|credential|challenge|state|iss|query|phone|url|currency|time_zone)$`)
 
 // writtenFields are all of them, by "operation.field". Every other field that takes a text is
 // one of those that notWritten matches.

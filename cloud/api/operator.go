@@ -35,7 +35,7 @@ const readyTime = 5 * time.Second
 func Operator(ready func(context.Context) error, metrics func() []Metric, log *slog.Logger) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures(metrics),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collector(metrics),
 	)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
@@ -60,15 +60,15 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text)) // the client went away
 }
 
-// figures tells Prometheus the metrics of the cloud.
-type figures func() []Metric
+// collector tells Prometheus the metrics of the cloud.
+type collector func() []Metric
 
 // Describe implements [prometheus.Collector]: the metrics describe themselves when
 // they are collected.
-func (figures) Describe(chan<- *prometheus.Desc) {}
+func (collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements [prometheus.Collector].
-func (f figures) Collect(to chan<- prometheus.Metric) {
+func (f collector) Collect(to chan<- prometheus.Metric) {
 	for _, m := range f() {
 		kind := prometheus.GaugeValue
 		if m.Grows {

@@ -148,6 +148,8 @@ const (
 	AlertRulesChanged  Action = "alert.rules-changed"
 	AlertHookMade      Action = "alert.hook-made"
 	AlertHookRemoved   Action = "alert.hook-removed"
+	EnergySet          Action = "energy.settings-changed"
+	DeviceReplaced     Action = "device.replaced"
 )
 
 // Event is what an entry speaks of.

@@ -27,6 +27,7 @@ const (
 	DeleteProject                     // delete the project, and take that back
 	HandleAlerts                      // acknowledge alerts, read and write notes about them
 	ConfigureAlerts                   // decide what is an alert, and which programs are told
+	ConfigureEnergy                   // set the time zone, what energy costs, budgets
 )
 
 // The actions of a gateway, within its own network.
@@ -75,6 +76,7 @@ var matrix = [...]row{
 	{ManageSupport, "support.manage", "let operators in", owner},
 	{HandleAlerts, "alerts.handle", "acknowledge alerts", owner | expert | supportWrite},
 	{ConfigureAlerts, "alerts.configure", "change the rules of alerts", owner | expert},
+	{ConfigureEnergy, "energy.configure", "change the time zone and tariffs", owner | expert},
 	{ExportTelemetry, "readings.export", "export readings as files", owner},
 	{DeleteProject, "project.delete", "delete this project", owner},
 

@@ -173,6 +173,8 @@ var belongings = []belonging{
 	{"site", "group_members", []string{"group_id", "position_id"}},
 	{"site", "groups", []string{"id"}},
 	{"site", "positions", []string{"id"}},
+	{"site", "stays", []string{"device", "from_ms"}},
+	{"site", "energy_settings", []string{"settings"}},
 	{"site", "desired_versions", []string{"network_id"}},
 	{"site", "networks", []string{"id"}},
 	{"journal", "placements", []string{"gateway", "journal_id"}},

@@ -16,6 +16,7 @@ import (
 	"sconce/cloud/alert/rules"
 	"sconce/cloud/audit"
 	"sconce/cloud/deletion"
+	"sconce/cloud/energy"
 	"sconce/cloud/ingest"
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
@@ -95,6 +96,7 @@ func furnish(t *testing.T, s *store.Store, site storetest.Site) {
 	}))
 	must(s.Alerts().AddNote(ctx, site.Owner, incident.ID, alert.Note{ID: "n", Author: "ada", At: at, Sealed: []byte("x")}, 10))
 	must(s.Alerts().SetSettings(ctx, site.Owner, alert.Settings{}))
+	must(s.Energy().SetSettings(ctx, site.Owner, energy.Defaults()))
 	must(s.Alerts().SetReader(ctx, site.Owner, rules.Info))
 	must(s.Alerts().AddHook(ctx, site.Owner, alert.Hook{ID: "h", Made: at, Least: rules.Info, Sealed: []byte("x")}, 10))
 	command := sconce.CommandID("of " + site.Project)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"sconce"
 	"sconce/cloud/audit"
@@ -85,6 +86,9 @@ func (l lights) AddDevice(ctx context.Context, s project.Scope, d lighting.Devic
 		case err != nil:
 			return err
 		}
+		if err := beginStay(ctx, q, s, d, d.Made); err != nil {
+			return err
+		}
 		for _, g := range d.Groups {
 			if err := addMember(ctx, q, s, g, d.Position); err != nil {
 				return err
@@ -131,7 +135,10 @@ func nextVersion(ctx context.Context, q *sitedb.Queries, s project.Scope, networ
 func (l lights) RemoveDevice(ctx context.Context, s project.Scope, device sconce.EUI64) (sconce.NetworkID, error) {
 	return l.change(ctx, s, "removing a device", audit.DeviceRemoved, "device:"+device.String(), func(q *sitedb.Queries) (string, error) {
 		network, err := q.RemovePosition(ctx, sitedb.RemovePositionParams{ProjectID: string(s.Project()), Device: int64(device)})
-		return network, found(err, "device in this project")
+		if err != nil {
+			return "", found(err, "device in this project")
+		}
+		return network, endStay(ctx, q, s, device, time.Now())
 	})
 }
 

@@ -380,6 +380,7 @@ export const strings = {
         'project.delete': 'deletes the project',
         'alerts.handle': 'acknowledges alerts and writes notes',
         'alerts.configure': 'changes the rules of alerts and webhooks',
+        'energy.configure': 'sets the time zone, tariffs and budgets',
       } satisfies Record<Action, string>,
     },
     apps: {
@@ -808,6 +809,8 @@ export const strings = {
       'alert.rules-changed': 'Changed the rules of alerts',
       'alert.hook-made': 'Made a webhook',
       'alert.hook-removed': 'Removed a webhook',
+      'energy.settings-changed': 'Changed the time zone, tariffs or budgets',
+      'device.replaced': 'Replaced a device',
       'support.asked': 'Asked to be let in as support',
       'support.granted': 'Let support in',
       'support.ended': 'Ended the access of support',

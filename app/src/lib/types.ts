@@ -145,7 +145,8 @@ export type Action =
   | 'readings.export'
   | 'project.delete'
   | 'alerts.handle'
-  | 'alerts.configure';
+  | 'alerts.configure'
+  | 'energy.configure';
 
 /** Names a text of the people who run the server. */
 interface TextName {

@@ -81,6 +81,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.alertsBeyondStmt, err = db.PrepareContext(ctx, alertsBeyond); err != nil {
 		return nil, fmt.Errorf("error preparing query AlertsBeyond: %w", err)
 	}
+	if q.alertsRaisedStmt, err = db.PrepareContext(ctx, alertsRaised); err != nil {
+		return nil, fmt.Errorf("error preparing query AlertsRaised: %w", err)
+	}
 	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
 	}
@@ -89,6 +92,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.beginDeletionStmt, err = db.PrepareContext(ctx, beginDeletion); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginDeletion: %w", err)
+	}
+	if q.beginStayStmt, err = db.PrepareContext(ctx, beginStay); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginStay: %w", err)
 	}
 	if q.chunksStmt, err = db.PrepareContext(ctx, chunks); err != nil {
 		return nil, fmt.Errorf("error preparing query Chunks: %w", err)
@@ -216,8 +222,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endCommandStmt, err = db.PrepareContext(ctx, endCommand); err != nil {
 		return nil, fmt.Errorf("error preparing query EndCommand: %w", err)
 	}
+	if q.endStayStmt, err = db.PrepareContext(ctx, endStay); err != nil {
+		return nil, fmt.Errorf("error preparing query EndStay: %w", err)
+	}
 	if q.endSupportGrantStmt, err = db.PrepareContext(ctx, endSupportGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSupportGrant: %w", err)
+	}
+	if q.energySettingsStmt, err = db.PrepareContext(ctx, energySettings); err != nil {
+		return nil, fmt.Errorf("error preparing query EnergySettings: %w", err)
 	}
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
@@ -239,6 +251,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.forgetOutcomesStmt, err = db.PrepareContext(ctx, forgetOutcomes); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetOutcomes: %w", err)
+	}
+	if q.forgetStayStmt, err = db.PrepareContext(ctx, forgetStay); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetStay: %w", err)
 	}
 	if q.forgetSupportGrantsStmt, err = db.PrepareContext(ctx, forgetSupportGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetSupportGrants: %w", err)
@@ -272,6 +287,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.groupsOfPositionStmt, err = db.PrepareContext(ctx, groupsOfPosition); err != nil {
 		return nil, fmt.Errorf("error preparing query GroupsOfPosition: %w", err)
+	}
+	if q.groupsOfProjectStmt, err = db.PrepareContext(ctx, groupsOfProject); err != nil {
+		return nil, fmt.Errorf("error preparing query GroupsOfProject: %w", err)
 	}
 	if q.growRegistryVersionStmt, err = db.PrepareContext(ctx, growRegistryVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query GrowRegistryVersion: %w", err)
@@ -314,6 +332,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.membersStmt, err = db.PrepareContext(ctx, members); err != nil {
 		return nil, fmt.Errorf("error preparing query Members: %w", err)
+	}
+	if q.membersOfGroupsStmt, err = db.PrepareContext(ctx, membersOfGroups); err != nil {
+		return nil, fmt.Errorf("error preparing query MembersOfGroups: %w", err)
 	}
 	if q.membershipsStmt, err = db.PrepareContext(ctx, memberships); err != nil {
 		return nil, fmt.Errorf("error preparing query Memberships: %w", err)
@@ -483,6 +504,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setAlertWatchStmt, err = db.PrepareContext(ctx, setAlertWatch); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAlertWatch: %w", err)
 	}
+	if q.setEnergySettingsStmt, err = db.PrepareContext(ctx, setEnergySettings); err != nil {
+		return nil, fmt.Errorf("error preparing query SetEnergySettings: %w", err)
+	}
 	if q.setGatewayHelloStmt, err = db.PrepareContext(ctx, setGatewayHello); err != nil {
 		return nil, fmt.Errorf("error preparing query SetGatewayHello: %w", err)
 	}
@@ -516,6 +540,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setStateStmt, err = db.PrepareContext(ctx, setState); err != nil {
 		return nil, fmt.Errorf("error preparing query SetState: %w", err)
 	}
+	if q.setTimeZoneStmt, err = db.PrepareContext(ctx, setTimeZone); err != nil {
+		return nil, fmt.Errorf("error preparing query SetTimeZone: %w", err)
+	}
 	if q.stagesStmt, err = db.PrepareContext(ctx, stages); err != nil {
 		return nil, fmt.Errorf("error preparing query Stages: %w", err)
 	}
@@ -524,6 +551,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.statesStmt, err = db.PrepareContext(ctx, states); err != nil {
 		return nil, fmt.Errorf("error preparing query States: %w", err)
+	}
+	if q.staysStmt, err = db.PrepareContext(ctx, stays); err != nil {
+		return nil, fmt.Errorf("error preparing query Stays: %w", err)
+	}
+	if q.staysBeyondStmt, err = db.PrepareContext(ctx, staysBeyond); err != nil {
+		return nil, fmt.Errorf("error preparing query StaysBeyond: %w", err)
 	}
 	if q.supportStmt, err = db.PrepareContext(ctx, support); err != nil {
 		return nil, fmt.Errorf("error preparing query Support: %w", err)
@@ -542,6 +575,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.takeDeletionBackStmt, err = db.PrepareContext(ctx, takeDeletionBack); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeDeletionBack: %w", err)
+	}
+	if q.timeZoneStmt, err = db.PrepareContext(ctx, timeZone); err != nil {
+		return nil, fmt.Errorf("error preparing query TimeZone: %w", err)
 	}
 	if q.waitingForRollupsStmt, err = db.PrepareContext(ctx, waitingForRollups); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingForRollups: %w", err)
@@ -655,6 +691,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing alertsBeyondStmt: %w", cerr)
 		}
 	}
+	if q.alertsRaisedStmt != nil {
+		if cerr := q.alertsRaisedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing alertsRaisedStmt: %w", cerr)
+		}
+	}
 	if q.appendSecurityLogStmt != nil {
 		if cerr := q.appendSecurityLogStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing appendSecurityLogStmt: %w", cerr)
@@ -668,6 +709,11 @@ func (q *Queries) Close() error {
 	if q.beginDeletionStmt != nil {
 		if cerr := q.beginDeletionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing beginDeletionStmt: %w", cerr)
+		}
+	}
+	if q.beginStayStmt != nil {
+		if cerr := q.beginStayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginStayStmt: %w", cerr)
 		}
 	}
 	if q.chunksStmt != nil {
@@ -880,9 +926,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endCommandStmt: %w", cerr)
 		}
 	}
+	if q.endStayStmt != nil {
+		if cerr := q.endStayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endStayStmt: %w", cerr)
+		}
+	}
 	if q.endSupportGrantStmt != nil {
 		if cerr := q.endSupportGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endSupportGrantStmt: %w", cerr)
+		}
+	}
+	if q.energySettingsStmt != nil {
+		if cerr := q.energySettingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing energySettingsStmt: %w", cerr)
 		}
 	}
 	if q.eventsStmt != nil {
@@ -918,6 +974,11 @@ func (q *Queries) Close() error {
 	if q.forgetOutcomesStmt != nil {
 		if cerr := q.forgetOutcomesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetOutcomesStmt: %w", cerr)
+		}
+	}
+	if q.forgetStayStmt != nil {
+		if cerr := q.forgetStayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetStayStmt: %w", cerr)
 		}
 	}
 	if q.forgetSupportGrantsStmt != nil {
@@ -973,6 +1034,11 @@ func (q *Queries) Close() error {
 	if q.groupsOfPositionStmt != nil {
 		if cerr := q.groupsOfPositionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing groupsOfPositionStmt: %w", cerr)
+		}
+	}
+	if q.groupsOfProjectStmt != nil {
+		if cerr := q.groupsOfProjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing groupsOfProjectStmt: %w", cerr)
 		}
 	}
 	if q.growRegistryVersionStmt != nil {
@@ -1043,6 +1109,11 @@ func (q *Queries) Close() error {
 	if q.membersStmt != nil {
 		if cerr := q.membersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing membersStmt: %w", cerr)
+		}
+	}
+	if q.membersOfGroupsStmt != nil {
+		if cerr := q.membersOfGroupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing membersOfGroupsStmt: %w", cerr)
 		}
 	}
 	if q.membershipsStmt != nil {
@@ -1325,6 +1396,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setAlertWatchStmt: %w", cerr)
 		}
 	}
+	if q.setEnergySettingsStmt != nil {
+		if cerr := q.setEnergySettingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setEnergySettingsStmt: %w", cerr)
+		}
+	}
 	if q.setGatewayHelloStmt != nil {
 		if cerr := q.setGatewayHelloStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setGatewayHelloStmt: %w", cerr)
@@ -1380,6 +1456,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setStateStmt: %w", cerr)
 		}
 	}
+	if q.setTimeZoneStmt != nil {
+		if cerr := q.setTimeZoneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setTimeZoneStmt: %w", cerr)
+		}
+	}
 	if q.stagesStmt != nil {
 		if cerr := q.stagesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing stagesStmt: %w", cerr)
@@ -1393,6 +1474,16 @@ func (q *Queries) Close() error {
 	if q.statesStmt != nil {
 		if cerr := q.statesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing statesStmt: %w", cerr)
+		}
+	}
+	if q.staysStmt != nil {
+		if cerr := q.staysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing staysStmt: %w", cerr)
+		}
+	}
+	if q.staysBeyondStmt != nil {
+		if cerr := q.staysBeyondStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing staysBeyondStmt: %w", cerr)
 		}
 	}
 	if q.supportStmt != nil {
@@ -1423,6 +1514,11 @@ func (q *Queries) Close() error {
 	if q.takeDeletionBackStmt != nil {
 		if cerr := q.takeDeletionBackStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing takeDeletionBackStmt: %w", cerr)
+		}
+	}
+	if q.timeZoneStmt != nil {
+		if cerr := q.timeZoneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing timeZoneStmt: %w", cerr)
 		}
 	}
 	if q.waitingForRollupsStmt != nil {
@@ -1503,9 +1599,11 @@ type Queries struct {
 	alertWatchesStmt             *sql.Stmt
 	alertsStmt                   *sql.Stmt
 	alertsBeyondStmt             *sql.Stmt
+	alertsRaisedStmt             *sql.Stmt
 	appendSecurityLogStmt        *sql.Stmt
 	askDeletionStmt              *sql.Stmt
 	beginDeletionStmt            *sql.Stmt
+	beginStayStmt                *sql.Stmt
 	chunksStmt                   *sql.Stmt
 	chunksAcrossStmt             *sql.Stmt
 	chunksFromStmt               *sql.Stmt
@@ -1548,7 +1646,9 @@ type Queries struct {
 	dueDeletionsStmt             *sql.Stmt
 	emptyGroupStmt               *sql.Stmt
 	endCommandStmt               *sql.Stmt
+	endStayStmt                  *sql.Stmt
 	endSupportGrantStmt          *sql.Stmt
+	energySettingsStmt           *sql.Stmt
 	eventsStmt                   *sql.Stmt
 	expireCommandsStmt           *sql.Stmt
 	failCommandStmt              *sql.Stmt
@@ -1556,6 +1656,7 @@ type Queries struct {
 	forgetAlertStmt              *sql.Stmt
 	forgetAlertWatchStmt         *sql.Stmt
 	forgetOutcomesStmt           *sql.Stmt
+	forgetStayStmt               *sql.Stmt
 	forgetSupportGrantsStmt      *sql.Stmt
 	gatewayHelloStmt             *sql.Stmt
 	gatewayOfNetworkStmt         *sql.Stmt
@@ -1567,6 +1668,7 @@ type Queries struct {
 	groupNumbersStmt             *sql.Stmt
 	groupsStmt                   *sql.Stmt
 	groupsOfPositionStmt         *sql.Stmt
+	groupsOfProjectStmt          *sql.Stmt
 	growRegistryVersionStmt      *sql.Stmt
 	horizonStmt                  *sql.Stmt
 	identitiesOfKindStmt         *sql.Stmt
@@ -1581,6 +1683,7 @@ type Queries struct {
 	memberGrantsStmt             *sql.Stmt
 	memberRoleStmt               *sql.Stmt
 	membersStmt                  *sql.Stmt
+	membersOfGroupsStmt          *sql.Stmt
 	membershipsStmt              *sql.Stmt
 	networkOfDeviceStmt          *sql.Stmt
 	networksStmt                 *sql.Stmt
@@ -1637,6 +1740,7 @@ type Queries struct {
 	setAlertSettingsStmt         *sql.Stmt
 	setAlertToldStmt             *sql.Stmt
 	setAlertWatchStmt            *sql.Stmt
+	setEnergySettingsStmt        *sql.Stmt
 	setGatewayHelloStmt          *sql.Stmt
 	setKeyringStmt               *sql.Stmt
 	setMemberStmt                *sql.Stmt
@@ -1648,15 +1752,19 @@ type Queries struct {
 	setRunStmt                   *sql.Stmt
 	setStageStmt                 *sql.Stmt
 	setStateStmt                 *sql.Stmt
+	setTimeZoneStmt              *sql.Stmt
 	stagesStmt                   *sql.Stmt
 	stateStmt                    *sql.Stmt
 	statesStmt                   *sql.Stmt
+	staysStmt                    *sql.Stmt
+	staysBeyondStmt              *sql.Stmt
 	supportStmt                  *sql.Stmt
 	supportGrantByIDStmt         *sql.Stmt
 	supportGrantsStmt            *sql.Stmt
 	supportGrantsOfStmt          *sql.Stmt
 	supportedProjectsStmt        *sql.Stmt
 	takeDeletionBackStmt         *sql.Stmt
+	timeZoneStmt                 *sql.Stmt
 	waitingForRollupsStmt        *sql.Stmt
 	watchedDevicesStmt           *sql.Stmt
 	watchedGatewayStmt           *sql.Stmt
@@ -1686,9 +1794,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		alertWatchesStmt:             q.alertWatchesStmt,
 		alertsStmt:                   q.alertsStmt,
 		alertsBeyondStmt:             q.alertsBeyondStmt,
+		alertsRaisedStmt:             q.alertsRaisedStmt,
 		appendSecurityLogStmt:        q.appendSecurityLogStmt,
 		askDeletionStmt:              q.askDeletionStmt,
 		beginDeletionStmt:            q.beginDeletionStmt,
+		beginStayStmt:                q.beginStayStmt,
 		chunksStmt:                   q.chunksStmt,
 		chunksAcrossStmt:             q.chunksAcrossStmt,
 		chunksFromStmt:               q.chunksFromStmt,
@@ -1731,7 +1841,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		dueDeletionsStmt:             q.dueDeletionsStmt,
 		emptyGroupStmt:               q.emptyGroupStmt,
 		endCommandStmt:               q.endCommandStmt,
+		endStayStmt:                  q.endStayStmt,
 		endSupportGrantStmt:          q.endSupportGrantStmt,
+		energySettingsStmt:           q.energySettingsStmt,
 		eventsStmt:                   q.eventsStmt,
 		expireCommandsStmt:           q.expireCommandsStmt,
 		failCommandStmt:              q.failCommandStmt,
@@ -1739,6 +1851,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forgetAlertStmt:              q.forgetAlertStmt,
 		forgetAlertWatchStmt:         q.forgetAlertWatchStmt,
 		forgetOutcomesStmt:           q.forgetOutcomesStmt,
+		forgetStayStmt:               q.forgetStayStmt,
 		forgetSupportGrantsStmt:      q.forgetSupportGrantsStmt,
 		gatewayHelloStmt:             q.gatewayHelloStmt,
 		gatewayOfNetworkStmt:         q.gatewayOfNetworkStmt,
@@ -1750,6 +1863,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		groupNumbersStmt:             q.groupNumbersStmt,
 		groupsStmt:                   q.groupsStmt,
 		groupsOfPositionStmt:         q.groupsOfPositionStmt,
+		groupsOfProjectStmt:          q.groupsOfProjectStmt,
 		growRegistryVersionStmt:      q.growRegistryVersionStmt,
 		horizonStmt:                  q.horizonStmt,
 		identitiesOfKindStmt:         q.identitiesOfKindStmt,
@@ -1764,6 +1878,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		memberGrantsStmt:             q.memberGrantsStmt,
 		memberRoleStmt:               q.memberRoleStmt,
 		membersStmt:                  q.membersStmt,
+		membersOfGroupsStmt:          q.membersOfGroupsStmt,
 		membershipsStmt:              q.membershipsStmt,
 		networkOfDeviceStmt:          q.networkOfDeviceStmt,
 		networksStmt:                 q.networksStmt,
@@ -1820,6 +1935,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setAlertSettingsStmt:         q.setAlertSettingsStmt,
 		setAlertToldStmt:             q.setAlertToldStmt,
 		setAlertWatchStmt:            q.setAlertWatchStmt,
+		setEnergySettingsStmt:        q.setEnergySettingsStmt,
 		setGatewayHelloStmt:          q.setGatewayHelloStmt,
 		setKeyringStmt:               q.setKeyringStmt,
 		setMemberStmt:                q.setMemberStmt,
@@ -1831,15 +1947,19 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setRunStmt:                   q.setRunStmt,
 		setStageStmt:                 q.setStageStmt,
 		setStateStmt:                 q.setStateStmt,
+		setTimeZoneStmt:              q.setTimeZoneStmt,
 		stagesStmt:                   q.stagesStmt,
 		stateStmt:                    q.stateStmt,
 		statesStmt:                   q.statesStmt,
+		staysStmt:                    q.staysStmt,
+		staysBeyondStmt:              q.staysBeyondStmt,
 		supportStmt:                  q.supportStmt,
 		supportGrantByIDStmt:         q.supportGrantByIDStmt,
 		supportGrantsStmt:            q.supportGrantsStmt,
 		supportGrantsOfStmt:          q.supportGrantsOfStmt,
 		supportedProjectsStmt:        q.supportedProjectsStmt,
 		takeDeletionBackStmt:         q.takeDeletionBackStmt,
+		timeZoneStmt:                 q.timeZoneStmt,
 		waitingForRollupsStmt:        q.waitingForRollupsStmt,
 		watchedDevicesStmt:           q.watchedDevicesStmt,
 		watchedGatewayStmt:           q.watchedGatewayStmt,

@@ -157,6 +157,11 @@ type DeviceState struct {
 	Illuminance *float64
 }
 
+type EnergySetting struct {
+	ProjectID string
+	Settings  string
+}
+
 type Event struct {
 	ProjectID string
 	AtMs      int64
@@ -293,9 +298,10 @@ type Position struct {
 }
 
 type Project struct {
-	ID     string
-	Name   string
-	MadeMs int64
+	ID       string
+	Name     string
+	MadeMs   int64
+	TimeZone string
 }
 
 type ProjectDeletion struct {
@@ -365,6 +371,17 @@ type SecurityLog struct {
 	Result    string
 	Previous  []byte
 	Digest    []byte
+}
+
+type Stay struct {
+	ProjectID  string
+	Device     int64
+	FromMs     int64
+	UntilMs    *int64
+	PositionID string
+	NetworkID  string
+	Name       string
+	Kind       int64
 }
 
 type SupportGrant struct {

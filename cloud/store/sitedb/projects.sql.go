@@ -330,9 +330,15 @@ const project = `-- name: Project :one
 SELECT id, name, made_ms FROM projects WHERE id = ?1
 `
 
-func (q *Queries) Project(ctx context.Context, projectID string) (Project, error) {
+type ProjectRow struct {
+	ID     string
+	Name   string
+	MadeMs int64
+}
+
+func (q *Queries) Project(ctx context.Context, projectID string) (ProjectRow, error) {
 	row := q.queryRow(ctx, q.projectStmt, project, projectID)
-	var i Project
+	var i ProjectRow
 	err := row.Scan(&i.ID, &i.Name, &i.MadeMs)
 	return i, err
 }
