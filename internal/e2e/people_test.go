@@ -241,6 +241,24 @@ func (p page) fill(id, text string) {
 const painted = `new Promise(drawn => requestAnimationFrame(() => Promise.all(document.getAnimations().map(a => a.finished.catch(() => 0)))
 	.then(() => requestAnimationFrame(drawn))))`
 
+// screen is one of a width, light or dark.
+func (p page) screen(scheme string, width int64) {
+	p.t.Helper()
+	p.do("changing the screen",
+		chromedp.EmulateViewport(width, 1000),
+		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			wanted := []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+			}
+			_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: wanted})
+			return err
+		}),
+	)
+	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[float64](painted, chromedp.EvalAwaitPromise)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // gallery is picture on a phone and on a wide screen, in light and in dark.
 func (p page) gallery(name string) {
 	p.t.Helper()
@@ -249,19 +267,7 @@ func (p page) gallery(name string) {
 	}
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{360, 1920} {
-			p.do("changing the screen",
-				chromedp.EmulateViewport(width, 1000),
-				chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-					wanted := []*emulation.MediaFeature{
-						{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-					}
-					_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: wanted})
-					return err
-				}),
-			)
-			if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[float64](painted, chromedp.EvalAwaitPromise)); err != nil {
-				p.t.Fatal(err)
-			}
+			p.screen(scheme, width)
 			p.picture(strings.Join([]string{name, scheme, fmt.Sprint(width)}, "-"))
 		}
 	}

@@ -335,12 +335,21 @@ export class Api {
     return this.#request('DELETE', path`/projects/${project}/deletion`, {});
   }
 
-  devices(project: string): Promise<Device[]> {
-    return this.#pages<Device>(path`/projects/${project}/devices`);
+  /** All devices of a project. Of many, progress tells how many have come. */
+  devices(project: string, progress?: (count: number) => void): Promise<Device[]> {
+    return this.#pages<Device>(path`/projects/${project}/devices`, progress);
   }
 
   groups(project: string): Promise<Group[]> {
     return this.#pages<Group>(path`/projects/${project}/groups`);
+  }
+
+  /** Puts lights into a group beside those that it has. It is refused when somebody changes the group meanwhile. */
+  async joinGroup(project: string, group: string, lights: readonly string[]): Promise<Group> {
+    const resource = path`/projects/${project}/groups/${group}`;
+    const { value, etag } = await this.#tagged<Group>(resource);
+    const devices = [...new Set([...value.devices, ...lights])];
+    return this.#request('PUT', resource, { body: { name: value.name, devices }, ifMatch: etag });
   }
 
   readings(
@@ -531,7 +540,14 @@ export class Api {
     return this.#request('POST', '/mqtt-tokens', {});
   }
 
-  async #pages<T>(resource: string): Promise<T[]> {
+  /** Reads something with the tag that tells one version of it from the next. */
+  async #tagged<T>(resource: string): Promise<{ value: T; etag: string | null }> {
+    let etag: string | null = null;
+    const value = await this.#read<T>(resource, { onTag: (tag) => (etag = tag) });
+    return { value, etag };
+  }
+
+  async #pages<T>(resource: string, progress?: (count: number) => void): Promise<T[]> {
     const items: T[] = [];
     let cursor: string | null | undefined;
     for (let page = 0; page < maxPages; page++) {
@@ -539,6 +555,7 @@ export class Api {
       const answer = await this.#read<Page<T>>(resource + query);
       items.push(...answer.items);
       cursor = answer.next_cursor;
+      progress?.(items.length);
       if (!cursor) return items;
     }
     throw new Problem(0, 'Too many pages', `The list ${resource} does not end.`);
@@ -575,6 +592,7 @@ export class Api {
       init.headers = { ...init.headers, 'Content-Type': 'application/json' };
       init.body = JSON.stringify(options.body);
     }
+    if (options.ifMatch) init.headers = { ...init.headers, 'If-Match': options.ifMatch };
 
     let response: Response;
     let text: string;
@@ -591,6 +609,7 @@ export class Api {
     if (!Number.isNaN(date)) this.#options.onServerTime?.(date);
 
     if (!response.ok) throw this.#refusal(response, text, options);
+    options.onTag?.(response.headers.get('ETag'));
     if (text === '') return undefined as T;
     try {
       return JSON.parse(text) as T;
@@ -625,6 +644,9 @@ interface RequestOptions {
   timeout?: number;
   quiet401?: boolean;
   signal?: AbortSignal | undefined;
+  /** The version that is to be replaced; another one is kept, and this is refused. */
+  ifMatch?: string | null;
+  onTag?: (etag: string | null) => void;
 }
 
 function supportIn(project: string | null): string {

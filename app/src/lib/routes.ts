@@ -4,6 +4,7 @@
 export type Route =
   | { screen: 'projects' }
   | { screen: 'project'; project: string; device: string | null }
+  | { screen: 'devices'; project: string }
   | { screen: 'members'; project: string }
   | { screen: 'log'; project: string }
   | { screen: 'alerts'; project: string }
@@ -52,9 +53,11 @@ export function parseRoute(path: string, token: string | null = null, query = ''
   const [head, project, sub, device] = parts.map(decode);
   if (head === 'projects' && project && !parts[4]) {
     if (sub === undefined) return { screen: 'project', project, device: null };
-    if (sub === 'devices' && device) return { screen: 'project', project, device };
+    if ((sub === 'lights' || sub === 'devices') && device)
+      return { screen: 'project', project, device };
     if (
-      (sub === 'members' ||
+      (sub === 'devices' ||
+        sub === 'members' ||
         sub === 'log' ||
         sub === 'alerts' ||
         sub === 'data' ||
@@ -87,6 +90,7 @@ export const paths = {
   forgot: '/forgot',
   account: '/account',
   project: (project: string) => inProject(project),
+  devices: (project: string) => inProject(project, '/devices'),
   members: (project: string) => inProject(project, '/members'),
   log: (project: string) => inProject(project, '/log'),
   alerts: (project: string) => inProject(project, '/alerts'),
@@ -98,6 +102,9 @@ export const paths = {
   support: '/support',
   device: (project: string, eui64: string) =>
     inProject(project, `/devices/${encodeURIComponent(eui64)}`),
+  /** The panel beside the lights. */
+  light: (project: string, eui64: string) =>
+    inProject(project, `/lights/${encodeURIComponent(eui64)}`),
 };
 
 function decode(part: string): string {

@@ -1,8 +1,9 @@
 // Sentences about lights that are put together from their state. Pure.
 
 import type { Track } from './commands';
-import { ago, names, parseTime, percent } from './format';
-import { output, type Summary } from './model';
+import { lowBattery, type Asset } from './assets';
+import { ago, names, parseTime, percent, watts, whole } from './format';
+import { freshness, output, type Freshness, type Summary } from './model';
 import { strings } from './strings';
 import type { Change, Device, LightState } from './types';
 
@@ -52,4 +53,68 @@ export function sayResult(track: Track, missing: readonly string[]): string {
       if (track.confirmed === 0) return strings.command.none(track.of);
       return strings.command.partial(track.confirmed, track.of, names(missing, 4));
   }
+}
+
+/** What the list of devices says of one; "–" where nothing is known. */
+export interface AssetWords {
+  kind: string;
+  groups: string;
+  rated: string;
+  state: string;
+  tone: 'bad' | 'dim' | '';
+  power: string;
+  faults: string;
+  link: string;
+  battery: string;
+  low: boolean;
+  burn: string;
+  heard: string;
+}
+
+export function sayAsset({ device, groups, ratedW }: Asset, now: number): AssetWords {
+  const state = device.state;
+  const text = strings.devices;
+  const fresh = freshness(device, now);
+  const battery = state?.battery_percent ?? null;
+  const heard = parseTime(state?.heard_at);
+  return {
+    kind: strings.kinds[device.kind],
+    groups: groups.join(', '),
+    rated: ratedW === null ? '–' : watts(ratedW),
+    ...sayStanding(device, fresh),
+    power: state?.power_w == null || fresh === 'unreachable' ? '–' : watts(state.power_w),
+    faults: sayFaults(state),
+    link: sayLink(state),
+    battery: battery === null ? '–' : percent(battery * 10),
+    low: battery !== null && battery <= lowBattery,
+    burn: state?.burn_hours == null ? '–' : text.hours(whole(state.burn_hours)),
+    heard: heard === null ? '–' : ago(heard, now),
+  };
+}
+
+function sayStanding(device: Device, fresh: Freshness): Pick<AssetWords, 'state' | 'tone'> {
+  if (device.stage !== 'configured') {
+    return {
+      state: strings.setup.short[device.stage],
+      tone: device.stage === 'failed' ? 'bad' : 'dim',
+    };
+  }
+  if (fresh === 'unreachable') return { state: strings.light.unreachable, tone: 'bad' };
+  if (fresh === 'never') return { state: strings.light.neverHeard, tone: 'dim' };
+  if (device.kind !== 'luminaire') return { state: strings.devices.answers, tone: '' };
+  return { state: sayOutput(device.state), tone: device.state?.on ? '' : 'dim' };
+}
+
+/** What is wrong with a device by its own word; "" for nothing. */
+export function sayFaults(state: LightState | null): string {
+  return (state?.faults ?? []).map((fault) => strings.devices.fault[fault] ?? fault).join(', ');
+}
+
+/** How well a device hears and is heard. */
+export function sayLink(state: LightState | null): string {
+  const parts = [
+    state?.signal_dbm == null ? '' : strings.devices.dbm(whole(state.signal_dbm)),
+    state?.link_quality == null ? '' : strings.devices.lqi(whole(state.link_quality)),
+  ].filter(Boolean);
+  return parts.join(', ') || '–';
 }

@@ -1,9 +1,11 @@
 // Every sentence that the app says, in one place. Sentences say what happened and
 // what to do, in the words of the people who work with lights.
 
+import type { Column, Trouble } from './assets';
 import type {
   Action,
   Cause,
+  DeviceKind,
   OutcomeStatus,
   Proof,
   Role,
@@ -18,8 +20,11 @@ export const locale = 'en-GB';
 const nbsp = '\u00a0';
 
 function count(n: number, one: string, many: string): string {
-  return `${n}${nbsp}${n === 1 ? one : many}`;
+  return `${whole(n)}${nbsp}${n === 1 ? one : many}`;
 }
+
+const wholeNumber = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const whole = (n: number) => wholeNumber.format(n);
 
 const lights = (n: number) => count(n, 'light', 'lights');
 
@@ -510,6 +515,7 @@ export const strings = {
     alerts: 'Alerts',
     alertsOpen: (open: number) => `Alerts (${open})`,
     lights: 'Lights',
+    devices: 'Devices',
     members: 'Members',
     membership: 'Membership',
     apps: 'Apps',
@@ -715,6 +721,98 @@ export const strings = {
     noneYours: 'You are not let into any project.',
     noneOthers: 'Nobody else asks for anything.',
     notOperator: 'This page is for the people who run this server.',
+  },
+
+  kinds: {
+    luminaire: 'Light',
+    sensor: 'Sensor',
+    switch: 'Switch',
+    gateway: 'Gateway',
+  } satisfies Record<DeviceKind, string>,
+
+  devices: {
+    page: (project: string) => `Devices of ${project}`,
+    heading: 'Devices',
+    loading: (n: number) => (n === 0 ? 'Reading the devices…' : `${whole(n)} devices read…`),
+    search: 'Search',
+    searchHint: 'Name, address, serial number, model…',
+    kind: 'Kind',
+    network: 'Network',
+    group: 'Group',
+    trouble: 'Trouble',
+    all: 'All',
+    troubles: {
+      any: 'Any',
+      fault: 'Fault',
+      offline: 'No answer',
+      battery: 'Battery low',
+      setup: 'Not set up',
+    } satisfies Record<Trouble, string>,
+    reset: 'Show all',
+    count: (n: number, of: number) =>
+      n === of
+        ? count(of, 'device', 'devices')
+        : `${whole(n)} of ${count(of, 'device', 'devices')}`,
+    asOf: (time: string) => `List of ${time}`,
+    refresh: 'Read again',
+    refreshing: 'Reading…',
+    none: 'No device is in this project yet.',
+    noneFound: 'No device is like that.',
+    table: 'Devices',
+    how: 'Arrow keys move, Space selects, with Shift all up to there, Control and A all. Enter opens a device.',
+    sort: 'Order',
+    sortDown: (column: string) => `${column}, backwards`,
+    columns: {
+      name: 'Position',
+      kind: 'Kind',
+      network: 'Network',
+      groups: 'Groups',
+      model: 'Model',
+      firmware: 'Firmware',
+      serial: 'Serial number',
+      rated: 'Rated',
+      state: 'State',
+      power: 'Power',
+      faults: 'Faults',
+      signal: 'Link',
+      battery: 'Battery',
+      burn: 'Burn hours',
+      heard: 'Heard',
+    } satisfies Record<Column, string>,
+    select: (name: string) => `Select ${name}`,
+    selectAll: 'Select all that are shown',
+    selected: (n: number) => `${whole(n)} selected`,
+    hidden: (n: number) => `${whole(n)} of them not shown`,
+    clear: 'Select none',
+    on: 'Switch on',
+    off: 'Switch off',
+    join: 'Put into a group',
+    export: 'Save as CSV',
+    file: (day: string) => `sconce-devices-${day}.csv`,
+    saved: (n: number) => `${count(n, 'device', 'devices')} saved as a file.`,
+    noLights: 'None of them is a light that you may control.',
+    switching: (done: number, of: number) => `${whole(done)} of ${whole(of)} lights asked…`,
+    stop: 'Stop',
+    stopped: 'Stopped. What was asked already stays so.',
+    switched: (done: number, of: number, on: boolean) =>
+      `${whole(done)} of ${lights(of)} confirmed that they are ${on ? 'on' : 'off'}.`,
+    missing: (list: string) => `Not confirmed: ${list}. Look at their rows, and try again.`,
+    joinTitle: 'Put lights into a group',
+    joinGroup: 'Group',
+    joinOf: (group: string, network: string) => `${group} (${network})`,
+    joinNone: 'The networks of these lights have no group yet. Make one first.',
+    joinCount: (n: number, of: number) =>
+      n === of
+        ? `${lights(n)} will be in it beside those that are.`
+        : `${n} of ${lights(of)} will be in it: a group is of one network.`,
+    joining: 'One moment…',
+    joined: (n: number, group: string) => `${lights(n)} ${n === 1 ? 'is' : 'are'} in ${group} now.`,
+    fault: { lamp: 'Lamp', driver: 'Driver' } as Record<string, string>,
+    noFault: 'None',
+    answers: 'Answers',
+    lqi: (n: string) => `LQI${nbsp}${n}`,
+    hours: (n: string) => `${n}${nbsp}h`,
+    dbm: (n: string) => `${n}${nbsp}dBm`,
   },
 
   alerts: {
@@ -930,6 +1028,12 @@ export const strings = {
       joined: 'Joined, being set up',
       configured: 'Ready',
       failed: 'Setting up did not work',
+    } satisfies Record<Stage, string>,
+    short: {
+      waiting: 'Not joined',
+      joined: 'Being set up',
+      configured: 'Ready',
+      failed: 'Setup failed',
     } satisfies Record<Stage, string>,
     hint: {
       waiting: 'Switch it on within reach of the network.',

@@ -216,6 +216,29 @@ export interface LightState {
   power_w: number | null;
   /** When power_w was measured. */
   power_at: string | null;
+
+  // What a device says of itself from time to time; not known until it did.
+  kelvin?: number | null;
+  /** What is wrong with it: lamp, driver. */
+  faults?: string[];
+  temperature_c?: number | null;
+  battery_percent?: number | null;
+  occupied?: boolean | null;
+  signal_dbm?: number | null;
+  /** Of the last hop, 0 to 255. */
+  link_quality?: number | null;
+  burn_hours?: number | null;
+  illuminance_lx?: number | null;
+}
+
+/** What a device says that it is; empty or 0 where it does not say. */
+export interface AssetData {
+  model: string;
+  manufacturer: string;
+  hardware_version: number;
+  firmware: string;
+  serial: string;
+  rated_power_w: number;
 }
 
 export interface Device {
@@ -228,6 +251,8 @@ export interface Device {
   groups: string[];
   stage: Stage;
   stage_reason?: string | null;
+  /** Null before it said what it is. */
+  asset?: AssetData | null;
   state: LightState | null;
 }
 
