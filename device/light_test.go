@@ -302,13 +302,13 @@ func TestPower(t *testing.T) {
 		{true, 500, 20944},  // and 48 % of them
 		{true, 1000, 40000}, // the rated power
 	} {
-		if got := power(40000, test.on, test.output); got != test.want {
+		if got := InputPower(40000, test.on, test.output); got != test.want {
 			t.Errorf("on %v at %d ‰: %d mW, want %d", test.on, test.output, got, test.want)
 		}
 	}
 	last := Milliwatts(0)
 	for out := range 1001 {
-		p := power(MaxRatedPower, true, sconce.Level(out))
+		p := InputPower(MaxRatedPower, true, sconce.Level(out))
 		if p <= last {
 			t.Fatalf("at %d ‰: %d mW, not more than with less light", out, p)
 		}

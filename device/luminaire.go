@@ -171,7 +171,7 @@ func (l *Luminaire) Light(now time.Time) Light {
 	if at.on {
 		s.Output = l.limit(output(&at, now))
 	}
-	s.Power = power(l.cfg.RatedPower, s.On, s.Output)
+	s.Power = InputPower(l.cfg.RatedPower, s.On, s.Output)
 	if s.Identifying {
 		s.Output = l.limit(l.identify.blink(now))
 	}

@@ -83,7 +83,7 @@ func (m *meter) share(f Faults) int64 {
 const levelScale = 10_000
 
 // microwatts returns the input of a light at a time before its next turn. It is
-// the model of [power] in finer steps.
+// the model of [InputPower] in finer steps.
 func (m *meter) microwatts(now time.Time, l *light, f Faults) int64 {
 	if !l.on {
 		return int64(standbyPower) * 1000

@@ -20,8 +20,8 @@ const (
 	overheadPercent int64      = 4
 )
 
-// power returns the electrical input power at a light output.
-func power(rated Milliwatts, on bool, output sconce.Level) Milliwatts {
+// InputPower returns the electrical input power at a light output.
+func InputPower(rated Milliwatts, on bool, output sconce.Level) Milliwatts {
 	if !on {
 		return standbyPower
 	}
