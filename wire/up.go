@@ -17,6 +17,7 @@ type Hello struct {
 	Desired   uint64    `cbor:"5,keyasint"`           // version of the desired state it holds, 0 for none
 	Dropped   []Dropped `cbor:"6,keyasint,omitempty"` // what the buffer had to drop since the last start
 	Clock     *Clock    `cbor:"7,keyasint,omitempty"` // absent from gateways whose times may jump
+	Generated bool      `cbor:"8,keyasint,omitempty"` // what this boot tells was made up by a program, and measured by nobody
 }
 
 // Clock is what a gateway knows of the time. When it is there, all times that the

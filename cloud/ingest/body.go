@@ -163,6 +163,7 @@ func (p *Projector) hello(a project.Assignment, m *message) error {
 		m.run.Clock.hello(m.received, h.Sent)
 	}
 	m.run.Dropped = m.run.Clock.drops(body.Dropped)
+	m.run.Generated = m.run.Generated || body.Generated
 	if a.Project == "" {
 		return nil
 	}

@@ -267,8 +267,11 @@ func loopback(k *config.Checker, key, value string) {
 
 // buildingConfig is the configuration of a virtual building.
 type buildingConfig struct {
-	Seed   uint64        `yaml:"seed"`
-	Lights []lightConfig `yaml:"lights"`
+	Seed    uint64         `yaml:"seed"`
+	Lights  []lightConfig  `yaml:"lights"`
+	Sensors []sensorConfig `yaml:"sensors"`
+	Rooms   int            `yaml:"rooms"`  // of the one floor, on both sides of a corridor
+	People  int            `yaml:"people"` // who walk through them
 }
 
 type lightConfig struct {
@@ -281,18 +284,38 @@ type lightConfig struct {
 	Y           float64      `yaml:"y"`
 }
 
+type sensorConfig struct {
+	EUI64       sconce.EUI64 `yaml:"eui64"`
+	InstallCode string       `yaml:"install_code"`
+	Model       string       `yaml:"model"`
+	Serial      string       `yaml:"serial"`
+	X           float64      `yaml:"x"` // metres
+	Y           float64      `yaml:"y"`
+}
+
 // Validate implements [config.Validator].
 func (b *buildingConfig) Validate(k *config.Checker) {
 	config.Range(k, "lights", len(b.Lights), 1, sconce.MaxNodesPerNetwork)
-	for i, l := range b.Lights {
-		at := "lights[" + strconv.Itoa(i) + "]"
-		if l.EUI64 == 0 {
+	config.Range(k, "sensors", len(b.Sensors), 0, sconce.MaxNodesPerNetwork)
+	config.Range(k, "people", b.People, 0, 1000)
+	if b.People > 0 {
+		config.Range(k, "rooms", b.Rooms, 1, sconce.MaxNodesPerNetwork)
+	}
+	label := func(at string, e sconce.EUI64, code, model string) {
+		if e == 0 {
 			k.Refuse(at+".eui64", "expected 16 hexadecimal digits")
 		}
-		if _, err := zigbee.ParseInstallCode(l.InstallCode); err != nil {
+		if _, err := zigbee.ParseInstallCode(code); err != nil {
 			k.Refuse(at+".install_code", "%v", err)
 		}
-		k.Text(at+".model", l.Model, "the model, as on the label")
+		k.Text(at+".model", model, "the model, as on the label")
+	}
+	for i, l := range b.Lights {
+		at := "lights[" + strconv.Itoa(i) + "]"
+		label(at, l.EUI64, l.InstallCode, l.Model)
 		config.Range(k, at+".watts", l.Watts, 0.5, 1000)
+	}
+	for i, s := range b.Sensors {
+		label("sensors["+strconv.Itoa(i)+"]", s.EUI64, s.InstallCode, s.Model)
 	}
 }

@@ -125,7 +125,7 @@ func (c *simCommand) plan() (plan, error) {
 		return plan{}, err
 	}
 	cfg, err := b.building()
-	return plan{building: cfg, at: b.gateway()}, err
+	return plan{building: cfg, at: b.gateway(), office: sim.Office{Floors: 1, RoomsOnFloor: b.Rooms}, people: b.People, seed: b.Seed}, err
 }
 
 // livingBuilding are the settings of a building that lives by the wall clock, with lights
@@ -159,6 +159,16 @@ func (b *buildingConfig) building() (sim.BuildingConfig, error) {
 		cfg.Lights = append(cfg.Lights, sim.LightConfig{
 			EUI64: l.EUI64, InstallCode: code, Model: l.Model, Serial: l.Serial, Firmware: version,
 			RatedPower: device.Milliwatts(math.Round(1000 * l.Watts)), Position: sim.Position{X: l.X, Y: l.Y},
+		})
+	}
+	for _, s := range b.Sensors {
+		code, err := zigbee.ParseInstallCode(s.InstallCode)
+		if err != nil {
+			return cfg, fmt.Errorf("sensor %s: %w", s.EUI64, err)
+		}
+		cfg.Sleepers = append(cfg.Sleepers, sim.SleeperConfig{
+			Kind: sim.OccupancySensor, EUI64: s.EUI64, InstallCode: code, Model: s.Model, Serial: s.Serial, Firmware: version,
+			Position: sim.Position{X: s.X, Y: s.Y, Z: sim.CeilingHeight},
 		})
 	}
 	return cfg, nil

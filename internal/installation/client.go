@@ -209,7 +209,7 @@ func (c *Client) Command(ctx context.Context, id sconce.ProjectID, command map[s
 	return out, nil
 }
 
-// SetUp makes the owner's project with its network, gateway, groups and lights,
+// SetUp makes the owner's project with its network, gateway, groups, lights and sensors,
 // as far as they are not there yet. The cloud must be running.
 func (i *Installation) SetUp(ctx context.Context, c *Client, name string) (sconce.ProjectID, error) {
 	project, err := i.project(ctx, c, name)
@@ -236,7 +236,7 @@ func (i *Installation) SetUp(ctx context.Context, c *Client, name string) (sconc
 	if err != nil {
 		return "", err
 	}
-	return project.ID, i.addLights(ctx, c, project.ID, network.ID, groups)
+	return project.ID, i.addDevices(ctx, c, project.ID, network.ID, groups)
 }
 
 func (i *Installation) project(ctx context.Context, c *Client, name string) (Project, error) {
@@ -285,15 +285,22 @@ func (i *Installation) addLights(ctx context.Context, c *Client, project sconce.
 	for _, d := range devices {
 		there[d.EUI64] = true
 	}
+	add := func(d Device, name string, group int) error {
+		if there[d.EUI64] {
+			return nil
+		}
+		return c.Do(ctx, http.MethodPost, "/projects/"+string(project)+"/devices", map[string]any{
+			"network_id": network, "eui64": d.EUI64, "install_code": d.Secret, "position_name": name,
+			"groups": []sconce.GroupID{groups[i.Groups[group]]},
+		}, nil)
+	}
 	for _, l := range i.Lights {
-		if there[l.EUI64] {
-			continue
+		if err := add(l.Device, l.Name, l.Group); err != nil {
+			return err
 		}
-		light := map[string]any{
-			"network_id": network, "eui64": l.EUI64, "install_code": l.Secret, "position_name": l.Name,
-			"groups": []sconce.GroupID{groups[i.Groups[l.Group]]},
-		}
-		if err := c.Do(ctx, http.MethodPost, "/projects/"+string(project)+"/devices", light, nil); err != nil {
+	}
+	for _, s := range i.Sensed {
+		if err := add(s.Device, s.Name, s.Group); err != nil {
 			return err
 		}
 	}

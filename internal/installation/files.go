@@ -114,6 +114,14 @@ lights:
 {{- range .Lights}}
   - {eui64: {{.EUI64}}, install_code: {{.Secret}}, model: SL-1, serial: {{.Serial}}, watts: {{.Watts}}, x: {{.X}}, y: {{.Y}}}
 {{- end}}
+{{- if .Sensed}}
+sensors:
+{{- range .Sensed}}
+  - {eui64: {{.EUI64}}, install_code: {{.Secret}}, model: SO-1, serial: {{.Serial}}, x: {{.X}}, y: {{.Y}}}
+{{- end}}
+rooms: {{.Office.Rooms}}
+people: {{.People}}
+{{- end}}
 `)),
 }
 

@@ -26,6 +26,7 @@ import (
 
 	"sconce"
 	"sconce/factory"
+	"sconce/sim"
 )
 
 // Plan says what to make. All ports are on 127.0.0.1.
@@ -39,6 +40,7 @@ type Plan struct {
 	Seed       uint64   // of the virtual building
 	Groups     []string // names; the lights are dealt to them in turn
 	LightCount int      // at most 250
+	Sensors    bool     // one in each group, and people whom they see
 }
 
 // An Installation is a folder that [Prepare] has made ready.
@@ -46,8 +48,10 @@ type Installation struct {
 	Plan
 	Email    string // of the owner
 	Password string
+	Made     time.Time
 	Gateway  Device
 	Lights   []Light
+	Sensed   []Sensor
 }
 
 // Device is a device and the secret on its label.
@@ -65,6 +69,42 @@ type Light struct {
 	Watts  float64
 	X, Y   float64 // metres
 }
+
+// Sensor is a virtual sensor of occupancy and light, and where it hangs.
+type Sensor struct {
+	Device
+	Serial string
+	Name   string
+	Group  int     // index in Plan.Groups
+	X, Y   float64 // metres
+}
+
+// Office returns the building that the groups are in: each has a room, and the last of several the corridor.
+func (p Plan) Office() sim.Office {
+	return sim.Office{Floors: 1, RoomsOnFloor: max(1, len(p.Groups)-1)}
+}
+
+// Place returns where a group is.
+func (p Plan) Place(group int) sim.Place { return sim.Place(group) }
+
+// centre returns the middle of where a group is.
+func (p Plan) centre(group int) sim.Position {
+	o := p.Office()
+	if group < o.Rooms() {
+		return o.InRoom(group, 0.5, 0.5, sim.CeilingHeight)
+	}
+	return o.InCorridor(0, 0.5, sim.CeilingHeight)
+}
+
+// People returns how many people have a desk there: none without sensors, which would see them.
+func (p Plan) People() int {
+	if !p.Sensors {
+		return 0
+	}
+	return peopleInRoom * p.Office().Rooms()
+}
+
+const peopleInRoom = 3
 
 // The files of an installation's folder.
 const (
@@ -152,10 +192,11 @@ func (i *Installation) make() error {
 	if err := os.WriteFile(i.PasswordFile(), []byte(i.Password+"\n"), 0o600); err != nil {
 		return fmt.Errorf("writing password: %w", err)
 	}
-	if err := i.makeDevices(time.Now()); err != nil {
+	i.Made = time.Now()
+	if err := i.makeDevices(i.Made); err != nil {
 		return err
 	}
-	if err := i.makeHostCertificates(time.Now()); err != nil {
+	if err := i.makeHostCertificates(i.Made); err != nil {
 		return err
 	}
 	if err := i.writeConfigurations(); err != nil {
@@ -173,6 +214,7 @@ func (i *Installation) make() error {
 const (
 	firstGateway sconce.EUI64 = 0x5ec0ce0000010000
 	firstLight   sconce.EUI64 = 0x5ec0ce0000000001
+	firstSensor  sconce.EUI64 = 0x5ec0ce0000020001
 )
 
 func (i *Installation) makeDevices(now time.Time) error {
@@ -212,8 +254,22 @@ func (i *Installation) makeDevices(now time.Time) error {
 			Name:   i.Groups[group] + " " + strconv.Itoa(inGroup[group]),
 			Group:  group,
 			Watts:  24,
-			X:      3 * float64(inGroup[group]),
-			Y:      4 * float64(group),
+			X:      i.centre(group).X + 3*float64(inGroup[group]-1),
+			Y:      i.centre(group).Y,
+		})
+	}
+	if !i.Sensors {
+		return nil
+	}
+	for group, name := range i.Groups {
+		id, err := issue(firstSensor+sconce.EUI64(group), sconce.Sensor, "SO-1", fmt.Sprintf("O-%04d", group+1))
+		if err != nil {
+			return err
+		}
+		at := i.centre(group)
+		i.Sensed = append(i.Sensed, Sensor{
+			Device: Device{id.Record.EUI64, strings.ReplaceAll(id.InstallCode.Label(), " ", "")},
+			Serial: id.Record.Serial, Name: name + " sensor", Group: group, X: at.X, Y: at.Y,
 		})
 	}
 	return nil
