@@ -28,7 +28,7 @@ func ptr[T any](v T) *T { return &v }
 // as few as it allows. Each must have a rule of its kind's name in sconce.cddl.
 func ups() []Up {
 	return []Up{
-		Hello{"SG-1", "0.1.0", 3, &Network{0x1122334455667788, 0x1a62, 15}, 7, []Dropped{{KindReadings, 12, ClassMetering, someTime, someTime + 1}}, &Clock{1000, someTime}},
+		Hello{"SG-1", "0.1.0", 3, &Network{0x1122334455667788, 0x1a62, 15}, 7, []Dropped{{KindReadings, 12, ClassMetering, someTime, someTime + 1}}, &Clock{1000, someTime}, true},
 		Hello{Dropped: []Dropped{{Kind: KindLog, Count: 1}}}, // of a gateway that says no more
 		Hello{},
 		Readings{[]Reading{{Device: someDevice, Metric: sconce.ActivePower, At: someTime, Value: 11.25}}},

@@ -36,6 +36,7 @@ type Boot struct {
 	Missing    uint64 `json:"missing" doc:"Sequence numbers below the highest that have not come."`
 
 	Behind    OrNull[float64] `json:"clock_behind_s" doc:"How far the gateway's clock is behind, in seconds; null when it does not tell."`
+	Generated bool            `json:"generated" doc:"Whether the gateway said that a program made up what it told in this run, as in the demo."`
 	Corrected bool            `json:"times_corrected" doc:"Whether all times of the run were put right by that."`
 	Dropped   []Drop          `json:"dropped" nullable:"false" doc:"What is missing because the gateway's buffer was full, by its own account."`
 }
@@ -56,7 +57,7 @@ func bootOf(c telemetry.Account) Boot {
 	b := Boot{
 		Boot: strconv.FormatUint(c.Boot, 10), First: Time(c.First), Last: Time(c.Last),
 		Received: c.Received, Duplicates: c.Duplicates, Highest: c.Highest, Missing: c.Missing,
-		Corrected: c.Corrected, Dropped: make([]Drop, len(c.Dropped)),
+		Corrected: c.Corrected, Generated: c.Generated, Dropped: make([]Drop, len(c.Dropped)),
 	}
 	if c.Ahead != nil {
 		b.Behind = some(c.Ahead.Seconds())

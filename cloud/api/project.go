@@ -19,11 +19,12 @@ type ProjectItem struct {
 // Project is a project with its networks.
 type Project struct {
 	ProjectItem
-	Actions  []string         `json:"actions" nullable:"false" doc:"What whoever asks may do there, as in lights.control; see docs/roles.md." example:"[\"project.read\"]"`
-	Granted  []sconce.GroupID `json:"granted_groups" nullable:"false" doc:"With lights.control-granted and without lights.control: the groups that may be controlled."`
-	Networks []Network        `json:"networks" nullable:"false"`
-	Deletion OrNull[Deletion] `json:"deletion" doc:"That the project will be deleted; null when it will not."`
-	Support  OrNull[Time]     `json:"support_until" doc:"Until when the person who asks sees the project as support; null for a member."`
+	Actions   []string         `json:"actions" nullable:"false" doc:"What whoever asks may do there, as in lights.control; see docs/roles.md." example:"[\"project.read\"]"`
+	Granted   []sconce.GroupID `json:"granted_groups" nullable:"false" doc:"With lights.control-granted and without lights.control: the groups that may be controlled."`
+	Networks  []Network        `json:"networks" nullable:"false"`
+	Deletion  OrNull[Deletion] `json:"deletion" doc:"That the project will be deleted; null when it will not."`
+	Generated OrNull[Time]     `json:"generated_until" doc:"Until when what is known of the project was made up by a program, as in the demo; null when nothing was."`
+	Support   OrNull[Time]     `json:"support_until" doc:"Until when the person who asks sees the project as support; null for a member."`
 }
 
 // Network is a light network. What is known of it on the air comes from its
@@ -102,10 +103,14 @@ func (a *API) projectRoutes() {
 		if err != nil {
 			return nil, err
 		}
+		generated, err := a.Telemetry.GeneratedUntil(ctx, scope)
+		if err != nil {
+			return nil, err
+		}
 		networks, err := a.networks(ctx, scope)
 		s, _ := scope.Support()
 		return &struct{ Body Project }{Project{
-			ProjectItem{p.ID, p.Name, scope.Role()}, scope.May().Names(), append([]sconce.GroupID{}, scope.Granted()...), networks, deletionOf(d), momentOrNull(s.Until),
+			ProjectItem{p.ID, p.Name, scope.Role()}, scope.May().Names(), append([]sconce.GroupID{}, scope.Granted()...), networks, deletionOf(d), momentOrNull(generated), momentOrNull(s.Until),
 		}}, err
 	})
 

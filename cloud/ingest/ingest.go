@@ -75,6 +75,7 @@ type Run struct {
 	Seen        Sequences // the numbers that have come
 	Clock       Clock
 	Dropped     []telemetry.Drop // by the gateway's own account
+	Generated   bool             // it told what a program made up
 }
 
 // Missing returns how many numbers below the highest have not come. A number

@@ -147,7 +147,7 @@ func runOf(r sitedb.Continuity) (ingest.Run, error) {
 		Gateway: sconce.EUI64(r.Gateway), Boot: uint64(r.Boot),
 		First: momentOf(r.FirstMs), Last: momentOf(r.LastMs),
 		Received: uint64(r.Received), Duplicates: uint64(r.Duplicates), Unknown: uint64(r.Unknown), Malformed: uint64(r.Malformed),
-		Seen: seen, Clock: clockOf(r.AheadMs), Dropped: dropsOf(r.Dropped),
+		Seen: seen, Clock: clockOf(r.AheadMs), Dropped: dropsOf(r.Dropped), Generated: r.Generated == 1,
 	}, err
 }
 

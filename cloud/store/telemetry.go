@@ -107,13 +107,22 @@ func (m measurements) Accounts(ctx context.Context, s project.Scope, gateway sco
 		a := telemetry.Account{
 			Boot: uint64(r.Boot), First: momentOf(r.FirstMs), Last: momentOf(r.LastMs),
 			Received: uint64(r.Received), Duplicates: uint64(r.Duplicates), Unknown: uint64(r.Unknown), Malformed: uint64(r.Malformed),
-			Highest: uint64(r.Highest), Missing: uint64(r.Missing), Corrected: clock.Wrong(), Dropped: dropsOf(r.Dropped),
+			Highest: uint64(r.Highest), Missing: uint64(r.Missing), Corrected: clock.Wrong(), Dropped: dropsOf(r.Dropped), Generated: r.Generated == 1,
 		}
 		if clock.Known {
 			a.Ahead = &clock.Ahead
 		}
 		return a
 	}), doing("reading the continuity", err)
+}
+
+// GeneratedUntil leaves out what gateways told before they came into the project.
+func (m measurements) GeneratedUntil(ctx context.Context, s project.Scope) (time.Time, error) {
+	ms, err := m.in(s).reading.GeneratedUntil(ctx, string(s.Project()))
+	if err != nil || ms == 0 {
+		return time.Time{}, doing("reading the continuity", err)
+	}
+	return momentOf(ms), nil
 }
 
 func (m measurements) OpenChunk(ctx context.Context, s project.Scope, series telemetry.Series) (telemetry.Open, error) {

@@ -112,6 +112,7 @@ type Account struct {
 	Ahead     *time.Duration
 	Corrected bool
 	Dropped   []Drop // what is missing because the gateway's buffer was full
+	Generated bool   // the gateway said that a program made up what it told in the run
 }
 
 // Drop is what the full buffer of a gateway gave up of one kind and class.
@@ -143,6 +144,10 @@ type Store interface {
 	Gateway(ctx context.Context, s project.Scope, gateway sconce.EUI64) (Gateway, error)
 	// Accounts returns the newest limit runs of a gateway of the project.
 	Accounts(ctx context.Context, s project.Scope, gateway sconce.EUI64, limit int) ([]Account, error)
+
+	// GeneratedUntil returns when the last message of the project's gateways came whose contents
+	// a program made up; zero for never.
+	GeneratedUntil(ctx context.Context, s project.Scope) (time.Time, error)
 
 	// OpenChunk returns the readings of a series that are in no chunk yet.
 	OpenChunk(ctx context.Context, s project.Scope, series Series) (Open, error)
@@ -227,4 +232,13 @@ func (s *Service) Accounts(ctx context.Context, scope project.Scope, gateway sco
 		return nil, err
 	}
 	return s.store.Accounts(ctx, scope, gateway, MaxAccounts)
+}
+
+// GeneratedUntil returns until when what gateways of the project told was made up by a program;
+// zero when nothing was. Everybody who sees the project may know.
+func (s *Service) GeneratedUntil(ctx context.Context, scope project.Scope) (time.Time, error) {
+	if err := scope.Require(project.ReadProject); err != nil {
+		return time.Time{}, err
+	}
+	return s.store.GeneratedUntil(ctx, scope)
 }

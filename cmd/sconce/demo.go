@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/internal/history"
 	"sconce/internal/installation"
 )
 
@@ -28,7 +29,7 @@ type demoCommand struct {
 func (c *demoCommand) Run(ctx context.Context) error {
 	plan := installation.Plan{
 		Dir: c.Dir, Domain: "sconce.localhost", TLSPort: c.TLSPort, HTTPPort: c.HTTPPort, OpsPort: c.OpsPort, RCPPort: c.RCPPort,
-		Seed: 1, Groups: []string{"Office", "Meeting room", "Corridor"}, LightCount: c.Lights,
+		Seed: 1, Groups: []string{"Office", "Meeting room", "Corridor"}, LightCount: c.Lights, Sensors: true,
 	}
 	if c.Lights < 1 || c.Lights > sconce.MaxNodesPerNetwork {
 		return sconce.Errorf(sconce.Invalid, "--lights must be from 1 to %d", sconce.MaxNodesPerNetwork)
@@ -45,7 +46,11 @@ func (c *demoCommand) Run(ctx context.Context) error {
 		return err
 	}
 	d := demo{Installation: inst, programs: programs, capture: c.Pcap}
-	return errors.Join(d.run(ctx), d.stop())
+	err = d.run(ctx)
+	if ctx.Err() != nil { // Ctrl-C, before everything ran
+		err = nil
+	}
+	return errors.Join(err, d.stop())
 }
 
 // ourPrograms returns this very program, and the gateway beside it.
@@ -88,7 +93,11 @@ func (d *demo) run(ctx context.Context) error {
 	if err := client.SignIn(ctx, d.Email, d.Password); err != nil {
 		return err
 	}
-	if _, err := d.SetUp(ctx, client, "Harbour House"); err != nil {
+	project, err := d.SetUp(ctx, client, "Harbour House")
+	if err != nil {
+		return err
+	}
+	if err := d.past(ctx, client, project); err != nil {
 		return err
 	}
 	fmt.Println("Starting the building and its gateway …")
@@ -104,6 +113,27 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	d.welcome()
 	return d.watch(ctx)
+}
+
+// past gives a new building its past, or goes on with that where it was broken off.
+func (d *demo) past(ctx context.Context, client *installation.Client, project sconce.ProjectID) error {
+	devices, err := client.Devices(ctx, project)
+	if err != nil {
+		return err
+	}
+	from, missing := history.Missing(d.Installation, devices)
+	if !missing {
+		return nil
+	}
+	shown := -1
+	err = history.Send(ctx, d.Installation, from, func(share float64) {
+		if percent := int(100 * share); percent/5 != shown/5 {
+			shown = percent
+			fmt.Printf("\rMaking up %d months of the building's past … %d %%", history.Months, percent)
+		}
+	})
+	fmt.Printf("\rMaking up %d months of the building's past …       \n", history.Months)
+	return err
 }
 
 func (d *demo) start(name string, start func(io.Writer) (*installation.Process, error)) error {

@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"sconce"
+	"sconce/internal/history"
 	"sconce/internal/installation"
 )
 
@@ -29,7 +33,7 @@ func startDemo(t *testing.T, p installation.Plan) *demoRun {
 		t.Fatal(err)
 	}
 	d := &demoRun{done: make(chan error, 1)}
-	d.cmd = exec.Command(built.Sconce, "demo", "--dir", p.Dir, "--lights", "2",
+	d.cmd = exec.Command(built.Sconce, "demo", "--dir", p.Dir, "--lights", "4",
 		fmt.Sprint("--http-port=", p.HTTPPort), fmt.Sprint("--tls-port=", p.TLSPort), fmt.Sprint("--ops-port=", p.OpsPort), fmt.Sprint("--rcp-port=", p.RCPPort))
 	d.cmd.Stdout, d.cmd.Stderr = &d.out, &d.out
 	if err := d.cmd.Start(); err != nil {
@@ -40,13 +44,16 @@ func startDemo(t *testing.T, p installation.Plan) *demoRun {
 	return d
 }
 
-// TestDemo runs the demo, ends it with Ctrl-C, and runs it again: it goes on with
-// the same building.
+// TestDemo runs the demo, ends it with Ctrl-C while it makes up the building's past, and
+// runs it again twice: it goes on with the same past, and with the same building.
 func TestDemo(t *testing.T) {
 	plan := installation.Plan{Dir: filepath.Join(t.TempDir(), "demo-data")}
 	if err := plan.FreePorts(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	d := startDemo(t, plan)
+	await(t, time.Minute, "some of the past", func() bool { return strings.Contains(string(d.out.Bytes()), "past … 5 %") })
+	d.interrupt(t, plan)
 	var passwords []string
 	for range 2 {
 		d := startDemo(t, plan)
@@ -63,22 +70,9 @@ func TestDemo(t *testing.T) {
 		}
 		passwords = append(passwords, password[1])
 		configured := demoLights(t, plan, password[1])
-		if err := d.cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case err := <-d.done:
-			if err != nil {
-				t.Errorf("after Ctrl-C: %v\n%s", err, d.out.Bytes())
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatal("the demo does not end")
-		}
-		if left := plan.CheckPorts(t.Context()); left != nil {
-			t.Errorf("something was left running: %v", left)
-		}
-		if configured != 2 {
-			t.Errorf("%d lights were configured, want 2", configured)
+		d.interrupt(t, plan)
+		if configured != 7 {
+			t.Errorf("%d lights and sensors were configured, want 7", configured)
 		}
 	}
 	if passwords[0] != passwords[1] {
@@ -86,7 +80,93 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// demoLights signs in and returns how many lights are configured, in the end.
+// interrupt ends the demo with Ctrl-C.
+func (d *demoRun) interrupt(t *testing.T, plan installation.Plan) {
+	t.Helper()
+	if err := d.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-d.done:
+		if err != nil {
+			t.Errorf("after Ctrl-C: %v\n%s", err, d.out.Bytes())
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the demo does not end")
+	}
+	if left := plan.CheckPorts(t.Context()); left != nil {
+		t.Errorf("something was left running: %v", left)
+	}
+}
+
+// wantPast wants the building's past to be there, once and marked as made up.
+func wantPast(t *testing.T, client *installation.Client, project sconce.ProjectID, light sconce.EUI64) {
+	t.Helper()
+	path := "/projects/" + string(project)
+	var marked struct {
+		Generated *time.Time `json:"generated_until"`
+		Networks  []struct{ Gateway struct{ EUI64 sconce.EUI64 } }
+	}
+	if err := client.Do(t.Context(), http.MethodGet, path, nil, &marked); err != nil || marked.Generated == nil {
+		t.Fatalf("the past is not marked as made up: %v", err)
+	}
+	var account struct {
+		Boots []struct {
+			Generated bool
+			Missing   int
+		}
+	}
+	if err := client.Do(t.Context(), http.MethodGet, path+"/gateways/"+marked.Networks[0].Gateway.EUI64.String()+"/continuity", nil, &account); err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	for _, b := range account.Boots {
+		if b.Generated {
+			runs++
+		}
+	}
+	if runs != 2 {
+		t.Errorf("%d runs told of the past, want 2: the first was broken off", runs)
+	}
+	await(t, time.Minute, "the past to be stored", func() bool {
+		return energyOf(t, client, path, light, *marked.Generated) >= history.Months*28*24
+	})
+}
+
+// energyOf returns how many readings the energy counter of a light has of the past; it wants
+// each to show no less than the one before.
+func energyOf(t *testing.T, client *installation.Client, path string, light sconce.EUI64, until time.Time) (n int) {
+	t.Helper()
+	query := url.Values{
+		"device": {light.String()}, "metric": {"energy"}, "limit": {"1000"},
+		"from": {until.AddDate(0, -history.Months, 0).Format(time.RFC3339)}, "to": {until.Format(time.RFC3339)},
+	}
+	for shown := 0.0; ; {
+		var page struct {
+			Items []struct {
+				At    time.Time
+				Value float64
+			}
+			Next string `json:"next_cursor"`
+		}
+		if err := client.Do(t.Context(), http.MethodGet, path+"/readings?"+query.Encode(), nil, &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page.Items {
+			if r.Value < shown {
+				t.Fatalf("at %v a counter shows %v Wh, before %v", r.At, r.Value, shown)
+			}
+			shown = r.Value
+			n++
+		}
+		if page.Next == "" {
+			return n
+		}
+		query.Set("cursor", page.Next)
+	}
+}
+
+// demoLights signs in and returns how many lights and sensors are configured, in the end.
 func demoLights(t *testing.T, plan installation.Plan, password string) (configured int) {
 	t.Helper()
 	plan.Domain = "sconce.localhost"
@@ -102,6 +182,11 @@ func demoLights(t *testing.T, plan installation.Plan, password string) (configur
 	if err != nil || len(projects) != 1 {
 		t.Fatalf("projects %v, %v", projects, err)
 	}
+	devices, err := client.Devices(t.Context(), projects[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantPast(t, client, projects[0].ID, devices[0].EUI64)
 	await(t, 90*time.Second, "the lights to be configured", func() bool {
 		devices, err := client.Devices(t.Context(), projects[0].ID)
 		if err != nil {

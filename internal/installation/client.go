@@ -132,13 +132,16 @@ type (
 		EUI64  sconce.EUI64     `json:"eui64"`
 		Groups []sconce.GroupID `json:"groups"`
 		Stage  string           `json:"stage"`
-		State  *struct {
-			Reachable bool     `json:"reachable"`
-			On        *bool    `json:"on"`
-			Level     *int     `json:"level"`
-			Power     *float64 `json:"power_w"`
-			HeardAt   string   `json:"heard_at"`
-		} `json:"state"`
+		State  *DeviceState     `json:"state"`
+	}
+
+	// DeviceState is what a device confirmed.
+	DeviceState struct {
+		Reachable bool     `json:"reachable"`
+		On        *bool    `json:"on"`
+		Level     *int     `json:"level"`
+		Power     *float64 `json:"power_w"`
+		HeardAt   string   `json:"heard_at"`
 	}
 
 	// Group is a group as the API shows it.
@@ -276,7 +279,7 @@ func (i *Installation) groups(ctx context.Context, c *Client, project sconce.Pro
 	return ids, nil
 }
 
-func (i *Installation) addLights(ctx context.Context, c *Client, project sconce.ProjectID, network sconce.NetworkID, groups map[string]sconce.GroupID) error {
+func (i *Installation) addDevices(ctx context.Context, c *Client, project sconce.ProjectID, network sconce.NetworkID, groups map[string]sconce.GroupID) error {
 	devices, err := c.Devices(ctx, project)
 	if err != nil {
 		return err

@@ -264,6 +264,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.gatewayOfNetworkStmt, err = db.PrepareContext(ctx, gatewayOfNetwork); err != nil {
 		return nil, fmt.Errorf("error preparing query GatewayOfNetwork: %w", err)
 	}
+	if q.generatedUntilStmt, err = db.PrepareContext(ctx, generatedUntil); err != nil {
+		return nil, fmt.Errorf("error preparing query GeneratedUntil: %w", err)
+	}
 	if q.grantStmt, err = db.PrepareContext(ctx, grant); err != nil {
 		return nil, fmt.Errorf("error preparing query Grant: %w", err)
 	}
@@ -996,6 +999,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing gatewayOfNetworkStmt: %w", cerr)
 		}
 	}
+	if q.generatedUntilStmt != nil {
+		if cerr := q.generatedUntilStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing generatedUntilStmt: %w", cerr)
+		}
+	}
 	if q.grantStmt != nil {
 		if cerr := q.grantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing grantStmt: %w", cerr)
@@ -1660,6 +1668,7 @@ type Queries struct {
 	forgetSupportGrantsStmt      *sql.Stmt
 	gatewayHelloStmt             *sql.Stmt
 	gatewayOfNetworkStmt         *sql.Stmt
+	generatedUntilStmt           *sql.Stmt
 	grantStmt                    *sql.Stmt
 	grantSupportStmt             *sql.Stmt
 	grantsStmt                   *sql.Stmt
@@ -1855,6 +1864,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forgetSupportGrantsStmt:      q.forgetSupportGrantsStmt,
 		gatewayHelloStmt:             q.gatewayHelloStmt,
 		gatewayOfNetworkStmt:         q.gatewayOfNetworkStmt,
+		generatedUntilStmt:           q.generatedUntilStmt,
 		grantStmt:                    q.grantStmt,
 		grantSupportStmt:             q.grantSupportStmt,
 		grantsStmt:                   q.grantsStmt,

@@ -109,6 +109,7 @@ type Continuity struct {
 	Ranges     []byte
 	AheadMs    *int64
 	Dropped    *string
+	Generated  int64
 }
 
 type DesiredVersion struct {

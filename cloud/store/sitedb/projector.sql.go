@@ -116,7 +116,7 @@ func (q *Queries) Rebuilding(ctx context.Context) (RebuildingRow, error) {
 }
 
 const run = `-- name: Run :one
-SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped FROM continuity WHERE gateway = ?1 AND boot = ?2
+SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, "generated" FROM continuity WHERE gateway = ?1 AND boot = ?2
 `
 
 type RunParams struct {
@@ -141,12 +141,13 @@ func (q *Queries) Run(ctx context.Context, arg RunParams) (Continuity, error) {
 		&i.Ranges,
 		&i.AheadMs,
 		&i.Dropped,
+		&i.Generated,
 	)
 	return i, err
 }
 
 const runs = `-- name: Runs :many
-SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped FROM continuity
+SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, "generated" FROM continuity
 WHERE (last_ms, gateway, boot) > (?1, ?2, ?3)
 ORDER BY last_ms, gateway, boot
 LIMIT ?4
@@ -187,6 +188,7 @@ func (q *Queries) Runs(ctx context.Context, arg RunsParams) ([]Continuity, error
 			&i.Ranges,
 			&i.AheadMs,
 			&i.Dropped,
+			&i.Generated,
 		); err != nil {
 			return nil, err
 		}
@@ -225,12 +227,12 @@ func (q *Queries) SetRebuilding(ctx context.Context, arg SetRebuildingParams) er
 }
 
 const setRun = `-- name: SetRun :exec
-INSERT INTO continuity (gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+INSERT INTO continuity (gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, generated)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
 ON CONFLICT (gateway, boot) DO UPDATE SET
   last_ms = excluded.last_ms, received = excluded.received, duplicates = excluded.duplicates, unknown = excluded.unknown,
   malformed = excluded.malformed, highest = excluded.highest, missing = excluded.missing, ranges = excluded.ranges,
-  ahead_ms = excluded.ahead_ms, dropped = excluded.dropped
+  ahead_ms = excluded.ahead_ms, dropped = excluded.dropped, generated = excluded.generated
 `
 
 type SetRunParams struct {
@@ -247,6 +249,7 @@ type SetRunParams struct {
 	Ranges     []byte
 	AheadMs    *int64
 	Dropped    *string
+	Generated  int64
 }
 
 func (q *Queries) SetRun(ctx context.Context, arg SetRunParams) error {
@@ -264,6 +267,7 @@ func (q *Queries) SetRun(ctx context.Context, arg SetRunParams) error {
 		arg.Ranges,
 		arg.AheadMs,
 		arg.Dropped,
+		arg.Generated,
 	)
 	return err
 }

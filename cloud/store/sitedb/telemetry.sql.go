@@ -10,7 +10,7 @@ import (
 )
 
 const accounts = `-- name: Accounts :many
-SELECT boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ahead_ms, dropped FROM continuity
+SELECT boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ahead_ms, dropped, generated FROM continuity
 WHERE gateway = ?1 AND last_ms >= ?2
 ORDER BY last_ms DESC, boot
 LIMIT ?3
@@ -34,6 +34,7 @@ type AccountsRow struct {
 	Missing    int64
 	AheadMs    *int64
 	Dropped    *string
+	Generated  int64
 }
 
 func (q *Queries) Accounts(ctx context.Context, arg AccountsParams) ([]AccountsRow, error) {
@@ -57,6 +58,7 @@ func (q *Queries) Accounts(ctx context.Context, arg AccountsParams) ([]AccountsR
 			&i.Missing,
 			&i.AheadMs,
 			&i.Dropped,
+			&i.Generated,
 		); err != nil {
 			return nil, err
 		}
@@ -405,6 +407,19 @@ func (q *Queries) GatewayHello(ctx context.Context, arg GatewayHelloParams) (Gat
 		&i.AtMs,
 	)
 	return i, err
+}
+
+const generatedUntil = `-- name: GeneratedUntil :one
+SELECT CAST(COALESCE(MAX(k.last_ms), 0) AS INTEGER) FROM gateway_claims AS c
+JOIN continuity AS k ON k.gateway = c.gateway
+WHERE c.project_id = ?1 AND k.last_ms >= c.claimed_ms AND k.generated = 1
+`
+
+func (q *Queries) GeneratedUntil(ctx context.Context, projectID string) (int64, error) {
+	row := q.queryRow(ctx, q.generatedUntilStmt, generatedUntil, projectID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const horizon = `-- name: Horizon :many

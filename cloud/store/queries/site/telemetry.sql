@@ -55,10 +55,15 @@ ON CONFLICT (project_id, gateway) DO UPDATE SET
 SELECT claimed_ms FROM gateway_claims WHERE project_id = @project_id AND gateway = @gateway;
 
 -- name: Accounts :many
-SELECT boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ahead_ms, dropped FROM continuity
+SELECT boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ahead_ms, dropped, generated FROM continuity
 WHERE gateway = @gateway AND last_ms >= @since
 ORDER BY last_ms DESC, boot
 LIMIT @max;
+
+-- name: GeneratedUntil :one
+SELECT CAST(COALESCE(MAX(k.last_ms), 0) AS INTEGER) FROM gateway_claims AS c
+JOIN continuity AS k ON k.gateway = c.gateway
+WHERE c.project_id = @project_id AND k.last_ms >= c.claimed_ms AND k.generated = 1;
 
 -- name: Horizon :many
 SELECT last_ms FROM readings
