@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -115,6 +116,18 @@ func (d *demo) run(ctx context.Context) error {
 	return d.watch(ctx)
 }
 
+// demoEnergy is what the owner of the demo's building pays for energy: an example, in the
+// time zone of its sun and its people.
+var demoEnergy = map[string]any{
+	"time_zone": "Europe/London", "currency": "GBP",
+	"rates": []any{map[string]any{
+		"valid_from": "2025-01-01", "price_per_kwh": 0.27, "co2_g_per_kwh": 180,
+		"times": []any{map[string]any{"days": []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}, "from": "00:30", "to": "07:30", "price_per_kwh": 0.15}},
+	}},
+	"baseline":          map[string]any{"kind": "installed", "installed_w": 288, "hours_per_day": 10},
+	"monthly_budget_wh": 40_000,
+}
+
 // past gives a new building its past, or goes on with that where it was broken off.
 func (d *demo) past(ctx context.Context, client *installation.Client, project sconce.ProjectID) error {
 	devices, err := client.Devices(ctx, project)
@@ -124,6 +137,9 @@ func (d *demo) past(ctx context.Context, client *installation.Client, project sc
 	from, missing := history.Missing(d.Installation, devices)
 	if !missing {
 		return nil
+	}
+	if err := client.Do(ctx, http.MethodPut, "/projects/"+string(project)+"/energy-settings", demoEnergy, nil); err != nil {
+		return err
 	}
 	shown := -1
 	err = history.Send(ctx, d.Installation, from, func(share float64) {
