@@ -28,17 +28,19 @@ func (c *benchMeasure) Run(ctx context.Context) error {
 }
 
 type benchServe struct {
-	Kind        string `required:"" enum:"edge,journal,live,tls" help:"What to serve."`
+	Kind        string `required:"" enum:"edge,journal,postgres,live,tls" help:"What to serve."`
 	Domain      string `required:"" help:"Domain of the host names."`
 	Certificate string `required:"" help:"File of the certificate of the host names." type:"existingfile"`
 	Key         string `required:"" help:"File of its key." type:"existingfile"`
 	DeviceCA    string `required:"" name:"device-ca" help:"File of the certificate that signs devices." type:"existingfile"`
 	Data        string `help:"Folder of a journal." type:"path"`
+
+	Address []string `help:"Of each database, for a journal on PostgreSQL." sep:"none"`
 }
 
 // Run serves until standard input ends.
 func (c *benchServe) Run() error {
 	return bench.Serve(bench.ServeOptions{
-		Kind: c.Kind, Domain: c.Domain, Certificate: c.Certificate, Key: c.Key, DeviceCA: c.DeviceCA, Data: c.Data,
+		Kind: c.Kind, Domain: c.Domain, Certificate: c.Certificate, Key: c.Key, DeviceCA: c.DeviceCA, Data: c.Data, Addresses: c.Address,
 	})
 }

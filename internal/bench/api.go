@@ -314,20 +314,10 @@ func (b *bench) apiPostgres(ctx context.Context) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := server.Run(ctx, postgres.Superuser, "CREATE ROLE bench_owner LOGIN", "CREATE ROLE bench LOGIN"); err != nil {
-		return nil, err
-	}
 	return b.api(ctx, "_postgres", func(name, dir string) (*store.Store, error) {
-		var a store.Addresses
-		for part, address := range map[string]*store.Address{"identity": &a.Identity, "site": &a.Site, "journal": &a.Journal} {
-			database := "bench_" + name + "_" + part
-			if err := server.Run(ctx, postgres.Superuser, "CREATE DATABASE "+database+" OWNER bench_owner"); err != nil {
-				return nil, err
-			}
-			var err error
-			if *address, err = store.ParseAddress(server.URL("bench", database)); err != nil {
-				return nil, err
-			}
+		a, _, err := databases(ctx, server, name)
+		if err != nil {
+			return nil, err
 		}
 		if err := store.Prepare(ctx, a, "bench_owner"); err != nil {
 			return nil, err

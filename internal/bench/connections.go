@@ -111,10 +111,11 @@ func (s *server) connect(ctx context.Context, f *fleet, addr string) (*mqttload.
 }
 
 // hire starts a server of [Serve] in a process of its own.
-func (b *bench) hire(inst *installation.Installation, kind string) (*server, string, error) {
-	s, err := startServer(kind+" server", b.Programs.Sconce, "bench", "serve",
-		"--kind", kind, "--domain", inst.Domain, "--device-ca", inst.DeviceCA(),
-		"--certificate", inst.HostCertificate(), "--key", inst.HostKey(), "--data", filepath.Join(b.dir, "data"))
+func (b *bench) hire(inst *installation.Installation, kind string, more ...string) (*server, string, error) {
+	s, err := startServer(kind+" server", b.Programs.Sconce, append([]string{
+		"bench", "serve", "--kind", kind, "--domain", inst.Domain, "--device-ca", inst.DeviceCA(),
+		"--certificate", inst.HostCertificate(), "--key", inst.HostKey(), "--data", filepath.Join(b.dir, "data"),
+	}, more...)...)
 	if err != nil {
 		return nil, "", err
 	}

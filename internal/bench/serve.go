@@ -28,6 +28,8 @@ const (
 	// ServeJournal is our MQTT server with the journal behind it, and nothing behind
 	// that: what gateways publish is acknowledged when it is committed.
 	ServeJournal = "journal"
+	// ServePostgres is [ServeJournal] on PostgreSQL.
+	ServePostgres = "postgres"
 	// ServeLive is our MQTT server with live data: ten times a second, 4 KiB for each of
 	// the first [watchers] of a fleet.
 	ServeLive = "live"
@@ -44,6 +46,8 @@ type ServeOptions struct {
 	Key         string
 	DeviceCA    string
 	Data        string // a folder, for the journal
+	// Addresses are those of the databases of identities, sites and journal, for the journal on PostgreSQL.
+	Addresses []string
 }
 
 // Serve runs a server to measure against, until its input ends. It prints its
@@ -101,18 +105,19 @@ func live(server *edge.Server) {
 	}
 }
 
-// newEdge returns the edge as the cloud runs it, but for the limits of an address: all
-// clients are at one address here. There is a journal only for [ServeJournal].
+// newEdge returns the edge as the cloud runs it, but for the keep-alive and the limits of an address: all
+// clients are at one address here. There is a journal only for [ServeJournal] and [ServePostgres].
 func newEdge(o ServeOptions, certificate tls.Certificate, devices *x509.CertPool) (*edge.Server, *ingest.Journal, error) {
 	limits := edge.DefaultLimits()
 	limits.AddressRate, limits.AddressBurst = 1e6, 1e6
 	limits.AddressConnections, limits.AddressHandshakes = limits.Connections, limits.Handshakes
+	limits.MQTT.MaxKeepAlive = 10 * time.Minute // clients here are silent while others connect
 	log := slog.New(slog.DiscardHandler)
 	intake := edge.Intake(nothing{})
 	var journal *ingest.Journal
-	if o.Kind == ServeJournal {
+	if o.Kind == ServeJournal || o.Kind == ServePostgres {
 		ctx := context.Background() // of the process
-		data, err := store.Open(ctx, o.Data)
+		data, err := o.open(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -135,6 +140,24 @@ func newEdge(o ServeOptions, certificate tls.Certificate, devices *x509.CertPool
 		Log:         log,
 	})
 	return server, journal, err
+}
+
+// open opens the store of the journal.
+func (o *ServeOptions) open(ctx context.Context) (*store.Store, error) {
+	if o.Kind == ServeJournal {
+		return store.Open(ctx, o.Data)
+	}
+	if len(o.Addresses) != 3 {
+		return nil, sconce.Errorf(sconce.Invalid, "%d addresses of databases: expected 3", len(o.Addresses))
+	}
+	var a store.Addresses
+	for i, into := range []*store.Address{&a.Identity, &a.Site, &a.Journal} {
+		var err error
+		if *into, err = store.ParseAddress(o.Addresses[i]); err != nil {
+			return nil, err
+		}
+	}
+	return store.OpenPostgres(ctx, a)
 }
 
 // nothing is the intake and the presence behind the edge here.

@@ -214,7 +214,7 @@ func (i *Installation) make() error {
 const (
 	firstGateway sconce.EUI64 = 0x5ec0ce0000010000
 	firstLight   sconce.EUI64 = 0x5ec0ce0000000001
-	firstSensor  sconce.EUI64 = 0x5ec0ce0000020001
+	firstSensor  sconce.EUI64 = 0x5ec0ce0000030001
 )
 
 func (i *Installation) makeDevices(now time.Time) error {

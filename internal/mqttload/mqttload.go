@@ -84,13 +84,18 @@ func (l *Load) Close() {
 // Run has every client publish, with its window always full, until the time is
 // over and everything is acknowledged.
 func (l *Load) Run(ctx context.Context, d time.Duration) (Result, error) {
+	return l.all(func(c *client, begun time.Time) error { return c.run(ctx, begun.Add(d)) })
+}
+
+// all has every client do something at a time.
+func (l *Load) all(do func(c *client, begun time.Time) error) (Result, error) {
 	begun := time.Now()
 	errs := make([]error, len(l.clients))
 	var wg sync.WaitGroup
 	for i, c := range l.clients {
 		c.latencies = c.latencies[:0]
 		c.acked = 0
-		wg.Go(func() { errs[i] = c.run(ctx, begun.Add(d)) })
+		wg.Go(func() { errs[i] = do(c, begun) })
 	}
 	wg.Wait()
 	r := Result{Elapsed: time.Since(begun)}
@@ -105,6 +110,27 @@ func (l *Load) Run(ctx context.Context, d time.Duration) (Result, error) {
 	return r, errors.Join(errs...)
 }
 
+// RunAt has every client publish a burst of messages, of at most a window, every so often, one after
+// the other in turn, until the time is over and everything is acknowledged. Times count from when
+// a burst was due: one that has to wait for the burst before is late by that.
+func (l *Load) RunAt(ctx context.Context, d, every time.Duration, burst int) (Result, error) {
+	return l.all(func(c *client, begun time.Time) error {
+		due := begun.Add(every * time.Duration(c.number) / time.Duration(len(l.clients)))
+		for ; due.Before(begun.Add(d)) && ctx.Err() == nil; due = due.Add(every) {
+			time.Sleep(time.Until(due))
+			if err := c.fill(due, burst); err != nil {
+				return err
+			}
+			for len(c.free) < c.cfg.Window && ctx.Err() == nil {
+				if err := c.takeAcks(); err != nil {
+					return err
+				}
+			}
+		}
+		return ctx.Err()
+	})
+}
+
 // One has the first client publish one message, and returns when it is
 // acknowledged. Everything that was acknowledged before [Load.Run] returned came
 // before it.
@@ -114,7 +140,7 @@ func (l *Load) One(ctx context.Context) error { return l.clients[0].one(ctx) }
 func (c *client) one(ctx context.Context) error {
 	others := slices.Clone(c.free[1:])
 	c.free = c.free[:1]
-	if err := c.fill(time.Now()); err != nil {
+	if err := c.fill(time.Now(), 1); err != nil {
 		return err
 	}
 	for len(c.free) == 0 && ctx.Err() == nil {
@@ -185,7 +211,7 @@ func (c *client) run(ctx context.Context, until time.Time) error {
 	for ctx.Err() == nil {
 		now := time.Now()
 		if now.Before(until) {
-			if err := c.fill(now); err != nil {
+			if err := c.fill(now, c.cfg.Window); err != nil {
 				return err
 			}
 		} else if len(c.free) == c.cfg.Window {
@@ -198,10 +224,10 @@ func (c *client) run(ctx context.Context, until time.Time) error {
 	return ctx.Err()
 }
 
-// fill writes as many messages as the window has room for, in one write.
-func (c *client) fill(now time.Time) error {
+// fill writes as many messages as the window has room for, at most n, in one write.
+func (c *client) fill(now time.Time, n int) error {
 	c.out = c.out[:0]
-	for len(c.free) > 0 && len(c.out) < 32<<10 {
+	for ; n > 0 && len(c.free) > 0 && len(c.out) < 32<<10; n-- {
 		id := c.free[len(c.free)-1]
 		c.free = c.free[:len(c.free)-1]
 		c.sentAt[id] = now
