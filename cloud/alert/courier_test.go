@@ -30,6 +30,7 @@ type receiver struct {
 	mu     sync.Mutex
 	status int
 	calls  []call
+	during func() // what happens while it is called
 }
 
 type call struct {
@@ -46,6 +47,9 @@ func newReceiver(t *testing.T) *receiver {
 		seconds, _ := strconv.ParseInt(q.Header.Get("Sconce-Timestamp"), 10, 64)
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if r.during != nil {
+			r.during()
+		}
 		r.calls = append(r.calls, call{body, q.Header.Get("Sconce-Signature"), seconds})
 		w.Header().Set("Location", "https://example.org/elsewhere")
 		w.WriteHeader(r.status)
@@ -170,6 +174,7 @@ func TestForbiddenAddresses(t *testing.T) {
 	for _, host := range []string{
 		"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0.0.0.0", "[::]", "169.254.169.254", "[fe80::1]", "10.0.0.1", "172.16.0.1",
 		"192.168.1.1", "100.64.0.1", "[fd00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "224.0.0.1", "255.255.255.255", "198.18.0.1", "192.0.2.1", "[2001:db8::1]",
+		"[::7f00:1]", "[::ffff:0:7f00:1]", "[fec0::1]", "[5f00::1]",
 	} {
 		err := caller.Call(t.Context(), alert.Hook{Address: "https://" + host + port}, post, time.Now())
 		if err == nil || !strings.Contains(err.Error(), "not a public one") && !strings.Contains(err.Error(), "lookup") && !strings.Contains(err.Error(), "no such host") {
