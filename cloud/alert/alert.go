@@ -155,6 +155,8 @@ type Store interface {
 	// Due returns up to limit notices that are due, the longest due first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Notice, error)
 	Postpone(ctx context.Context, n Notice) error
+	// Defer lets nothing of a webhook be due before a time.
+	Defer(ctx context.Context, id sconce.ProjectID, hook HookID, until time.Time) error
 	Done(ctx context.Context, n Notice) error
 	SetTold(ctx context.Context, id sconce.ProjectID, alert sconce.AlertID, told bool) error
 	// Report returns all that is needed to tell of an alert.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sconce"
@@ -23,6 +24,10 @@ const (
 	dueAtOnce   = 100
 	// callsAtOnce is how many webhooks are called at the same time.
 	callsAtOnce = 8
+	// turn is how long one webhook is told things before the others have theirs, and pause is
+	// how long it waits for its next turn then, as it does when it took nothing.
+	turn  = 15 * time.Second
+	pause = time.Minute
 )
 
 // People writes letters.
@@ -57,28 +62,38 @@ func (c *Courier) Run(ctx context.Context, came <-chan struct{}) {
 	}
 }
 
-// Round delivers what is due, and returns how much that was.
+// Round delivers what is due, and returns how much that was; 0 when some of it stays due,
+// because the store is away.
 func (c *Courier) Round(ctx context.Context) int {
 	due, err := c.Store.Due(ctx, c.Now(), dueAtOnce)
 	if err != nil {
 		c.complain(ctx, "notices cannot be read", err)
 		return 0
 	}
-	// One webhook is told one thing after the other; a slow one keeps no other waiting.
+	// One webhook is told one thing after the other; a slow one keeps others waiting for its
+	// turn at most.
 	byHook := map[HookID][]Notice{}
 	for _, n := range due {
 		byHook[n.Hook] = append(byHook[n.Hook], n)
 	}
-	var all sync.WaitGroup
+	var (
+		all  sync.WaitGroup
+		left atomic.Bool
+	)
 	room := make(chan struct{}, callsAtOnce)
 	for hook, notices := range byHook {
 		room <- struct{}{}
 		all.Go(func() {
 			defer func() { <-room }()
-			c.deliver(ctx, hook, notices)
+			if !c.deliver(ctx, hook, notices) {
+				left.Store(true)
+			}
 		})
 	}
 	all.Wait()
+	if left.Load() {
+		return 0
+	}
 	return len(due)
 }
 
@@ -88,33 +103,55 @@ func (c *Courier) complain(ctx context.Context, what string, err error) {
 	}
 }
 
-// deliver tells one webhook, or writes letters. When a webhook did not take one thing, it is
-// not bothered with the next ones now.
-func (c *Courier) deliver(ctx context.Context, hook HookID, notices []Notice) {
+// deliver tells one webhook, or writes letters, and reports whether nothing of it stays due.
+// When a webhook did not take one thing, it is not bothered with the next ones now. What
+// cannot be told because of what is stored is tried again later, so that it keeps nothing else.
+func (c *Courier) deliver(ctx context.Context, hook HookID, notices []Notice) bool {
 	var failed error
+	begun, over := c.Now(), false
 	for _, n := range notices {
 		if ctx.Err() != nil {
-			return
+			return false
 		}
-		r, err := c.Store.Report(ctx, n.Project, n.Alert)
-		switch {
-		case sconce.KindOf(err) == sconce.NotFound:
-			err = c.Store.Done(ctx, n)
-		case err != nil:
-		case hook == "":
-			err = c.letters(ctx, n, r)
-		default:
-			failed, err = c.tell(ctx, n, r, failed)
+		if over = hook != "" && c.Now().Sub(begun) >= turn; over {
+			break
 		}
-		if err != nil {
+		var err error
+		if failed, err = c.one(ctx, n, failed); err != nil {
 			c.complain(ctx, "a notice cannot be delivered", err)
-			return // it stays due
+			if err := c.again(ctx, n, err); err != nil {
+				c.complain(ctx, "a notice cannot be postponed", err)
+				return false
+			}
 		}
+	}
+	if failed == nil && !over {
+		return true
+	}
+	if err := c.Store.Defer(ctx, notices[0].Project, hook, c.Now().Add(pause)); err != nil {
+		c.complain(ctx, "the notices of a webhook cannot be postponed", err)
+		return false
+	}
+	return true
+}
+
+// one delivers a notice, unless its webhook has just failed. The second error is one of the
+// store.
+func (c *Courier) one(ctx context.Context, n Notice, before error) (failed, err error) {
+	r, err := c.Store.Report(ctx, n.Project, n.Alert)
+	switch {
+	case sconce.KindOf(err) == sconce.NotFound:
+		return before, c.Store.Done(ctx, n)
+	case err != nil:
+		return before, err
+	case n.Hook == "":
+		return nil, c.letters(ctx, n, r)
+	default:
+		return c.tell(ctx, n, r, before)
 	}
 }
 
-// tell calls the webhook of a notice, unless it has just failed. The second error is one of
-// the store.
+// tell is one for a webhook.
 func (c *Courier) tell(ctx context.Context, n Notice, r Report, before error) (failed, err error) {
 	var hook *Hook
 	for i := range r.Hooks {
@@ -165,10 +202,11 @@ func (c *Courier) again(ctx context.Context, n Notice, reason error) error {
 }
 
 // letters writes to those who want it. What began and is over before it was told is not
-// told, nor is the end of what was not.
+// told, nor is the end of what was not; and what comes and goes while nothing is told, as in
+// quiet hours, is told once.
 func (c *Courier) letters(ctx context.Context, n Notice, r Report) error {
 	began := n.News == rules.Began
-	if c.People == nil || began != r.Open() || !began && !r.Told {
+	if c.People == nil || began != r.Open() || began == r.Told {
 		return c.Store.Done(ctx, n)
 	}
 	now := c.Now()

@@ -29,6 +29,12 @@ func (a alerts) Postpone(ctx context.Context, n alert.Notice) error {
 	}))
 }
 
+func (a alerts) Defer(ctx context.Context, id sconce.ProjectID, hook alert.HookID, until time.Time) error {
+	return doing("postponing the notices of a webhook", a.of(id).update(ctx, func(q *sitedb.Queries) error {
+		return q.DeferAlertNotices(ctx, sitedb.DeferAlertNoticesParams{ProjectID: string(id), HookID: string(hook), DueMs: until.UnixMilli()})
+	}))
+}
+
 func (a alerts) Done(ctx context.Context, n alert.Notice) error {
 	return doing("removing a notice of an alert", a.of(n.Project).update(ctx, func(q *sitedb.Queries) error {
 		return q.RemoveAlertNotice(ctx, sitedb.RemoveAlertNoticeParams{ProjectID: string(n.Project), ID: n.ID})

@@ -459,6 +459,21 @@ func (q *Queries) CountOpenAlerts(ctx context.Context, projectID string) (int64,
 	return count, err
 }
 
+const deferAlertNotices = `-- name: DeferAlertNotices :exec
+UPDATE alert_notices SET due_ms = ?1 WHERE project_id = ?2 AND hook_id = ?3 AND due_ms < ?1
+`
+
+type DeferAlertNoticesParams struct {
+	DueMs     int64
+	ProjectID string
+	HookID    string
+}
+
+func (q *Queries) DeferAlertNotices(ctx context.Context, arg DeferAlertNoticesParams) error {
+	_, err := q.exec(ctx, q.deferAlertNoticesStmt, deferAlertNotices, arg.DueMs, arg.ProjectID, arg.HookID)
+	return err
+}
+
 const dueAlertNotices = `-- name: DueAlertNotices :many
 SELECT project_id, id, alert_id, hook_id, news, made_ms, due_ms, tries FROM alert_notices WHERE due_ms <= ?1 ORDER BY due_ms LIMIT ?2
 `

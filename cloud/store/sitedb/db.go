@@ -186,6 +186,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createSupportGrantStmt, err = db.PrepareContext(ctx, createSupportGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSupportGrant: %w", err)
 	}
+	if q.deferAlertNoticesStmt, err = db.PrepareContext(ctx, deferAlertNotices); err != nil {
+		return nil, fmt.Errorf("error preparing query DeferAlertNotices: %w", err)
+	}
 	if q.deleteExpiredInvitationsStmt, err = db.PrepareContext(ctx, deleteExpiredInvitations); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteExpiredInvitations: %w", err)
 	}
@@ -867,6 +870,11 @@ func (q *Queries) Close() error {
 	if q.createSupportGrantStmt != nil {
 		if cerr := q.createSupportGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createSupportGrantStmt: %w", cerr)
+		}
+	}
+	if q.deferAlertNoticesStmt != nil {
+		if cerr := q.deferAlertNoticesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deferAlertNoticesStmt: %w", cerr)
 		}
 	}
 	if q.deleteExpiredInvitationsStmt != nil {
@@ -1642,6 +1650,7 @@ type Queries struct {
 	createOAuthClientStmt        *sql.Stmt
 	createProjectStmt            *sql.Stmt
 	createSupportGrantStmt       *sql.Stmt
+	deferAlertNoticesStmt        *sql.Stmt
 	deleteExpiredInvitationsStmt *sql.Stmt
 	deleteGroupStmt              *sql.Stmt
 	deleteProjectStmt            *sql.Stmt
@@ -1838,6 +1847,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createOAuthClientStmt:        q.createOAuthClientStmt,
 		createProjectStmt:            q.createProjectStmt,
 		createSupportGrantStmt:       q.createSupportGrantStmt,
+		deferAlertNoticesStmt:        q.deferAlertNoticesStmt,
 		deleteExpiredInvitationsStmt: q.deleteExpiredInvitationsStmt,
 		deleteGroupStmt:              q.deleteGroupStmt,
 		deleteProjectStmt:            q.deleteProjectStmt,

@@ -111,6 +111,9 @@ SELECT * FROM alert_notices WHERE due_ms <= @now_ms ORDER BY due_ms LIMIT @max;
 -- name: PostponeAlertNotice :exec
 UPDATE alert_notices SET due_ms = @due_ms, tries = @tries WHERE project_id = @project_id AND id = @id;
 
+-- name: DeferAlertNotices :exec
+UPDATE alert_notices SET due_ms = @due_ms WHERE project_id = @project_id AND hook_id = @hook_id AND due_ms < @due_ms;
+
 -- name: RemoveAlertNotice :exec
 DELETE FROM alert_notices WHERE project_id = @project_id AND id = @id;
 
