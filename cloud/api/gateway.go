@@ -35,10 +35,22 @@ type Boot struct {
 	Highest    uint64 `json:"highest" doc:"The highest sequence number."`
 	Missing    uint64 `json:"missing" doc:"Sequence numbers below the highest that have not come."`
 
+	Late    uint64 `json:"late_readings" doc:"Readings that came when readings of their time are kept no more; they were not kept."`
+	Gaps    []Gap  `json:"gaps" nullable:"false" maxItems:"50" doc:"What is missing, in order; the newest 50 gaps. One may still close: what a gateway could not send yet comes later."`
+	LeftOut int    `json:"gaps_left_out" doc:"How many gaps are older than those."`
+
 	Behind    OrNull[float64] `json:"clock_behind_s" doc:"How far the gateway's clock is behind, in seconds; null when it does not tell."`
 	Generated bool            `json:"generated" doc:"Whether the gateway said that a program made up what it told in this run, as in the demo."`
 	Corrected bool            `json:"times_corrected" doc:"Whether all times of the run were put right by that."`
 	Dropped   []Drop          `json:"dropped" nullable:"false" doc:"What is missing because the gateway's buffer was full, by its own account."`
+}
+
+// Gap is messages that have not come, though later ones have.
+type Gap struct {
+	First  uint64       `json:"first" doc:"Sequence number of the first that is missing."`
+	Last   uint64       `json:"last" doc:"Sequence number of the last that is missing."`
+	After  OrNull[Time] `json:"opened_after" doc:"When the last message before the gap came; null for the begin of a run, and when it is not known any more."`
+	Before OrNull[Time] `json:"opened_before" doc:"When the first message after the gap came; null when it is not known any more."`
 }
 
 // Drop is what the full buffer of a gateway gave up of one kind and class.
@@ -58,6 +70,10 @@ func bootOf(c telemetry.Account) Boot {
 		Boot: strconv.FormatUint(c.Boot, 10), First: Time(c.First), Last: Time(c.Last),
 		Received: c.Received, Duplicates: c.Duplicates, Highest: c.Highest, Missing: c.Missing,
 		Corrected: c.Corrected, Generated: c.Generated, Dropped: make([]Drop, len(c.Dropped)),
+	}
+	b.Late, b.Gaps, b.LeftOut = c.Late, make([]Gap, len(c.Gaps)), c.LeftOut
+	for i, g := range c.Gaps {
+		b.Gaps[i] = Gap{First: g.First, Last: g.Last, After: momentOrNull(g.After), Before: momentOrNull(g.Before)}
 	}
 	if c.Ahead != nil {
 		b.Behind = some(c.Ahead.Seconds())

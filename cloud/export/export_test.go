@@ -63,7 +63,7 @@ func newBench(t *testing.T) *bench {
 		}
 		b.check(s.Lighting().AddDevice(t.Context(), b.site.Owner, d, []byte("sealed")))
 	}
-	fold := telemetry.NewFold(s.Results())
+	fold := telemetry.NewFold(s.Results(), 0)
 	from := fold.From(project.Assignment{Project: b.site.Project, Network: b.site.Network}, b.period.To)
 	for _, series := range []telemetry.Series{{Device: light, Metric: sconce.ActivePower}, {Device: highest, Metric: sconce.ActivePower}, {Device: light, Metric: sconce.Temperature}} {
 		for i := range samples {

@@ -131,7 +131,7 @@ func start(tb testing.TB, s *store.Store) (*ingest.Journal, *ingest.Projector) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return j, ingest.NewProjector(s.Journal(), s.Results(), s.Projects(), nobody{}, quiet)
+	return j, ingest.NewProjector(s.Journal(), s.Results(), s.Projects(), nobody{}, 0, quiet)
 }
 
 // BenchmarkProject measures making everything else of a message of 20 readings.

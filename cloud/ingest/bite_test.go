@@ -89,7 +89,7 @@ func TestBiteIsBounded(t *testing.T) {
 				l.add(count, messages)
 			}
 			results := &bites{Reading: s.Results()}
-			p := ingest.NewProjector(l, results, s.Projects(), nobody{}, quiet)
+			p := ingest.NewProjector(l, results, s.Projects(), nobody{}, 0, quiet)
 			for more := true; more; {
 				var err error
 				if more, err = p.Step(t.Context()); err != nil {

@@ -62,6 +62,15 @@ func (p *Projector) body(ctx context.Context, a project.Assignment, m *message) 
 	}
 }
 
+// from returns the source of a message. What a program made up of a past is not late.
+func (p *Projector) from(a project.Assignment, m *message) telemetry.Source {
+	from := p.fold.From(a, m.received)
+	if m.run.Generated {
+		from.KeepAll()
+	}
+	return from
+}
+
 func (p *Projector) readings(ctx context.Context, a project.Assignment, m *message) error {
 	body, err := wire.ParseReadings(m.Body, p.memory)
 	if err != nil {
@@ -71,13 +80,14 @@ func (p *Projector) readings(ctx context.Context, a project.Assignment, m *messa
 	if a.Project == "" {
 		return nil
 	}
-	from := p.fold.From(a, m.received)
+	from := p.from(a, m)
 	for _, r := range body.Readings {
 		err := from.Reading(ctx, telemetry.Series{Device: r.Device, Metric: r.Metric}, telemetry.Sample{At: int64(m.run.Clock.right(r.At)), Value: r.Value})
 		if err != nil {
 			return err
 		}
 	}
+	m.run.Late += from.Late()
 	return nil
 }
 
@@ -89,7 +99,7 @@ func (p *Projector) states(ctx context.Context, a project.Assignment, m *message
 	if a.Project == "" {
 		return nil
 	}
-	from := p.fold.From(a, m.received)
+	from := p.from(a, m)
 	for _, d := range body.Devices {
 		err := from.State(ctx, telemetry.DeviceState{
 			Device: d.Device, At: when(m.run.Clock.right(d.At)), Reachable: d.Reachable, Heard: when(m.run.Clock.right(d.Heard)),

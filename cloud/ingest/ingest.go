@@ -67,12 +67,14 @@ type Placement struct {
 type Run struct {
 	Gateway     sconce.EUI64
 	Boot        uint64
-	First, Last time.Time // when the first and the newest message came, by the cloud's clock
-	Received    uint64    // different messages
-	Duplicates  uint64    // messages that had come before
-	Unknown     uint64    // of Received: of a kind that this version does not know
-	Malformed   uint64    // of Received: set aside as poison
-	Seen        Sequences // the numbers that have come
+	First, Last time.Time       // when the first and the newest message came, by the cloud's clock
+	Received    uint64          // different messages
+	Duplicates  uint64          // messages that had come before
+	Unknown     uint64          // of Received: of a kind that this version does not know
+	Malformed   uint64          // of Received: set aside as poison
+	Late        uint64          // readings that were too old to be kept
+	Seen        Sequences       // the numbers that have come
+	Skips       []telemetry.Gap // when numbers were skipped, in order; see [Run.Gaps]
 	Clock       Clock
 	Dropped     []telemetry.Drop // by the gateway's own account
 	Generated   bool             // it told what a program made up

@@ -43,7 +43,7 @@ func (in *plant) start() {
 		in.t.Fatal(err)
 	}
 	in.journal = j
-	in.projector = ingest.NewProjector(in.store.Journal(), in.store.Results(), in.store.Projects(), &in.told, quiet)
+	in.projector = ingest.NewProjector(in.store.Journal(), in.store.Results(), in.store.Projects(), &in.told, 0, quiet)
 	ctx, stop := context.WithCancel(context.WithoutCancel(in.t.Context()))
 	var running sync.WaitGroup
 	running.Go(func() { j.Run(ctx) })

@@ -41,6 +41,7 @@ type Projector struct {
 	results     Reading
 	assignments Assignments
 	announce    Announcer
+	keep        time.Duration
 	slog        *slog.Logger
 
 	until      int64 // the last batch to be projected, as in a rebuild; 0 for no end
@@ -74,9 +75,10 @@ type outcome struct {
 	result     lighting.Result
 }
 
-// NewProjector returns a projector that continues where the results stand.
-func NewProjector(log Log, results Reading, assignments Assignments, announce Announcer, logger *slog.Logger) *Projector {
-	return &Projector{log: log, results: results, assignments: assignments, announce: announce, slog: logger, position: -1}
+// NewProjector returns a projector that continues where the results stand. It counts
+// readings that are older by keep than their message, and does not keep them; 0 keeps all.
+func NewProjector(log Log, results Reading, assignments Assignments, announce Announcer, keep time.Duration, logger *slog.Logger) *Projector {
+	return &Projector{log: log, results: results, assignments: assignments, announce: announce, keep: keep, slog: logger, position: -1}
 }
 
 // Run projects whatever is in the journal, and then again each time that
@@ -181,7 +183,7 @@ func (p *Projector) begin(ctx context.Context) error {
 	if p.placements, err = loadPlacements(ctx, p.results, p.assignments); err != nil {
 		return err
 	}
-	p.fold = telemetry.NewFold(p.results)
+	p.fold = telemetry.NewFold(p.results, p.keep)
 	p.runs, p.touched = map[runKey]*Run{}, map[runKey]*Run{}
 	p.poison, p.outcomes = nil, nil
 	p.position, p.most = position, piece
@@ -214,10 +216,16 @@ func (p *Projector) message(ctx context.Context, m *message) error {
 	if err != nil {
 		return err
 	}
+	highest := run.Seen.Highest()
 	if m.Duplicate || !run.Seen.Add(m.Sequence) {
 		run.Duplicates++
 		return nil
 	}
+	last := run.Last
+	if run.Received == 0 {
+		last = time.Time{}
+	}
+	run.skipped(highest, m.Sequence, last, m.received)
 	run.Received++
 	run.Last = m.received
 	a, err := p.placements.of(ctx, m.Gateway, m.batch)

@@ -154,20 +154,59 @@ func TestProjectorFindsDuplicatesByItself(t *testing.T) {
 	}
 }
 
-func TestGapsAreCounted(t *testing.T) {
+// What is missing is told with when it began to be missing, also when a part of it comes late.
+func TestGapsAreTold(t *testing.T) {
 	s := storetest.Open(t)
 	in := newPlant(t, s)
 	in.site = storetest.MakeSite(t, s, gateway)
-	for _, n := range []uint64{1, 2, 5, 9, 4} {
+	came := map[uint64]time.Time{}
+	for _, n := range []uint64{2, 3, 6, 10, 5} {
 		in.send(gateway, 1, n, wire.Log{})
 		in.project()
+		came[n] = in.tables().Runs[0].Last
 	}
 	accounts, err := s.Telemetry().Accounts(t.Context(), in.site.Owner, gateway, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(accounts) != 1 || accounts[0].Received != 5 || accounts[0].Highest != 9 || accounts[0].Missing != 4 {
-		t.Errorf("accounts %+v; want 5 received and 4 missing: 3, 6, 7, 8", accounts)
+	if len(accounts) != 1 || accounts[0].Received != 5 || accounts[0].Highest != 10 || accounts[0].Missing != 5 {
+		t.Fatalf("accounts %+v; want 5 received and 5 missing: 1, 4, 7, 8, 9", accounts)
+	}
+	want := []telemetry.Gap{
+		{First: 1, Last: 1, Before: came[2]},
+		{First: 4, Last: 4, After: came[3], Before: came[6]},
+		{First: 7, Last: 9, After: came[6], Before: came[10]},
+	}
+	if !reflect.DeepEqual(accounts[0].Gaps, want) || accounts[0].LeftOut != 0 {
+		t.Errorf("gaps %+v and %d more, want %+v", accounts[0].Gaps, accounts[0].LeftOut, want)
+	}
+}
+
+// Of many gaps the newest are told, with their times, and how many are older.
+func TestManyGaps(t *testing.T) {
+	s := storetest.Open(t)
+	in := newPlant(t, s)
+	in.site = storetest.MakeSite(t, s, gateway)
+	const gaps = 120
+	for n := range uint64(gaps) {
+		in.send(gateway, 1, 2+4*n, wire.Log{})
+	}
+	for n := range uint64(gaps - 30) { // the oldest are half closed, the newest stay
+		in.send(gateway, 1, 1+4*n, wire.Log{})
+	}
+	in.project()
+	accounts, err := s.Telemetry().Accounts(t.Context(), in.site.Owner, gateway, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := accounts[0]
+	if len(a.Gaps) != telemetry.MaxGaps || a.LeftOut != gaps-1-telemetry.MaxGaps { // before the first nothing is missing any more
+		t.Fatalf("%d gaps and %d more; want %d of %d", len(a.Gaps), a.LeftOut, telemetry.MaxGaps, gaps-1)
+	}
+	for i, g := range a.Gaps {
+		if i > 0 && g.First <= a.Gaps[i-1].Last || g.After.IsZero() || g.Before.Before(g.After) {
+			t.Errorf("gap %d is %+v after %+v", i, g, a.Gaps[max(i-1, 0)])
+		}
 	}
 }
 
@@ -260,7 +299,7 @@ func TestFailedTransactionLeavesNothing(t *testing.T) {
 	s := storetest.Open(t)
 	in := newPlant(t, s)
 	in.site = storetest.MakeSite(t, s, gateway)
-	in.projector = ingest.NewProjector(s.Journal(), &failing{s.Results(), 1}, s.Projects(), &in.told, quiet)
+	in.projector = ingest.NewProjector(s.Journal(), &failing{s.Results(), 1}, s.Projects(), &in.told, 0, quiet)
 	in.send(gateway, 1, 1, wire.Readings{Readings: []wire.Reading{{Device: light, Metric: sconce.ActivePower, At: 1000, Value: 5}}})
 	if _, err := in.projector.Step(t.Context()); err == nil {
 		t.Fatal("Step did not return the failure of the store")
@@ -294,7 +333,7 @@ func TestProjectorCatchesUpWithoutAnotherCommit(t *testing.T) {
 	if err != nil || last < 2 {
 		t.Fatal(last, err)
 	}
-	p := ingest.NewProjector(oneByOne{in.store.Journal()}, in.store.Results(), in.store.Projects(), &in.told, quiet)
+	p := ingest.NewProjector(oneByOne{in.store.Journal()}, in.store.Results(), in.store.Projects(), &in.told, 0, quiet)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { p.Run(ctx, make(chan struct{})); close(done) }()

@@ -21,7 +21,7 @@ type Rebuild struct{ After, Until int64 }
 func (r Rebuild) UnderWay() bool { return r.Until > 0 }
 
 // Rebuilder makes the results again from the journal: when a version made them wrong, or
-// when their tables were damaged. All of its fields are needed. No [Projector] may run on
+// when their tables were damaged. All of its fields are needed, but for Keep. No [Projector] may run on
 // the store meanwhile, and no cloud on results that are half made ([Whole]).
 //
 // What it makes is what the projector had made, row by row. It tells nobody of it: states
@@ -30,6 +30,7 @@ func (r Rebuild) UnderWay() bool { return r.Until > 0 }
 type Rebuilder struct {
 	Journal  Log
 	Results  Reading
+	Keep     time.Duration // of readings, see [NewProjector]
 	Now      func() time.Time
 	Log      *slog.Logger
 	Progress func(r Rebuild, position int64) // after every bite
@@ -45,7 +46,7 @@ func (b Rebuilder) Run(ctx context.Context) error {
 	if err != nil || !r.UnderWay() {
 		return err
 	}
-	p := NewProjector(b.Journal, b.Results, nil, silence{}, b.Log)
+	p := NewProjector(b.Journal, b.Results, nil, silence{}, b.Keep, b.Log)
 	p.until = r.Until
 	if err := p.begin(ctx); err != nil {
 		return err

@@ -71,6 +71,16 @@ func (s *Sequences) Has(n uint64) bool {
 	return false
 }
 
+// all reports whether all numbers from one to another, both included, are in the set.
+func (s *Sequences) all(low, high uint64) bool {
+	for _, p := range slices.Backward(s.spans) {
+		if low >= p.low {
+			return high <= p.high
+		}
+	}
+	return false
+}
+
 // Highest returns the highest number, 0 for an empty set.
 func (s *Sequences) Highest() uint64 {
 	if len(s.spans) == 0 {

@@ -20,6 +20,7 @@ import (
 	"sconce/cloud/store"
 	"sconce/cloud/store/storetest"
 	"sconce/cloud/support"
+	"sconce/cloud/telemetry"
 	"sconce/internal/postgres"
 )
 
@@ -160,6 +161,7 @@ func TestRetentionIsWhatThePackagesDo(t *testing.T) {
 		"support": support.Kept,
 		"alert":   alert.Kept,
 		"journal": ingest.Retention,
+		"reading": telemetry.DefaultRetention().Readings, "event": telemetry.DefaultRetention().Events, "sum": telemetry.DefaultRetention().Days,
 	}
 	for _, r := range privacy.Rules() {
 		if r.After != does[r.Name] {

@@ -146,8 +146,8 @@ func runOf(r sitedb.Continuity) (ingest.Run, error) {
 	return ingest.Run{
 		Gateway: sconce.EUI64(r.Gateway), Boot: uint64(r.Boot),
 		First: momentOf(r.FirstMs), Last: momentOf(r.LastMs),
-		Received: uint64(r.Received), Duplicates: uint64(r.Duplicates), Unknown: uint64(r.Unknown), Malformed: uint64(r.Malformed),
-		Seen: seen, Clock: clockOf(r.AheadMs), Dropped: dropsOf(r.Dropped), Generated: r.Generated == 1,
+		Received: uint64(r.Received), Duplicates: uint64(r.Duplicates), Unknown: uint64(r.Unknown), Malformed: uint64(r.Malformed), Late: uint64(r.Late),
+		Seen: seen, Clock: clockOf(r.AheadMs), Dropped: listOf[telemetry.Drop](r.Dropped), Skips: listOf[telemetry.Gap](r.Gaps), Generated: r.Generated == 1,
 	}, err
 }
 
@@ -165,15 +165,15 @@ func optionalAhead(c ingest.Clock) *int64 {
 	return new(c.Ahead.Milliseconds())
 }
 
-// dropsOf reads what optionalDrops wrote; what is damaged is not known.
-func dropsOf(text *string) (list []telemetry.Drop) {
+// listOf reads what optionalList wrote; what is damaged is not known.
+func listOf[T any](text *string) (list []T) {
 	if text == nil || json.Unmarshal([]byte(*text), &list) != nil {
 		return nil
 	}
 	return list
 }
 
-func optionalDrops(list []telemetry.Drop) *string {
+func optionalList[T any](list []T) *string {
 	if len(list) == 0 {
 		return nil
 	}

@@ -61,6 +61,9 @@ type said struct {
 	payload []byte
 }
 
+// keepReadings is for how long readings are kept there.
+const keepReadings = 90 * 24 * time.Hour
+
 func newWorks(t *testing.T, s *store.Store, seed uint64) *works {
 	t.Helper()
 	w := &works{t: t, store: s, luck: rand.New(rand.NewPCG(seed, 1)), log: slog.New(slog.NewTextHandler(io.Discard, nil))}
@@ -99,7 +102,7 @@ func (w *works) start() {
 	var err error
 	w.journal, err = ingest.NewJournal(w.t.Context(), w.store.Journal(), w.store.Results(), w.log)
 	w.must(err)
-	w.projector = ingest.NewProjector(w.store.Journal(), w.store.Results(), w.store.Presence(), w, w.log)
+	w.projector = ingest.NewProjector(w.store.Journal(), w.store.Results(), w.store.Presence(), w, keepReadings, w.log)
 	ctx, stop := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	var running sync.WaitGroup
 	running.Go(func() { w.journal.Run(ctx) })
@@ -244,7 +247,7 @@ func (w *works) tables() map[string][]string {
 // rebuilder makes the results of a journal again.
 func (w *works) rebuilder() ingest.Rebuilder {
 	return ingest.Rebuilder{
-		Journal: w.store.Journal(), Results: w.store.Results(), Now: time.Now, Log: w.log, Progress: func(ingest.Rebuild, int64) {},
+		Journal: w.store.Journal(), Results: w.store.Results(), Keep: keepReadings, Now: time.Now, Log: w.log, Progress: func(ingest.Rebuild, int64) {},
 	}
 }
 

@@ -27,7 +27,7 @@ func (t *resultsTx) SetRun(r ingest.Run) error {
 		Gateway: int64(r.Gateway), Boot: int64(r.Boot), FirstMs: r.First.UnixMilli(), LastMs: r.Last.UnixMilli(),
 		Received: int64(r.Received), Duplicates: int64(r.Duplicates), Unknown: int64(r.Unknown), Malformed: int64(r.Malformed),
 		Highest: int64(r.Seen.Highest()), Missing: int64(r.Missing()), Ranges: r.Seen.Append(nil),
-		AheadMs: optionalAhead(r.Clock), Dropped: optionalDrops(r.Dropped), Generated: number(r.Generated),
+		AheadMs: optionalAhead(r.Clock), Dropped: optionalList(r.Dropped), Late: int64(r.Late), Gaps: optionalList(r.Skips), Generated: number(r.Generated),
 	}))
 }
 

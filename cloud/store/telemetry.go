@@ -102,18 +102,26 @@ func (m measurements) Accounts(ctx context.Context, s project.Scope, gateway sco
 		return nil, err
 	}
 	rows, err := m.in(s).reading.Accounts(ctx, sitedb.AccountsParams{Gateway: int64(gateway), Since: since, Max: int64(limit)})
-	return mapped(rows, func(r sitedb.AccountsRow) telemetry.Account {
-		clock := clockOf(r.AheadMs)
-		a := telemetry.Account{
-			Boot: uint64(r.Boot), First: momentOf(r.FirstMs), Last: momentOf(r.LastMs),
-			Received: uint64(r.Received), Duplicates: uint64(r.Duplicates), Unknown: uint64(r.Unknown), Malformed: uint64(r.Malformed),
-			Highest: uint64(r.Highest), Missing: uint64(r.Missing), Corrected: clock.Wrong(), Dropped: dropsOf(r.Dropped), Generated: r.Generated == 1,
+	if err != nil {
+		return nil, doing("reading the continuity", err)
+	}
+	accounts := make([]telemetry.Account, len(rows))
+	for i, row := range rows {
+		r, err := runOf(row)
+		if err != nil {
+			return nil, doing("reading the continuity", err)
 		}
-		if clock.Known {
-			a.Ahead = &clock.Ahead
+		accounts[i] = telemetry.Account{
+			Boot: r.Boot, First: r.First, Last: r.Last,
+			Received: r.Received, Duplicates: r.Duplicates, Unknown: r.Unknown, Malformed: r.Malformed, Late: r.Late,
+			Highest: r.Seen.Highest(), Missing: r.Missing(), Corrected: r.Clock.Wrong(), Dropped: r.Dropped, Generated: r.Generated,
 		}
-		return a
-	}), doing("reading the continuity", err)
+		if r.Clock.Known {
+			accounts[i].Ahead = &r.Clock.Ahead
+		}
+		accounts[i].Gaps, accounts[i].LeftOut = r.Gaps(telemetry.MaxGaps)
+	}
+	return accounts, nil
 }
 
 // GeneratedUntil leaves out what gateways told before they came into the project.

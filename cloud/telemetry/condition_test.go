@@ -17,7 +17,7 @@ func TestConditionIsTheLatest(t *testing.T) {
 	const device = sconce.EUI64(0x5e)
 	s := storetest.Open(t)
 	site := storetest.MakeSite(t, s, 0x00124b0000000099)
-	fold := telemetry.NewFold(s.Results())
+	fold := telemetry.NewFold(s.Results(), 0)
 	start := time.UnixMilli(1_800_000_000_000).UTC()
 	from := fold.From(project.Assignment{Project: site.Project, Network: site.Network}, start.Add(time.Hour))
 	reading := func(m sconce.Metric, at time.Duration, value float64) {

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"sconce"
@@ -51,6 +52,7 @@ const (
 // for concurrent use.
 type Fold struct {
 	before  Before
+	keep    time.Duration
 	sites   map[sconce.ProjectID]map[sconce.EUI64]*device
 	devices int
 	weight  int
@@ -105,10 +107,12 @@ type gatewayOf struct {
 	gateway    Gateway
 }
 
-// NewFold returns a Fold that continues from what was stored before.
-func NewFold(before Before) *Fold {
+// NewFold returns a Fold that continues from what was stored before. It keeps no reading
+// that is older by keep than the message with it; 0 keeps all.
+func NewFold(before Before, keep time.Duration) *Fold {
 	return &Fold{
 		before: before,
+		keep:   keep,
 		sites:  map[sconce.ProjectID]map[sconce.EUI64]*device{},
 		stages: map[within]stageOf{},
 		hellos: map[within]gatewayOf{},
@@ -121,6 +125,8 @@ type Source struct {
 	assignment project.Assignment
 	received   time.Time
 	latest     int64 // received, in milliseconds
+	oldest     int64 // what is before that is not kept
+	late       uint64
 	devices    map[sconce.EUI64]*device
 }
 
@@ -131,7 +137,11 @@ func (f *Fold) From(a project.Assignment, received time.Time) Source {
 		site = map[sconce.EUI64]*device{}
 		f.sites[a.Project] = site
 	}
-	return Source{f, a, received, received.UnixMilli(), site}
+	oldest := int64(math.MinInt64)
+	if f.keep > 0 {
+		oldest = received.Add(-f.keep).UnixMilli()
+	}
+	return Source{fold: f, assignment: a, received: received, latest: received.UnixMilli(), oldest: oldest, devices: site}
 }
 
 // Reading adds one measured value. It is no newer than the message: what a gateway says
@@ -159,8 +169,19 @@ func (f *Source) Reading(ctx context.Context, of Series, s Sample) error {
 	return f.sample(ctx, d, of, s)
 }
 
+// KeepAll lets all readings be kept, however old they are.
+func (f *Source) KeepAll() { f.oldest = math.MinInt64 }
+
+// Late returns how many readings were not kept: they are of a time of which readings are kept
+// no more.
+func (f *Source) Late() uint64 { return f.late }
+
 // sample adds a sample to a series of a device, and to its rollups.
 func (f *Source) sample(ctx context.Context, d *device, of Series, s Sample) error {
+	if s.At < f.oldest {
+		f.late++
+		return nil
+	}
 	to := d.find(of.Metric)
 	if to == nil {
 		open, err := f.fold.before.OpenBefore(ctx, f.assignment.Project, of)
@@ -172,8 +193,12 @@ func (f *Source) sample(ctx context.Context, d *device, of Series, s Sample) err
 	}
 	if rollup.Counts(of.Metric) {
 		placed, err := f.roll(ctx, d, to, of, s)
-		if err != nil || !placed {
+		if err != nil {
 			return err
+		}
+		if !placed {
+			f.late++
+			return nil
 		}
 	}
 	to.dirty = true

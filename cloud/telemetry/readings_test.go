@@ -24,7 +24,7 @@ func TestReadingsPageByPage(t *testing.T) {
 	s := storetest.Open(t)
 	site := storetest.MakeSite(t, s, gateway)
 	a := project.Assignment{Project: site.Project, Network: site.Network}
-	fold := telemetry.NewFold(s.Results())
+	fold := telemetry.NewFold(s.Results(), 0)
 	from := fold.From(a, time.UnixMilli(2_000_000))
 	r := rand.New(rand.NewPCG(3, 4))
 	var all []telemetry.Sample
@@ -89,7 +89,7 @@ func TestLatestState(t *testing.T) {
 	s := storetest.Open(t)
 	site := storetest.MakeSite(t, s, gateway)
 	a := project.Assignment{Project: site.Project, Network: site.Network}
-	fold := telemetry.NewFold(s.Results())
+	fold := telemetry.NewFold(s.Results(), 0)
 	at := func(second int64) time.Time { return time.Unix(1_800_000_000+second, 0).UTC() }
 	from := fold.From(a, at(100))
 	state := func(st telemetry.DeviceState) func() error {

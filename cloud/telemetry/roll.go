@@ -179,7 +179,8 @@ func (f *Source) neighbours(ctx context.Context, s *series, of Series, sample Sa
 
 // output adds to the light output of a device what a state says of it.
 func (f *Source) output(ctx context.Context, d *device, s DeviceState) error {
-	if sample := (Sample{At: s.At.UnixMilli(), Value: outputOf(d.state, s)}); rollup.Usable(rollup.Point(sample)) {
+	sample := Sample{At: s.At.UnixMilli(), Value: outputOf(d.state, s)}
+	if rollup.Usable(rollup.Point(sample)) && sample.At >= f.oldest {
 		return f.sample(ctx, d, Series{Device: s.Device, Metric: sconce.Output}, sample)
 	}
 	return nil

@@ -118,7 +118,7 @@ func arrive(t *testing.T, r *rand.Rand, s *store.Store, site storetest.Site, all
 	}
 	slices.SortStableFunc(queue, func(a, b arriving) int { return cmp.Compare(a.after, b.after) })
 	a := project.Assignment{Project: site.Project, Network: site.Network}
-	fold := telemetry.NewFold(s.Results())
+	fold := telemetry.NewFold(s.Results(), 0)
 	position := int64(0)
 	flush := func() {
 		position++
@@ -146,7 +146,7 @@ func arrive(t *testing.T, r *rand.Rand, s *store.Store, site storetest.Site, all
 		switch r.IntN(60) {
 		case 0:
 			flush()
-			fold = telemetry.NewFold(s.Results())
+			fold = telemetry.NewFold(s.Results(), 0)
 		case 1, 2:
 			flush()
 		}

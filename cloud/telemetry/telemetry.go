@@ -106,6 +106,7 @@ type Account struct {
 	Malformed   uint64    // of Received: set aside
 	Highest     uint64    // sequence number
 	Missing     uint64    // how many below the highest have not come
+	Late        uint64    // readings, of times of which readings are kept no more
 
 	// Ahead is how far the cloud's time was ahead of the gateway's; nil for a gateway that
 	// does not tell. Corrected says that all times of the run were put right by it.
@@ -113,6 +114,18 @@ type Account struct {
 	Corrected bool
 	Dropped   []Drop // what is missing because the gateway's buffer was full
 	Generated bool   // the gateway said that a program made up what it told in the run
+
+	Gaps    []Gap // what is missing, in order: the newest [MaxGaps] gaps
+	LeftOut int   // how many gaps are older than these
+}
+
+// Gap is numbers of a run that have not come. It opened when a later number came, between two
+// times by the cloud's clock; zero for not known, and for the begin of a run.
+type Gap struct {
+	First  uint64    `json:"first"`
+	Last   uint64    `json:"last"`
+	After  time.Time `json:"after"`  // when the last message before the gap came
+	Before time.Time `json:"before"` // when the first message after it came
 }
 
 // Drop is what the full buffer of a gateway gave up of one kind and class.
@@ -128,6 +141,7 @@ const (
 	MaxReadings = 10_000
 	MaxEvents   = 1_000
 	MaxAccounts = 100
+	MaxGaps     = 50 // of one run
 )
 
 // Store reads what package ingest made of the journal.

@@ -156,7 +156,7 @@ func (c *cloud) lights(ctx context.Context) (err error) {
 		return err
 	}
 	c.alerts()
-	c.projector = ingest.NewProjector(c.store.Journal(), c.store.Results(), c.store.Presence(), announcer{c.bus, c.lighting, c.watcher}, c.log)
+	c.projector = ingest.NewProjector(c.store.Journal(), c.store.Results(), c.store.Presence(), announcer{c.bus, c.lighting, c.watcher}, c.config.Retention.kept().Readings, c.log)
 	c.intake = newIntake(c.journal, c.lighting, c.log)
 	return nil
 }
@@ -308,6 +308,9 @@ func (c *cloud) run(ctx context.Context) error {
 		func(ctx context.Context) { c.courier.Run(ctx, c.notices) },
 		func(ctx context.Context) { privacy.Retain(ctx, c.store, time.Now, c.log) },
 		(&vault.Resealer{Vault: c.vault, Rows: c.store, Now: time.Now, Log: c.log}).Run,
+		func(ctx context.Context) {
+			telemetry.Retain(ctx, c.store, c.config.Retention.kept(), time.Now, c.log)
+		},
 		func(ctx context.Context) { ingest.Retain(ctx, c.store.Journal(), ingest.Retention, c.log) },
 		func(ctx context.Context) {
 			c.registry.Watch(ctx, func(revoked []sconce.EUI64) { c.edge.Disconnect(revoked, mqtt.NotAuthorized) })

@@ -11,12 +11,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"sconce"
 	"sconce/cloud/api"
 	"sconce/cloud/consent"
 	"sconce/cloud/mail"
 	"sconce/cloud/store"
+	"sconce/cloud/telemetry"
 	"sconce/internal/config"
 	"sconce/zigbee"
 )
@@ -57,7 +59,43 @@ type cloudConfig struct {
 		// Webhooks may be at addresses that are not public: in the building's own network.
 		AllowPrivateWebhooks bool `yaml:"allow_private_webhooks"`
 	} `yaml:"alerts"`
-	Log logConfig `yaml:"log"`
+	Retention retentionConfig `yaml:"retention"` // optional: how long what was measured is kept
+	Log       logConfig       `yaml:"log"`
+}
+
+// retentionConfig is how long what was measured is kept, in days; 0 where nothing is said.
+type retentionConfig struct {
+	Readings int `yaml:"readings_days"` // raw
+	Quarters int `yaml:"quarters_days"` // sums by quarters of an hour
+	Days     int `yaml:"days_days"`     // sums by days
+	Events   int `yaml:"events_days"`
+}
+
+const day = 24 * time.Hour
+
+// kept returns what is configured, or what is usual.
+func (r retentionConfig) kept() telemetry.Retention {
+	kept := telemetry.DefaultRetention()
+	for _, one := range []struct {
+		into *time.Duration
+		days int
+	}{{&kept.Readings, r.Readings}, {&kept.Quarters, r.Quarters}, {&kept.Days, r.Days}, {&kept.Events, r.Events}} {
+		if one.days > 0 {
+			*one.into = time.Duration(one.days) * day
+		}
+	}
+	return kept
+}
+
+func (r retentionConfig) validate(k *config.Checker) {
+	for key, days := range map[string]int{"readings_days": r.Readings, "quarters_days": r.Quarters, "days_days": r.Days, "events_days": r.Events} {
+		if k.Has("retention." + key) {
+			config.Range(k, "retention."+key, days, int(telemetry.LeastRetention/day), int(telemetry.MostRetention/day))
+		}
+	}
+	if kept := r.kept(); kept.Quarters < kept.Readings || kept.Days < kept.Quarters {
+		k.Refuse("retention", "sums by quarters of an hour must be kept for as long as readings, and those by days for as long as those by quarters")
+	}
 }
 
 type postgresConfig struct {
@@ -161,6 +199,7 @@ func (c *cloudConfig) Validate(k *config.Checker) {
 	if k.Has("security_txt") {
 		c.SecurityText.validate(k)
 	}
+	c.Retention.validate(k)
 	if k.Has("demo.listen") {
 		k.Address("demo.listen", c.Demo.Listen)
 		loopback(k, "demo.listen", c.Demo.Listen)

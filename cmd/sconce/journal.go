@@ -32,7 +32,7 @@ func (*ctlJournalRebuild) Run(ctx context.Context, ctl *ctlCommand) (err error) 
 	defer func() { err = errors.Join(err, s.Close()) }()
 	began, said, batches := time.Now(), time.Time{}, int64(0)
 	err = ingest.Rebuilder{
-		Journal: s.Journal(), Results: s.Results(), Now: time.Now, Log: slog.Default(),
+		Journal: s.Journal(), Results: s.Results(), Keep: config.Retention.kept().Readings, Now: time.Now, Log: slog.Default(),
 		Progress: func(r ingest.Rebuild, position int64) {
 			batches = r.Until - r.After
 			if now := time.Now(); now.Sub(said) >= progressEvery || position == r.Until {

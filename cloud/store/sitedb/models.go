@@ -110,6 +110,8 @@ type Continuity struct {
 	AheadMs    *int64
 	Dropped    *string
 	Generated  int64
+	Late       int64
+	Gaps       *string
 }
 
 type DesiredVersion struct {

@@ -116,7 +116,7 @@ func (q *Queries) Rebuilding(ctx context.Context) (RebuildingRow, error) {
 }
 
 const run = `-- name: Run :one
-SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, "generated" FROM continuity WHERE gateway = ?1 AND boot = ?2
+SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, "generated", late, gaps FROM continuity WHERE gateway = ?1 AND boot = ?2
 `
 
 type RunParams struct {
@@ -142,12 +142,14 @@ func (q *Queries) Run(ctx context.Context, arg RunParams) (Continuity, error) {
 		&i.AheadMs,
 		&i.Dropped,
 		&i.Generated,
+		&i.Late,
+		&i.Gaps,
 	)
 	return i, err
 }
 
 const runs = `-- name: Runs :many
-SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, "generated" FROM continuity
+SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, "generated", late, gaps FROM continuity
 WHERE (last_ms, gateway, boot) > (?1, ?2, ?3)
 ORDER BY last_ms, gateway, boot
 LIMIT ?4
@@ -189,6 +191,8 @@ func (q *Queries) Runs(ctx context.Context, arg RunsParams) ([]Continuity, error
 			&i.AheadMs,
 			&i.Dropped,
 			&i.Generated,
+			&i.Late,
+			&i.Gaps,
 		); err != nil {
 			return nil, err
 		}
@@ -227,12 +231,13 @@ func (q *Queries) SetRebuilding(ctx context.Context, arg SetRebuildingParams) er
 }
 
 const setRun = `-- name: SetRun :exec
-INSERT INTO continuity (gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, generated)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+INSERT INTO continuity (gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, late, gaps, generated)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
 ON CONFLICT (gateway, boot) DO UPDATE SET
   last_ms = excluded.last_ms, received = excluded.received, duplicates = excluded.duplicates, unknown = excluded.unknown,
   malformed = excluded.malformed, highest = excluded.highest, missing = excluded.missing, ranges = excluded.ranges,
-  ahead_ms = excluded.ahead_ms, dropped = excluded.dropped, generated = excluded.generated
+  ahead_ms = excluded.ahead_ms, dropped = excluded.dropped, late = excluded.late,
+  gaps = excluded.gaps, generated = excluded.generated
 `
 
 type SetRunParams struct {
@@ -249,6 +254,8 @@ type SetRunParams struct {
 	Ranges     []byte
 	AheadMs    *int64
 	Dropped    *string
+	Late       int64
+	Gaps       *string
 	Generated  int64
 }
 
@@ -267,6 +274,8 @@ func (q *Queries) SetRun(ctx context.Context, arg SetRunParams) error {
 		arg.Ranges,
 		arg.AheadMs,
 		arg.Dropped,
+		arg.Late,
+		arg.Gaps,
 		arg.Generated,
 	)
 	return err

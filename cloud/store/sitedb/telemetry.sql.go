@@ -10,7 +10,7 @@ import (
 )
 
 const accounts = `-- name: Accounts :many
-SELECT boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ahead_ms, dropped, generated FROM continuity
+SELECT gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, "generated", late, gaps FROM continuity
 WHERE gateway = ?1 AND last_ms >= ?2
 ORDER BY last_ms DESC, boot
 LIMIT ?3
@@ -22,31 +22,17 @@ type AccountsParams struct {
 	Max     int64
 }
 
-type AccountsRow struct {
-	Boot       int64
-	FirstMs    int64
-	LastMs     int64
-	Received   int64
-	Duplicates int64
-	Unknown    int64
-	Malformed  int64
-	Highest    int64
-	Missing    int64
-	AheadMs    *int64
-	Dropped    *string
-	Generated  int64
-}
-
-func (q *Queries) Accounts(ctx context.Context, arg AccountsParams) ([]AccountsRow, error) {
+func (q *Queries) Accounts(ctx context.Context, arg AccountsParams) ([]Continuity, error) {
 	rows, err := q.query(ctx, q.accountsStmt, accounts, arg.Gateway, arg.Since, arg.Max)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []AccountsRow
+	var items []Continuity
 	for rows.Next() {
-		var i AccountsRow
+		var i Continuity
 		if err := rows.Scan(
+			&i.Gateway,
 			&i.Boot,
 			&i.FirstMs,
 			&i.LastMs,
@@ -56,9 +42,12 @@ func (q *Queries) Accounts(ctx context.Context, arg AccountsParams) ([]AccountsR
 			&i.Malformed,
 			&i.Highest,
 			&i.Missing,
+			&i.Ranges,
 			&i.AheadMs,
 			&i.Dropped,
 			&i.Generated,
+			&i.Late,
+			&i.Gaps,
 		); err != nil {
 			return nil, err
 		}

@@ -23,12 +23,13 @@ LIMIT @max;
 SELECT * FROM continuity WHERE gateway = @gateway AND boot = @boot;
 
 -- name: SetRun :exec
-INSERT INTO continuity (gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, generated)
-VALUES (@gateway, @boot, @first_ms, @last_ms, @received, @duplicates, @unknown, @malformed, @highest, @missing, @ranges, @ahead_ms, @dropped, @generated)
+INSERT INTO continuity (gateway, boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ranges, ahead_ms, dropped, late, gaps, generated)
+VALUES (@gateway, @boot, @first_ms, @last_ms, @received, @duplicates, @unknown, @malformed, @highest, @missing, @ranges, @ahead_ms, @dropped, @late, @gaps, @generated)
 ON CONFLICT (gateway, boot) DO UPDATE SET
   last_ms = excluded.last_ms, received = excluded.received, duplicates = excluded.duplicates, unknown = excluded.unknown,
   malformed = excluded.malformed, highest = excluded.highest, missing = excluded.missing, ranges = excluded.ranges,
-  ahead_ms = excluded.ahead_ms, dropped = excluded.dropped, generated = excluded.generated;
+  ahead_ms = excluded.ahead_ms, dropped = excluded.dropped, late = excluded.late,
+  gaps = excluded.gaps, generated = excluded.generated;
 
 -- name: AddPoison :exec
 INSERT INTO poison (journal_id, n, gateway, kind, received_ms, reason, payload)

@@ -55,7 +55,7 @@ ON CONFLICT (project_id, gateway) DO UPDATE SET
 SELECT claimed_ms FROM gateway_claims WHERE project_id = @project_id AND gateway = @gateway;
 
 -- name: Accounts :many
-SELECT boot, first_ms, last_ms, received, duplicates, unknown, malformed, highest, missing, ahead_ms, dropped, generated FROM continuity
+SELECT * FROM continuity
 WHERE gateway = @gateway AND last_ms >= @since
 ORDER BY last_ms DESC, boot
 LIMIT @max;
