@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sconce/cloud/telemetry"
 	"sconce/internal/config"
 )
 
@@ -131,5 +132,27 @@ func TestConfigurationOfSingleSignOn(t *testing.T) {
 	})
 	if err != nil || local.SingleSignOn.Issuer != "http://localhost:9000" {
 		t.Errorf("a provider on this machine: %v", err)
+	}
+}
+
+// TestRetentionIsConfigured: the example says what is usual, and what cannot be is refused.
+func TestRetentionIsConfigured(t *testing.T) {
+	c, err := loadCloud(t, func(line string) string { return line })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Retention.kept() != telemetry.DefaultRetention() || (retentionConfig{}).kept() != telemetry.DefaultRetention() {
+		t.Errorf("the example keeps %+v, and nothing said keeps %+v; want %+v", c.Retention.kept(), retentionConfig{}.kept(), telemetry.DefaultRetention())
+	}
+	for _, change := range []struct{ from, to, want string }{
+		{"readings_days: 90", "readings_days: 6", "retention.readings_days: 6"},
+		{"days_days: 3660", "days_days: 36601", "retention.days_days: 36601"},
+		{"readings_days: 90", "readings_days: 1000", "retention: sums by quarters"},
+		{"days_days: 3660", "days_days: 700", "retention: sums by quarters"},
+	} {
+		_, err := loadCloud(t, func(line string) string { return strings.Replace(line, change.from, change.to, 1) })
+		if err == nil || !strings.Contains(err.Error(), change.want) {
+			t.Errorf("%s: %v; want %q", change.to, err, change.want)
+		}
 	}
 }
