@@ -56,7 +56,7 @@ func testKill9(t *testing.T, s *system) {
 			<-await.C
 			again.Kill()
 		} else {
-			time.AfterFunc(time.Duration(luck.Int64N(int64(400*time.Millisecond))), func() { s.cloud.Kill() })
+			time.AfterFunc(time.Duration(luck.Int64N(int64(300*time.Millisecond))), func() { s.cloud.Kill() })
 			<-s.cloud.Done()
 		}
 		if n%8 != 6 {

@@ -36,7 +36,8 @@ func TestPostgresFails(t *testing.T) {
 	})
 	s := install(t, 1)
 	s.moveToPostgres(server, "fails")
-	in := s.startIngest(2)
+	in := s.prepareIngest(2)
+	in.start()
 	for range *outages {
 		for _, fault := range []struct {
 			name        string
@@ -52,8 +53,8 @@ func TestPostgresFails(t *testing.T) {
 	in.end()
 }
 
-// ingest is gateways that publish to the cloud, all the time.
-type ingest struct {
+// load is gateways that publish to the cloud, all the time.
+type load struct {
 	*system
 	senders []*sender
 	finish  context.CancelFunc
@@ -61,31 +62,35 @@ type ingest struct {
 	begun   time.Time
 }
 
-// startIngest starts the cloud, and gateways that publish.
-func (s *system) startIngest(gateways int) *ingest {
+// prepareIngest starts the cloud and makes gateways of a project, which do not publish yet.
+func (s *system) prepareIngest(gateways int) *load {
 	s.t.Helper()
 	ids := s.moreGateways(gateways)
 	s.startCloud()
 	s.setUp()
-	in := &ingest{system: s, senders: s.claim(ids), begun: time.Now()}
-	ctx, finish := context.WithCancel(s.t.Context())
-	in.finish = finish
-	s.t.Cleanup(func() { finish(); in.sending.Wait() })
+	return &load{system: s, senders: s.claim(ids)}
+}
+
+// start lets the gateways publish.
+func (in *load) start() {
+	in.t.Helper()
+	ctx, finish := context.WithCancel(in.t.Context())
+	in.finish, in.begun = finish, time.Now()
+	in.t.Cleanup(func() { finish(); in.sending.Wait() })
 	for _, g := range in.senders {
 		in.sending.Go(func() { g.send(ctx) })
 	}
-	in.awaitMore(1000)
-	return in
+	in.awaitMore(100)
 }
 
 // awaitMore waits until some more messages were acknowledged.
-func (in *ingest) awaitMore(n uint64) {
+func (in *load) awaitMore(n uint64) {
 	in.t.Helper()
 	before := in.acknowledged()
 	in.await(recovery, "messages to be acknowledged", func() bool { return in.acknowledged() >= before+n })
 }
 
-func (in *ingest) acknowledged() (n uint64) {
+func (in *load) acknowledged() (n uint64) {
 	for _, g := range in.senders {
 		n += g.count.Load()
 	}
@@ -94,7 +99,7 @@ func (in *ingest) acknowledged() (n uint64) {
 
 // during lets something fail, waits until the cloud tells of it, and wants that nothing is
 // acknowledged from then until it is mended, and everything soon after.
-func (in *ingest) during(what string, fail, mend func() error) {
+func (in *load) during(what string, fail, mend func() error) {
 	in.t.Helper()
 	if err := fail(); err != nil {
 		in.t.Fatal(err)
@@ -143,7 +148,7 @@ func (s *system) ready() (code int, text string) {
 }
 
 // end lets the gateways end, and holds their ledgers against the cloud.
-func (in *ingest) end() {
+func (in *load) end() {
 	in.t.Helper()
 	in.finish()
 	in.sending.Wait()

@@ -90,6 +90,7 @@ var layers = []layer{
 	{"sconce/internal/guards", false, nil},
 	{"sconce/internal/naughty", false, nil},
 	{"sconce/internal/postgres", false, nil},
+	{"sconce/internal/powercut", false, nil},
 	{"sconce/internal/mqttload", false, nil},
 	{"sconce/internal/securitykey", false, nil},
 	{"sconce/internal/issuer", false, nil},
