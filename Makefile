@@ -14,7 +14,7 @@ FUZZ     ?= .
 
 APP_SOURCES := $(shell find app -path app/node_modules -prune -o -path app/dist -prune -o -type f -print)
 
-.PHONY: guards help demo demo-reset build app test test-go test-app lint openapi interop proof generate bench fuzz setup
+.PHONY: guards help demo demo-reset build app test test-go test-app lint openapi interop proof proof-storage generate bench fuzz setup
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ internal/interop/node_modules/.package-lock.json: internal/interop/package-lock.
 proof: ## hold a day of a building of 250 lights against Wireshark (DAY=24h; an hour of work)
 	@scripts/need go
 	go test -tags proof -count=1 -timeout 12h -v -run TestDay ./sim -args -day=$(or $(DAY),24h)
+
+proof-storage: app setup ## kill, cut, stop and fill whatever holds what gateways said (an hour of work)
+	@go test -count=1 -timeout 4h -v -run 'TestKill9|TestPostgresFails|TestPowerCut|TestDisk' ./internal/e2e -args -kills=$(or $(KILLS),1000) -outages=$(or $(OUTAGES),20) -cuts=$(or $(CUTS),1000)
 
 interop: app/node_modules/.package-lock.json ## hold our MQTT server beside mosquitto, and let Zigbee2MQTT run our virtual lights
 	@scripts/setup interop

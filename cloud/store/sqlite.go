@@ -64,7 +64,20 @@ func (f folder) connect(ctx context.Context, name string) (p pools, err error) {
 	if f.beside {
 		return p, isCurrent(ctx, goose.DialectSQLite3, p.read, name)
 	}
-	return p, migrate(ctx, goose.DialectSQLite3, p.write, name)
+	if err = migrate(ctx, goose.DialectSQLite3, p.write, name); err != nil {
+		return p, err
+	}
+	return p, syncFolder(f.dir)
+}
+
+// syncFolder makes the names in a folder durable. The write-ahead log is made when a database is first
+// used, and stays until it is closed; SQLite syncs the folder then, but does not look whether it could.
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // wipeFile writes a database of SQLite anew, without its free pages, and empties the

@@ -13,7 +13,7 @@ import (
 )
 
 // kills is how often the cloud is killed on each engine while gateways send.
-var kills = flag.Int("kills", 40, "how often TestKill9 kills the cloud, on each engine")
+var kills = flag.Int("kills", 24, "how often TestKill9 kills the cloud, on each engine")
 
 // TestKill9 kills the cloud at random moments, of which some are in its start, while
 // gateways publish. Then it holds a ledger of what was acknowledged against what the

@@ -4,7 +4,9 @@
 // The program runs under strace, which records what it writes, cuts, names and syncs. Of that,
 // a disk is only bound to keep what was synced: a file's contents by fsync or fdatasync of the
 // file, a name by fsync of its folder (fsync(2); ext4 and others do better, and are not relied on).
-// Of everything else it may keep all, nothing, what came first, or any sectors of 512 bytes.
+// Of everything else it may keep all, nothing, what came first, or any sectors of 512 bytes. What a sync
+// that failed was to keep it loses, also when a later one succeeds: the system takes it to be written then
+// (https://lwn.net/Articles/752063/).
 //
 // It follows files of one folder that are written by pwrite64, as SQLite does, and says so when
 // another call writes to them. Memory that is mapped is not followed: SQLite maps its -shm file
@@ -24,12 +26,13 @@ import (
 
 // Command returns a command line, to be followed by a program and its arguments, which runs the
 // program and records in a file what [Read] reads. The program is its process; strace is another.
-func Command(record string) []string {
-	return []string{
+// The options go to strace too.
+func Command(record string, options ...string) []string {
+	return append([]string{
 		"strace", "-D", "-f", "--seccomp-bpf", "-q", "-ttt", "-T", "-y", "-xx", "-s", strconv.Itoa(maxWrite),
 		"-e", "trace=open,openat,creat,pwrite64,pwritev,pwritev2,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,unlink,unlinkat,rename,renameat,renameat2",
 		"-o", record,
-	}
+	}, options...)
 }
 
 // maxWrite is how much one call may write.
@@ -59,6 +62,7 @@ type change struct {
 	at   int64
 	data []byte
 	cut  bool
+	void bool // a sync of it failed: no other one makes it durable
 }
 
 // naming is that a name means another file, or none.
@@ -107,6 +111,11 @@ func (d *Disk) Until(moment time.Time) {
 	for ; d.next < len(d.calls) && d.calls[d.next].begin.Before(moment); d.next++ {
 		d.happen(&d.calls[d.next])
 	}
+	d.settle(moment)
+}
+
+// settle makes durable what syncs were asked for that ended before a moment.
+func (d *Disk) settle(moment time.Time) {
 	d.syncing = slices.DeleteFunc(d.syncing, func(s sync) bool {
 		ended := s.end.Before(moment)
 		if ended {
@@ -119,6 +128,11 @@ func (d *Disk) Until(moment time.Time) {
 func (d *Disk) happen(c *call) {
 	f := d.now[c.name]
 	switch {
+	case c.failed && c.kind == doSync && f != nil:
+		d.settle(c.begin)
+		for i := range f.changes[f.synced:] {
+			f.changes[f.synced+i].void = true
+		}
 	case c.failed:
 	case c.kind == doCreate && f == nil:
 		d.name(c.name, &file{})
@@ -151,7 +165,9 @@ func (d *Disk) sync(s sync) {
 	}
 	for ; s.of.synced < s.until; s.of.synced++ {
 		c := &s.of.changes[s.of.synced]
-		s.of.text = c.apply(s.of.text, nil)
+		if !c.void {
+			s.of.text = c.apply(s.of.text, nil)
+		}
 		c.data = nil // needed no more
 	}
 }

@@ -94,6 +94,34 @@ func TestLose(t *testing.T) {
 	}
 }
 
+// TestFailedSync: what a sync that failed was to keep is not kept by the next one, unless it was written
+// again.
+func TestFailedSync(t *testing.T) {
+	write := func(at int, what string) string {
+		return fmt.Sprintf(`10 1.%06d pwrite64(%s, "%s", 5, 0) = 5 <0.000001>`, at, fd("/new"), text(what))
+	}
+	failed := `10 1.000002 fsync(` + fd("/new") + `) = -1 EIO (Input/output error) (INJECTED) <0.000001>`
+	synced := `10 1.000005 fsync(` + fd("/new") + `) = 0 <0.000001>`
+	for want, lines := range map[string][]string{
+		"12345": {write(1, "first"), failed, synced},
+		"first": {write(1, "first"), strings.Replace(synced, "1.000005", "1.000002", 1), strings.Replace(failed, "1.000002", "1.000004", 1)},
+		"again": {write(1, "first"), failed, write(3, "again"), synced},
+	} {
+		r, err := powercut.Read(strings.NewReader(strings.Join(lines, "\n")), "/data")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := powercut.New(r, map[string][]byte{"new": []byte("12345")}, "")
+		d.Until(time.Unix(2, 0))
+		luck := rand.New(rand.NewPCG(1, 5))
+		for range 20 {
+			if got := string(d.Lose(luck)["new"]); got != want {
+				t.Errorf("the file has %q, want %q", got, want)
+			}
+		}
+	}
+}
+
 // TestSectors: a write that is torn is so between sectors, and nowhere else.
 func TestSectors(t *testing.T) {
 	line := `10 1.000001 pwrite64(` + fd("/new") + `, "` + strings.Repeat(`\x61`, 2000) + `", 2000, 100) = 2000 <0.000001>`

@@ -84,15 +84,20 @@ func (r *Record) line(line, dir string, open map[string]unfinished) error {
 			return fmt.Errorf("the end of a call that did not begin")
 		}
 		delete(open, process)
-		return r.set(first.index, first.text+rest, dir, begin, false)
+		if err := r.calls[first.index].set(first.text+rest, dir); err != nil {
+			return err
+		}
+		r.calls[first.index].end = begin
+		return nil
 	}
-	r.calls = append(r.calls, call{begin: begin})
-	index := len(r.calls) - 1
+	r.calls = append(r.calls, call{begin: begin, end: never})
+	c := &r.calls[len(r.calls)-1]
 	if first, cut := strings.CutSuffix(text, " <unfinished ...>"); cut {
-		open[process] = unfinished{first, index}
-		return r.set(index, first, dir, never, true)
+		open[process] = unfinished{first, len(r.calls) - 1}
+		name, arguments, _ := strings.Cut(first, "(")
+		return c.read(name, arguments, dir) // it may have happened, whatever becomes of it
 	}
-	return r.set(index, text, dir, begin, false)
+	return c.set(text, dir)
 }
 
 // seconds reads a number of seconds with decimals, exactly.
@@ -106,30 +111,20 @@ func seconds(text string) (time.Duration, error) {
 	return time.Duration(s)*time.Second + time.Duration(us)*time.Microsecond, err
 }
 
-// set reads a call, as far as it is there. What has no result may have happened.
-func (r *Record) set(index int, text, dir string, last time.Time, part bool) error {
-	c := &r.calls[index]
-	name, rest, found := strings.Cut(text, "(")
-	if !found {
-		return fmt.Errorf("expected a call")
+// set reads a call that has ended: its name, its arguments, what it returned and how long it took.
+func (c *call) set(text, dir string) error {
+	name, rest, _ := strings.Cut(text, "(")
+	i := strings.LastIndex(rest, " = ")
+	if i < 0 {
+		return fmt.Errorf("expected a call and its result")
 	}
-	arguments, result := rest, ""
-	if !part {
-		i := strings.LastIndex(rest, " = ")
-		if i < 0 {
-			return fmt.Errorf("expected a result")
+	arguments, result := strings.TrimSuffix(strings.TrimRight(rest[:i], " "), ")"), rest[i+3:]
+	if i := strings.LastIndexByte(result, '<'); i >= 0 && strings.HasSuffix(result, ">") {
+		if took, err := seconds(result[i+1 : len(result)-1]); err == nil { // else it is the path of a descriptor
+			c.end = c.begin.Add(took)
 		}
-		arguments, result = strings.TrimSuffix(strings.TrimRight(rest[:i], " "), ")"), rest[i+3:]
 	}
-	c.end = last
-	if i := strings.LastIndexByte(result, '<'); !part && i >= 0 && strings.HasSuffix(result, ">") && last == c.begin {
-		took, err := seconds(result[i+1 : len(result)-1])
-		if err != nil {
-			return err
-		}
-		c.end = c.begin.Add(took)
-	}
-	c.failed = strings.HasPrefix(result, "-1") || strings.HasPrefix(result, "?") && !part
+	c.failed = strings.HasPrefix(result, "-1")
 	return c.read(name, arguments, dir)
 }
 
