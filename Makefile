@@ -53,9 +53,14 @@ internal/e2e/provider/node_modules/.package-lock.json: internal/e2e/provider/pac
 	@scripts/need node
 	cd internal/e2e/provider && npm ci --no-audit --no-fund --loglevel=error
 
+# A reader of Parquet files that is not ours, likewise.
+internal/e2e/parquet/node_modules/.package-lock.json: internal/e2e/parquet/package-lock.json
+	@scripts/need node
+	cd internal/e2e/parquet && npm ci --no-audit --no-fund --loglevel=error
+
 # Not from the cache: internal/e2e builds the programs, which go test does not see. The
 # rules of the cloud are tested on both engines.
-test-go: app internal/e2e/provider/node_modules/.package-lock.json
+test-go: app internal/e2e/provider/node_modules/.package-lock.json internal/e2e/parquet/node_modules/.package-lock.json
 	@go test -timeout 12m -count=1 ./...
 	SCONCE_TEST_STORE=postgres go test -timeout 8m -count=1 ./cloud/access ./cloud/alert ./cloud/api ./cloud/identity ./cloud/ingest ./cloud/invitation ./cloud/lighting \
 		./cloud/export ./cloud/project ./cloud/registry ./cloud/telemetry

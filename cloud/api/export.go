@@ -54,7 +54,7 @@ func (a *API) exportRoutes() {
 		summary: "Devices, and their readings of a period, as a ZIP file", tag: "export",
 	}, func(ctx context.Context, scope project.Scope, in *struct {
 		ExportPeriod
-		Format string `query:"format" enum:"csv,json" default:"csv" doc:"The form of the files in it."`
+		Format string `query:"format" enum:"csv,json,parquet" default:"csv" doc:"The form of the files in it."`
 	},
 	) (*huma.StreamResponse, error) {
 		return a.export(ctx, scope, export.Wish{Period: in.period(), Format: export.Format(in.Format)})

@@ -1,5 +1,5 @@
 // Package export gives the owner of a project what was measured there, as files: a ZIP
-// file of CSV (RFC 4180) or of JSON (RFC 8259), or one series as CSV, with times in UTC
+// file of CSV (RFC 4180), of JSON (RFC 8259) or of Apache Parquet, or one series as CSV, with times in UTC
 // (RFC 3339) and units beside it.
 //
 // It says nothing of people: neither who belongs to the project nor who did what there;
@@ -36,8 +36,9 @@ type Format string
 
 // The formats.
 const (
-	CSV  Format = "csv"
-	JSON Format = "json"
+	CSV     Format = "csv"
+	JSON    Format = "json"
+	Parquet Format = "parquet"
 )
 
 // Projects is what is needed of package project.
@@ -192,8 +193,8 @@ func (s *Service) Begin(ctx context.Context, scope project.Scope, w Wish) (*Expo
 	if err := w.check(); err != nil {
 		return nil, err
 	}
-	if w.Format != CSV && w.Format != JSON {
-		return nil, sconce.FieldErrorf("format", "expected the format csv or json")
+	if w.Format != CSV && w.Format != JSON && w.Format != Parquet {
+		return nil, sconce.FieldErrorf("format", "expected the format csv, json or parquet")
 	}
 	p, err := s.Projects.Get(ctx, scope)
 	if err != nil {

@@ -42,7 +42,11 @@ func (e *Export) zip(ctx context.Context, w io.Writer) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: e.begun.UTC()})
+		method := zip.Deflate
+		if strings.HasSuffix(name, "."+string(Parquet)) {
+			method = zip.Store // it is compressed
+		}
+		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: method, Modified: e.begun.UTC()})
 		if err != nil {
 			return err
 		}
@@ -60,16 +64,12 @@ func (e *Export) zip(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	extension := "." + string(e.wish.Format)
-	err = file("devices"+extension, func(w io.Writer) error {
-		return e.devicesFile(ctx, newTable(w, e.wish.Format, "device", "kind", "position", "network", "groups", "added"), networks)
-	})
+	err = file("devices"+extension, func(w io.Writer) error { return e.devicesFile(ctx, newDevices(w, e.wish.Format), networks) })
 	if err != nil {
 		return err
 	}
 	for _, m := range sconce.Metrics() {
-		err := file("readings/"+m.String()+extension, func(w io.Writer) error {
-			return e.metric(ctx, newTable(w, e.wish.Format, "device", "time", "value"), m)
-		})
+		err := file("readings/"+m.String()+extension, func(w io.Writer) error { return e.metric(ctx, newReadings(w, e.wish.Format), m) })
 		if err != nil {
 			return err
 		}
@@ -77,8 +77,54 @@ func (e *Export) zip(ctx context.Context, w io.Writer) error {
 	return z.Close()
 }
 
+// A device with the names of where it belongs.
+type place struct {
+	lighting.Device
+
+	network string
+	groups  []string
+}
+
+// devices is a file of devices.
+type devices interface {
+	device(d place) error
+	finish() error
+}
+
+func newDevices(w io.Writer, form Format) devices {
+	if form == Parquet {
+		return parquetDevices{newParquetFile[parquetDevice](w)}
+	}
+	return deviceTable{newTable(w, form, "device", "kind", "position", "network", "groups", "added")}
+}
+
+type deviceTable struct{ *table }
+
+func (t deviceTable) device(d place) error {
+	return t.row(raw(d.Device.Device.String()), raw(d.Kind.String()), text(d.Name), text(d.network), list(d.groups), raw(moment(d.Made)))
+}
+
+// readings is a file of readings of one metric.
+type readings interface {
+	reading(d sconce.EUI64, s telemetry.Sample) error
+	finish() error
+}
+
+func newReadings(w io.Writer, form Format) readings {
+	if form == Parquet {
+		return parquetReadings{newParquetFile[parquetReading](w)}
+	}
+	return readingTable{newTable(w, form, "device", "time", "value")}
+}
+
+type readingTable struct{ *table }
+
+func (t readingTable) reading(d sconce.EUI64, s telemetry.Sample) error {
+	return t.row(raw(d.String()), raw(moment(s.Time())), number(s.Value))
+}
+
 // devicesFile writes the devices with their positions and groups, network after network.
-func (e *Export) devicesFile(ctx context.Context, t *table, networks []project.Network) error {
+func (e *Export) devicesFile(ctx context.Context, file devices, networks []project.Network) error {
 	for _, n := range networks {
 		groups, err := e.Lights.Groups(ctx, e.scope, n.ID)
 		if err != nil {
@@ -93,35 +139,27 @@ func (e *Export) devicesFile(ctx context.Context, t *table, networks []project.N
 			return err
 		}
 		for _, d := range devices {
-			err := t.row(raw(d.Device.String()), raw(d.Kind.String()), text(d.Name), text(n.Name), groupsOf(d, names), raw(moment(d.Made)))
-			if err != nil {
+			in := place{Device: d, network: n.Name, groups: make([]string, len(d.Groups))}
+			for i, g := range d.Groups {
+				in.groups[i] = names[g]
+			}
+			if err := file.device(in); err != nil {
 				return err
 			}
 		}
 	}
-	return t.finish()
-}
-
-func groupsOf(d lighting.Device, names map[sconce.GroupID]string) value {
-	all := make([]string, len(d.Groups))
-	for i, g := range d.Groups {
-		all[i] = names[g]
-	}
-	return list(all)
+	return file.finish()
 }
 
 // metric writes the readings of one metric, device after device.
-func (e *Export) metric(ctx context.Context, t *table, m sconce.Metric) error {
+func (e *Export) metric(ctx context.Context, file readings, m sconce.Metric) error {
 	err := e.devices(ctx, e.scope, m, func(d sconce.EUI64) error {
-		device := raw(d.String())
-		return e.each(ctx, telemetry.Series{Device: d, Metric: m}, func(s telemetry.Sample) error {
-			return t.row(device, raw(moment(s.Time())), number(s.Value))
-		})
+		return e.each(ctx, telemetry.Series{Device: d, Metric: m}, func(s telemetry.Sample) error { return file.reading(d, s) })
 	})
 	if err != nil {
 		return err
 	}
-	return t.finish()
+	return file.finish()
 }
 
 // series writes the readings of one series.
@@ -164,14 +202,17 @@ func (e *Export) readme() string {
 		fmt.Fprintf(&b, "readings/%s.%s\n    %s, in this unit: %s. Each reading as it was measured, by device and time; also of devices that are\n    gone.\n", m, e.wish.Format, m, unit)
 	}
 	b.WriteString("\nTimes are UTC, in the form of RFC 3339 (ISO 8601), by the clock of the gateway; a time zone is nowhere applied.\nReadings that came late have the time at which they were measured.\n")
-	if e.wish.Format == CSV {
+	switch e.wish.Format {
+	case CSV:
 		b.WriteString(`
 The CSV files are as RFC 4180 has it: in UTF-8, with a line of names first, commas, and CRLF at the end of lines.
 Groups are separated by "; ". A name that begins with =, +, -, @, a tab or a line break has an apostrophe before it, so
 that no spreadsheet takes it for a formula.
 `)
-	} else {
+	case JSON:
 		b.WriteString("\nThe JSON files (RFC 8259, UTF-8) hold one array each, an object for each line. A value that is no number is null.\n")
+	case Parquet:
+		b.WriteString("\nThe Parquet files (Apache Parquet, Snappy) have typed columns: times are timestamps of milliseconds in UTC, groups a list.\nA value that is no number is null.\n")
 	}
 	b.WriteString("\nNothing in here says who uses the lights, who belongs to the project or who did what there.\n")
 	return b.String()

@@ -310,7 +310,7 @@ export class Api {
   /** A ZIP file of a project's readings. It takes as long as it takes: progress tells how many bytes have come. */
   async exportReadings(
     project: string,
-    wish: Period & { format: 'csv' | 'json' },
+    wish: Period & { format: 'csv' | 'json' | 'parquet' },
     signal: AbortSignal,
     progress: (bytes: number) => void,
   ): Promise<Blob> {
