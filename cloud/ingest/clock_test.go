@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/rollup"
 	"sconce/cloud/store/storetest"
 	"sconce/cloud/telemetry"
 	"sconce/wire"
@@ -143,5 +144,67 @@ func TestTheClockOfARunStaysAsLongAsItIsRight(t *testing.T) {
 	c.behind += 10 * time.Second
 	if got := ahead(); got-first < 8*time.Second || got-first > time.Minute {
 		t.Errorf("ten seconds move the clock from %v to %v", first, got)
+	}
+}
+
+// A gateway is started again and again, each time with another clock: right, a day and ten years
+// behind and ahead, and without time. What its lights took in is what their counters say, in the
+// quarters of an hour in which they took it in, and nothing twice.
+func TestEnergyWhateverTheClockShows(t *testing.T) {
+	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
+	s := storetest.Open(t)
+	in := newPlant(t, s)
+	in.site = storetest.MakeSite(t, s, gateway)
+	clocks := []time.Duration{0, day, -day, 10 * year, -10 * year, time.Since(time.Unix(0, 0)), 0}
+	begun := time.Now().Add(-time.Duration(len(clocks)) * 30 * time.Minute)
+	wh := 0.0
+	for n, behind := range clocks {
+		c := clockRun{in: in, boot: uint64(10 + n), behind: behind}
+		c.say(wire.Hello{Clock: &wire.Clock{}})
+		for range 6 { // of half an hour, told when it is over
+			at := begun.Add(time.Duration(wh) * 5 * time.Minute)
+			c.say(wire.Readings{Readings: []wire.Reading{{Device: light, Metric: sconce.Energy, At: c.at(time.Since(at)), Value: wh}}})
+			wh++
+		}
+	}
+	in.project()
+
+	quarters := map[time.Time]int64{}
+	var total rollup.Sums
+	add := func(quarter int64, s *rollup.Sums) {
+		quarters[time.UnixMilli(quarter*rollup.Quarter)] += s.Energy
+		total.Add(s)
+	}
+	ask := telemetry.RollupQuery{Devices: []sconce.EUI64{light}, Level: rollup.Quarters, From: math.MinInt32, Until: math.MaxInt32}
+	err := s.Telemetry().Rollups(t.Context(), in.site.Owner, ask, func(r telemetry.Rollup) {
+		for _, e := range r.Block {
+			add(r.Period*rollup.QuartersPerDay+int64(e.Index), &e.Sums)
+		}
+	}, func(of telemetry.Series, open telemetry.Open) {
+		parts := rollup.Parts{}
+		open.Waiting(of.Metric, parts)
+		for quarter, s := range parts {
+			add(quarter, s)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := int64(1000 * (wh - 1)); total.Energy != want || total.Spread != 0 {
+		t.Errorf("%d mWh, %d of them spread; the counter says %d", total.Energy, total.Spread, want)
+	}
+	for quarter, mwh := range quarters { // a watt-hour in five minutes
+		if quarter.Before(begun.Add(-15*time.Minute)) || quarter.After(time.Now()) || mwh > 3100 {
+			t.Errorf("%d mWh in the quarter of %s", mwh, quarter)
+		}
+	}
+	accounts, err := s.Telemetry().Accounts(t.Context(), in.site.Owner, gateway, 10)
+	if err != nil || len(accounts) != len(clocks) {
+		t.Fatalf("%d accounts, %v", len(accounts), err)
+	}
+	for _, a := range accounts {
+		if wrong := clocks[a.Boot-10] != 0; a.Corrected != wrong {
+			t.Errorf("run %d is marked as put right: %v, want %v", a.Boot, a.Corrected, wrong)
+		}
 	}
 }
