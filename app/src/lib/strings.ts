@@ -572,7 +572,11 @@ export const strings = {
       days: 'Days are counted in UTC.',
       daysWrong: 'The first day has to be before the last.',
       format: 'Form',
-      formatOf: { csv: 'CSV, for spreadsheets', json: 'JSON, for programs', parquet: 'Parquet, for large tables' },
+      formatOf: {
+        csv: 'CSV, for spreadsheets',
+        json: 'JSON, for programs',
+        parquet: 'Parquet, for large tables',
+      },
       measuring: 'Looking how much there is…',
       size: (readings: string, bytes: string) => `About ${readings} readings, ${bytes}.`,
       none: 'Nothing was measured in this time.',
