@@ -105,9 +105,11 @@ func readParquet(t *testing.T, export []byte, name string, rows any) {
 	}
 	read := exec.CommandContext(t.Context(), "node", "read.mjs", path)
 	read.Dir = "parquet"
+	var said bytes.Buffer
+	read.Stderr = &said
 	out, err := read.Output()
 	if err != nil {
-		t.Fatalf("%v: %s", err, err.(*exec.ExitError).Stderr)
+		t.Fatalf("%v: %s", err, said.Bytes())
 	}
 	if err := json.Unmarshal(out, rows); err != nil {
 		t.Fatalf("%v: %.200s", err, out)
