@@ -42,7 +42,7 @@ func TestParquet(t *testing.T) {
 	must(err)
 	device.Groups = []sconce.GroupID{group.ID}
 	must(s.Lighting().AddDevice(t.Context(), site.Owner, device, []byte("sealed")))
-	fold := telemetry.NewFold(s.Results())
+	fold := telemetry.NewFold(s.Results(), 0)
 	from := fold.From(project.Assignment{Project: site.Project, Network: site.Network}, begin.AddDate(0, 0, 2))
 	for i := range rows {
 		sample := telemetry.Sample{At: begin.UnixMilli() + int64(i)*1000, Value: float64(i) / 10}

@@ -164,7 +164,7 @@ func (in *load) check(dir string, moment time.Time) error {
 	}
 	defer kept.Close()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	p := ingest.NewProjector(kept.Journal(), kept.Results(), kept.Presence(), nobody{}, quiet)
+	p := ingest.NewProjector(kept.Journal(), kept.Results(), kept.Presence(), nobody{}, 0, quiet)
 	for more := true; more; {
 		if more, err = p.Step(ctx); err != nil {
 			return err
