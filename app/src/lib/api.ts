@@ -18,6 +18,8 @@ import type {
   Departure,
   Deletion,
   Device,
+  EnergyAnswer,
+  EnergySettings,
   ExportSize,
   Group,
   Invitation,
@@ -28,6 +30,7 @@ import type {
   MadeApiToken,
   Member,
   MqttToken,
+  OccupancyAnswer,
   OperatorText,
   OwnAccount,
   OwnSession,
@@ -89,7 +92,15 @@ export interface ApiOptions {
   onServerTime?: (ms: number) => void;
 }
 
+/** Something with the tag that tells this version of it from others. */
+export interface Tagged<T> {
+  value: T;
+  etag: string | null;
+}
+
 const timeoutMs = 10_000;
+/** How long a question about years may take. */
+const questionMs = 30_000;
 /** How long a copy of everything may take to be made. */
 const exportMs = 30_000;
 const retryDelaysMs = [400, 1200];
@@ -361,6 +372,45 @@ export class Api {
     return this.#read(path`/projects/${project}/readings` + `?${params}`, { signal });
   }
 
+  // Energy and occupancy. Days are those of the project's time zone.
+
+  energy(
+    project: string,
+    question: { from: string; to: string; by: string; per: string; compare?: string },
+    signal: AbortSignal,
+  ): Promise<EnergyAnswer> {
+    return this.#read(path`/projects/${project}/energy` + query(question), {
+      signal,
+      timeout: questionMs,
+    });
+  }
+
+  occupancy(
+    project: string,
+    question: { from: string; to: string; by: string; per: string },
+    signal: AbortSignal,
+  ): Promise<OccupancyAnswer> {
+    return this.#read(path`/projects/${project}/occupancy` + query(question), {
+      signal,
+      timeout: questionMs,
+    });
+  }
+
+  energySettings(project: string): Promise<Tagged<EnergySettings>> {
+    return this.#tagged(path`/projects/${project}/energy-settings`);
+  }
+
+  /** Replaces the settings; it is refused when somebody changed them meanwhile. */
+  setEnergySettings(
+    project: string,
+    { value, etag }: Tagged<EnergySettings>,
+  ): Promise<EnergySettings> {
+    return this.#request('PUT', path`/projects/${project}/energy-settings`, {
+      body: value,
+      ifMatch: etag,
+    });
+  }
+
   // Members and what they did.
 
   members(project: string): Promise<Member[]> {
@@ -541,7 +591,7 @@ export class Api {
   }
 
   /** Reads something with the tag that tells one version of it from the next. */
-  async #tagged<T>(resource: string): Promise<{ value: T; etag: string | null }> {
+  async #tagged<T>(resource: string): Promise<Tagged<T>> {
     let etag: string | null = null;
     const value = await this.#read<T>(resource, { onTag: (tag) => (etag = tag) });
     return { value, etag };

@@ -39,6 +39,33 @@ export function watts(value: number): string {
   return `${twoDecimals.format(value)}${nbsp}W`;
 }
 
+/** An amount of energy given in watt-hours, in the unit of another: of the greatest beside it. */
+export function energy(wh: number, beside = wh): string {
+  const size = Math.abs(beside);
+  if (size >= 1e6) return `${twoDecimals.format(wh / 1e6)}${nbsp}MWh`;
+  if (size >= 1e5) return `${noDecimal.format(wh / 1e3)}${nbsp}kWh`;
+  if (size >= 1e3) return `${oneDecimal.format(wh / 1e3)}${nbsp}kWh`;
+  return `${noDecimal.format(wh)}${nbsp}Wh`;
+}
+
+/** An amount of money in a currency (ISO 4217). */
+export function money(value: number, currency: string): string {
+  return new Intl.NumberFormat(locale, { style: 'currency', currency }).format(value);
+}
+
+/** A mass given in grams. */
+export function grams(value: number): string {
+  if (value >= 1e6) return `${twoDecimals.format(value / 1e6)}${nbsp}t`;
+  if (value >= 1e3) return `${oneDecimal.format(value / 1e3)}${nbsp}kg`;
+  return `${noDecimal.format(value)}${nbsp}g`;
+}
+
+/** A difference as a share, with its sign. */
+export function signed(share: number): string {
+  const value = Math.round(share * 100);
+  return `${value > 0 ? '+' : value < 0 ? '\u2212' : ''}${noDecimal.format(Math.abs(value))}${nbsp}%`;
+}
+
 /** A whole number. */
 export function whole(value: number): string {
   return noDecimal.format(value);

@@ -5,6 +5,7 @@ export type Route =
   | { screen: 'projects' }
   | { screen: 'project'; project: string; device: string | null }
   | { screen: 'devices'; project: string }
+  | { screen: 'energy' | 'energy-settings' | 'occupancy'; project: string }
   | { screen: 'members'; project: string }
   | { screen: 'log'; project: string }
   | { screen: 'alerts'; project: string }
@@ -66,6 +67,10 @@ export function parseRoute(path: string, token: string | null = null, query = ''
     ) {
       return { screen: sub, project };
     }
+    if ((sub === 'energy' || sub === 'occupancy') && device === undefined) {
+      return { screen: sub, project };
+    }
+    if (sub === 'energy' && device === 'settings') return { screen: 'energy-settings', project };
     if (sub === 'support' && device === undefined) return { screen: 'project-support', project };
   }
   return { screen: 'not-found' };
@@ -90,6 +95,9 @@ export const paths = {
   forgot: '/forgot',
   account: '/account',
   project: (project: string) => inProject(project),
+  energy: (project: string) => inProject(project, '/energy'),
+  energySettings: (project: string) => inProject(project, '/energy/settings'),
+  occupancy: (project: string) => inProject(project, '/occupancy'),
   devices: (project: string) => inProject(project, '/devices'),
   members: (project: string) => inProject(project, '/members'),
   log: (project: string) => inProject(project, '/log'),

@@ -2,6 +2,7 @@
 // what to do, in the words of the people who work with lights.
 
 import type { Column, Trouble } from './assets';
+import type { Length, Step } from './periods';
 import type {
   Action,
   Cause,
@@ -12,6 +13,7 @@ import type {
   Stage,
   SupportAccess,
   SupportState,
+  Weekday,
 } from './types';
 
 /** The language of the sentences below, and so of numbers and dates among them. */
@@ -516,6 +518,8 @@ export const strings = {
     alertsOpen: (open: number) => `Alerts (${open})`,
     lights: 'Lights',
     devices: 'Devices',
+    energy: 'Energy',
+    occupancy: 'Occupancy',
     members: 'Members',
     membership: 'Membership',
     apps: 'Apps',
@@ -733,6 +737,167 @@ export const strings = {
     switch: 'Switch',
     gateway: 'Gateway',
   } satisfies Record<DeviceKind, string>,
+
+  period: {
+    length: 'How long',
+    lengths: {
+      day: 'Day',
+      week: 'Week',
+      month: 'Month',
+      year: 'Year',
+      custom: 'Days of choice',
+    } satisfies Record<Length, string>,
+    from: 'From',
+    to: 'to',
+    before: 'Before',
+    after: 'After',
+    wrong: 'Choose a first day that is not after the last.',
+  },
+
+  energy: {
+    page: (project: string) => `Energy of ${project}`,
+    heading: 'Energy',
+    loading: 'Reading…',
+    settings: 'Time zone, tariff, baseline',
+    step: 'Step',
+    steps: {
+      hour: 'Hours',
+      day: 'Days',
+      week: 'Weeks',
+      month: 'Months',
+      year: 'Years',
+    } satisfies Record<Step, string>,
+    compare: 'Compare with',
+    compares: { none: 'Nothing', previous: 'The time before', year: 'A year before' },
+    total: 'Of the whole period',
+    used: 'Energy',
+    cost: 'Cost',
+    co2: 'CO₂',
+    co2Of: (mass: string) => `${mass} CO₂`,
+    peak: 'Highest power',
+    peakOf: (power: string) => `at most ${power}`,
+    burn: 'Lit, all lights',
+    hours: (n: string) => `${n}${nbsp}h`,
+    baseline: 'Baseline',
+    baselineOf: (amount: string) => `baseline ${amount}`,
+    compared: 'Compared',
+    beside: (amount: string, time: string) => `beside ${amount} (${time})`,
+    against: (change: string) => `${change} compared`,
+    againstBaseline: (change: string) => `${change} against it`,
+    chart: (what: string, time: string) => `${what}, ${time}`,
+    thisTime: 'This time',
+    hint: 'Point at a bar, or use the arrow keys, to read it exactly.',
+    unknown: 'not known',
+    partly: (amount: string, share: string) => `${amount} (of ${share} of the time)`,
+    share: (share: string) => `known of ${share} of the time`,
+    unit: {
+      hour: (n: number) => count(n, 'hour', 'hours'),
+      day: (n: number) => count(n, 'day', 'days'),
+      week: (n: number) => count(n, 'week', 'weeks'),
+      month: (n: number) => count(n, 'month', 'months'),
+      year: (n: number) => count(n, 'year', 'years'),
+    } satisfies Record<Step, (n: number) => string>,
+    missing: (unknown: number, partly: number, of: string) =>
+      [
+        unknown > 0 && `Nothing is known of ${unknown} of ${of}: no light told its counter.`,
+        partly > 0 &&
+          `A part is missing of ${partly} of ${of}. It is filled in when gateways that were offline tell it.`,
+      ]
+        .filter(Boolean)
+        .join(' '),
+    spread: (amount: string) =>
+      `${amount} of it were told only after a silence: the sum is right, and spread evenly over that time.`,
+    whole: 'The whole project',
+    png: 'Save as PNG',
+    csv: 'Save as CSV',
+    saved: 'Saved. Look among your downloads.',
+    file: (day: string, kind: string) => `sconce-energy-${day}.${kind}`,
+    table: 'As a table',
+    time: 'Time',
+    parts: 'Where it was used',
+    pers: { network: 'Networks', group: 'Groups', position: 'Positions' },
+    groupsOverlap: 'A light that is in two groups counts in both.',
+    removed: 'removed since',
+    noParts: 'There is none.',
+  },
+
+  energySettings: {
+    page: (project: string) => `Time zone, tariff and baseline of ${project}`,
+    heading: 'Time zone, tariff, baseline',
+    back: 'Back to energy',
+    readOnly: 'You may look at this, not change it. Owners and experts can.',
+    zone: 'Time zone',
+    zoneText: 'Days, weeks, months and the hours of a tariff are those of this place.',
+    currency: 'Currency',
+    currencyHint: 'Three letters, such as EUR.',
+    tariff: 'What energy costs',
+    tariffText:
+      'Prices hold from their day on until the next ones. Leave a price or the CO₂ empty when it is not known.',
+    addRate: 'Add prices',
+    rate: (n: number) => `Prices ${n}`,
+    removeRate: (n: number) => `Remove prices ${n}`,
+    validFrom: 'From this day on',
+    price: (currency: string) => `Price of 1${nbsp}kWh in ${currency}`,
+    co2: `Grams of CO₂ for 1${nbsp}kWh`,
+    addTime: 'Add a time with another price',
+    time: (n: number) => `Time ${n}`,
+    removeTime: (n: number) => `Remove time ${n}`,
+    timeFrom: 'From',
+    timeTo: 'To',
+    days: {
+      mon: 'Mo',
+      tue: 'Tu',
+      wed: 'We',
+      thu: 'Th',
+      fri: 'Fr',
+      sat: 'Sa',
+      sun: 'Su',
+    } satisfies Record<Weekday, string>,
+    baseline: 'Baseline',
+    baselineText: 'What you hold the present against: what was used before, or would be.',
+    kinds: {
+      none: 'None',
+      wh_per_day: 'An amount for each day',
+      installed: 'A load that is on for some hours each day',
+      period: 'What was used in a time that was measured',
+    },
+    perDay: 'kWh for each day',
+    installed: 'Installed load in kW',
+    hours: 'Hours each day',
+    from: 'From',
+    to: 'Until',
+    toHint: 'The day after the last one.',
+    budget: 'Budget',
+    budgetText: 'Who gets letters about alerts is told when a month goes beyond it.',
+    budgetLabel: 'kWh for each month',
+    budgetHint: 'Leave it empty for none.',
+    save: 'Save',
+    saving: 'Saving…',
+    saved: 'Saved. The figures are worked out anew from it.',
+    changed: 'Somebody else changed this meanwhile. Reload the page, then change it again.',
+  },
+
+  occupancy: {
+    page: (project: string) => `Occupancy of ${project}`,
+    heading: 'Occupancy',
+    intro:
+      'When rooms are in use, by the sensors of a group and the hours of the week. It says whether somebody was there, never who.',
+    group: 'Group',
+    loading: 'Reading…',
+    noSensors: 'No group has a sensor that sees whether somebody is there.',
+    nothing: 'In this time the sensors told nothing.',
+    tooLong: (days: number) => `Choose ${days} days or fewer.`,
+    sum: (sensors: number, time: string, most: string) =>
+      `${count(sensors, 'sensor', 'sensors')}, ${time}. The busiest hour of the week: ${most} of the time.`,
+    caption: (group: string) =>
+      `How much of each hour of the week somebody was there, in per cent: ${group}`,
+    key: 'Per cent of the hour in which somebody was there. Hours of which nothing is known have a dot.',
+    unknown: 'not known',
+    cell: (day: string, hour: number, share: string) =>
+      `${day}, ${hour} to ${hour + 1} o’clock: ${share}`,
+    days: ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'],
+    daysShort: ['Mo', 'Tu', 'We', 'Th', 'Fr', 'Sa', 'Su'],
+  },
 
   devices: {
     page: (project: string) => `Devices of ${project}`,

@@ -370,7 +370,89 @@ export interface SupportGrants {
   items: SupportGrant[];
 }
 
-/** An entry of the security log. People and things are "kind:identifier". */
+/** What is known of the energy of something in a span of time. */
+export interface EnergyFigures {
+  energy_wh: number;
+  spread_wh: number;
+  /** Null for the future, and where there are no lights. */
+  known_share: number | null;
+  burn_h: number;
+  peak_device_w: number;
+  peak_w: number | null;
+  cost: number | null;
+  co2_g: number | null;
+  baseline_wh: number | null;
+}
+
+/** The energy of a project, a network, a group or a position. */
+export interface EnergyRow {
+  id: string;
+  name: string;
+  network_id: string;
+  devices: number;
+  removed: boolean;
+  total: EnergyFigures;
+  /** One for each span. */
+  values: EnergyFigures[];
+  compared_total: EnergyFigures | null;
+  compared: EnergyFigures[];
+}
+
+export interface EnergyAnswer {
+  time_zone: string;
+  by: string;
+  per: string;
+  currency: string;
+  spans: Period[];
+  compared_spans: Period[];
+  items: EnergyRow[];
+}
+
+export interface OccupancyRow {
+  id: string;
+  name: string;
+  network_id: string;
+  sensors: number;
+  values: { occupied_share: number | null; known_share: number | null }[];
+}
+
+export interface OccupancyAnswer {
+  time_zone: string;
+  spans: Period[];
+  items: OccupancyRow[];
+}
+
+export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
+
+/** A price at certain times of certain days. */
+export interface RateTime {
+  days: Weekday[];
+  from: string;
+  to: string;
+  price_per_kwh: number;
+}
+
+/** What energy costs, from a day on. */
+export interface Rate {
+  valid_from: string;
+  price_per_kwh: number | null;
+  co2_g_per_kwh: number | null;
+  times: RateTime[];
+}
+
+export type Baseline =
+  | { kind: 'wh_per_day'; wh_per_day: number }
+  | { kind: 'installed'; installed_w: number; hours_per_day: number }
+  | { kind: 'period'; from: string; to: string };
+
+export interface EnergySettings {
+  time_zone: string;
+  currency: string;
+  rates: Rate[];
+  baseline: Baseline | null;
+  monthly_budget_wh: number | null;
+}
+
 /** Something that is, or was, wrong in a project. */
 export interface Alert {
   id: string;
@@ -399,6 +481,7 @@ export interface AlertPage {
   open: number;
 }
 
+/** An entry of the security log. People and things are "kind:identifier". */
 export interface LogEntry {
   number: number;
   at: string;
