@@ -197,10 +197,14 @@ func (s *Service) Reader(ctx context.Context, scope project.Scope) (Reader, erro
 	return s.Store.Reader(ctx, scope)
 }
 
-// SetReader decides which letters the person who asks gets; [Never] for none.
+// SetReader decides which letters the person who asks gets; [Never] for none. It is not done by
+// a token, which was made to read or to control: one that only reads must not silence anything.
 func (s *Service) SetReader(ctx context.Context, scope project.Scope, least rules.Severity) error {
 	if err := scope.Require(project.ReadTelemetry); err != nil {
 		return err
+	}
+	if scope.Limited() {
+		return sconce.Errorf(sconce.Forbidden, "which letters somebody gets is decided by themselves, signed in, and by no program")
 	}
 	if least < rules.Info || least > Never {
 		return sconce.FieldErrorf("least_severity", "expected info, warning, critical or none")

@@ -90,6 +90,19 @@ func TestWhoGetsLetters(t *testing.T) {
 	}
 }
 
+// TestNoTokenSilences: what was made to read ends nobody's letters.
+func TestNoTokenSilences(t *testing.T) {
+	w := newWorld(t)
+	for _, may := range []project.Actions{project.ActionsOf(project.ReadTelemetry), project.RoleActions(sconce.Owner)} {
+		if err := w.service.SetReader(t.Context(), w.site.Owner.Only(may), alert.Never); sconce.KindOf(err) != sconce.Forbidden {
+			t.Errorf("%v: %v", may.Names(), err)
+		}
+	}
+	if r, err := w.service.Reader(t.Context(), w.site.Owner.Only(project.ActionsOf(project.ReadTelemetry))); err != nil || r.Wants() != rules.Warning {
+		t.Errorf("%v, %v", r.Wants(), err)
+	}
+}
+
 func TestSecretsDoNotShow(t *testing.T) {
 	h := newWorld(t).hook("https://hooks.example.org/x")
 	if h.Secret.Reveal() == "" {

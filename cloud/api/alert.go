@@ -325,7 +325,7 @@ func (a *API) alertSettingsRoutes() {
 
 	within(a, route{
 		id: "change-alert-letters", method: http.MethodPut, path: "/alert-letters", status: http.StatusOK,
-		summary: "Decide which alerts you get letters about", tag: "alerts",
+		summary: "Decide which alerts you get letters about; in person", tag: "alerts",
 	}, func(ctx context.Context, scope project.Scope, in *struct{ Body Letters }) (*struct{ Body Letters }, error) {
 		least := alert.Never
 		if in.Body.Least != "none" {

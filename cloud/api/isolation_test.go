@@ -236,7 +236,7 @@ func (b *bench) rows() map[string]row {
 			want: but(200, "user", "viewer"),
 		},
 		"get-alert-letters":    {want: but(200, "user")},
-		"change-alert-letters": {body: func() any { return object{"least_severity": "critical"} }, want: but(200, "user")},
+		"change-alert-letters": {body: func() any { return object{"least_severity": "critical"} }, want: but(200, "user"), inPerson: true},
 		"list-webhooks":        {want: but(200, "user", "viewer")},
 		"make-webhook": {
 			body: func() any { return object{"url": "https://hooks.example.org/x", "least_severity": "info"} }, want: but(201, "user", "viewer"),
