@@ -51,7 +51,7 @@ type Log interface {
 	// Count returns how many batches there are after one, up to another.
 	Count(ctx context.Context, after, until int64) (int64, error)
 	// Prune deletes up to limit batches that were received before a time and whose
-	// results are made, and returns how many it deleted.
+	// results are in a base, and returns how many it deleted.
 	Prune(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -112,10 +112,16 @@ type Results interface {
 	Apply(ctx context.Context, position int64, fn func(tx Tx) error) error
 	// Poisoned returns up to limit of the messages that were set aside, newest first.
 	Poisoned(ctx context.Context, limit int) ([]Poison, error)
+	// Bases returns the bases, the oldest first.
+	Bases(ctx context.Context) ([]Base, error)
+	// MakeBase keeps the results as they are at one moment as a base: b.After is set to the
+	// position then. Where there is one of this position it stays.
+	MakeBase(ctx context.Context, b Base) error
+	RemoveBase(ctx context.Context, after int64) error
 	// Rebuilding returns the rebuild that is under way; the zero Rebuild says none.
 	Rebuilding(ctx context.Context) (Rebuild, error)
 	// TakeBack begins a rebuild: in one transaction it makes the results as they were when
-	// the batch r.After had been projected, sets the position to that, and records e.
+	// the batch r.After had been projected, by the base of that batch unless that is 0, sets the position to that, and records e.
 	TakeBack(ctx context.Context, r Rebuild, e audit.Event) error
 	// Rebuilt ends the rebuild that is under way.
 	Rebuilt(ctx context.Context) error

@@ -251,7 +251,7 @@ func TestResultsStayInTheirProject(t *testing.T) {
 	check("made again")
 }
 
-func TestRebuildRefusesWithoutTheBeginning(t *testing.T) {
+func TestRebuildRefusesWithoutTheBeginningOrABase(t *testing.T) {
 	s := storetest.Open(t)
 	in := newPlant(t, s)
 	storetest.MakeSite(t, s, gateway)
@@ -261,11 +261,21 @@ func TestRebuildRefusesWithoutTheBeginning(t *testing.T) {
 		t.Errorf("Prune deleted %d batches that were not projected, %v", n, err)
 	}
 	in.project()
+	base := ingest.Base{Made: time.Now()}
+	if err := s.Results().MakeBase(t.Context(), base); err != nil {
+		t.Fatal(err)
+	}
 	if n, err := s.Journal().Prune(t.Context(), time.Now().Add(time.Hour), 1); n != 1 || err != nil {
 		t.Errorf("Prune = %d, %v; want 1", n, err)
 	}
+	if err := s.Results().RemoveBase(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
 	if err := rebuilder(s).Run(t.Context()); sconce.KindOf(err) != sconce.Conflict {
 		t.Errorf("Rebuild = %v; want a conflict", err)
+	}
+	if err := s.Results().MakeBase(t.Context(), base); err != nil {
+		t.Fatal(err)
 	}
 	if n, err := s.Journal().Prune(t.Context(), time.Now().Add(time.Hour), 10); n != 1 || err != nil {
 		t.Errorf("Prune = %d, %v; want 1", n, err)

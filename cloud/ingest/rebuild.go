@@ -26,7 +26,9 @@ func (r Rebuild) UnderWay() bool { return r.Until > 0 }
 //
 // What it makes is what the projector had made, row by row. It tells nobody of it: states
 // are announced and commands ended when they come, once. What people were told of a
-// command stays as it is, and batches that were not projected yet are left to the projector.
+// command stays as it is. It begins with the oldest [Base] to which the journal reaches back, or
+// with nothing when the journal holds everything; what was made before stays. Batches that
+// were not projected yet are left to the projector.
 type Rebuilder struct {
 	Journal  Log
 	Results  Reading
@@ -46,7 +48,11 @@ func (b Rebuilder) Run(ctx context.Context) error {
 	if err != nil || !r.UnderWay() {
 		return err
 	}
-	p := NewProjector(b.Journal, b.Results, nil, silence{}, b.Keep, b.Log)
+	keep, err := b.keep(ctx, r)
+	if err != nil {
+		return err
+	}
+	p := NewProjector(b.Journal, b.Results, nil, silence{}, keep, b.Log)
 	p.until = r.Until
 	if err := p.begin(ctx); err != nil {
 		return err
@@ -71,18 +77,51 @@ func (b Rebuilder) begin(ctx context.Context) (Rebuild, error) {
 	if err != nil || position == 0 {
 		return Rebuild{}, err
 	}
-	r := Rebuild{Until: position}
+	floor, _, err := beginOf(ctx, b.Journal)
+	if err != nil {
+		return Rebuild{}, err
+	}
+	bases, err := b.Results.Bases(ctx)
+	if err != nil {
+		return Rebuild{}, err
+	}
+	start, ok := startOf(floor, bases, b.Now(), b.Keep)
+	if !ok {
+		return Rebuild{}, sconce.Errorf(sconce.Conflict, "the beginning of the journal is gone, and there is no base of results to begin with: nothing can be made again")
+	}
+	r := Rebuild{After: start.After, Until: position}
+	if r.After == r.Until {
+		return Rebuild{}, nil
+	}
 	n, err := b.Journal.Count(ctx, r.After, r.Until)
 	if err != nil {
 		return Rebuild{}, err
 	}
 	if n != r.Until-r.After {
-		return Rebuild{}, sconce.Errorf(sconce.Conflict, "the beginning of the journal is gone: its results cannot be made again")
+		return Rebuild{}, sconce.Errorf(sconce.Conflict, "the journal holds %d of the %d batches after %d: their results cannot be made again", n, r.Until-r.After, r.After)
 	}
 	return r, b.Results.TakeBack(ctx, r, audit.Event{
 		At: b.Now(), Who: audit.Operator, Origin: audit.Console, Action: audit.JournalRebuilt, Result: audit.Done,
 		Detail: fmt.Sprintf("after=%d until=%d", r.After, r.Until),
 	})
+}
+
+// keep returns how old readings may be to be kept: no older than where the sums of the base
+// begin.
+func (b Rebuilder) keep(ctx context.Context, r Rebuild) (time.Duration, error) {
+	if r.After == 0 {
+		return b.Keep, nil
+	}
+	bases, err := b.Results.Bases(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, base := range bases {
+		if base.After == r.After && base.Keep > 0 && (b.Keep == 0 || base.Keep < b.Keep) {
+			return base.Keep, nil
+		}
+	}
+	return b.Keep, nil
 }
 
 // Whole returns a [sconce.Conflict] while a rebuild is under way: what the results say then

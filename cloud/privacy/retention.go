@@ -30,6 +30,7 @@ var rules = []Rule{
 	{"installation", 0, "as long as the installation"},
 	{"unsealed", 0, "until the first start of a version that seals it"},
 	{"journal", 90 * day, "90 days"},
+	{"base", 0, "until the journal begins after it, which is within 120 days, and no longer than the project"},
 	{"reading", 90 * day, "90 days, or what the operator chose, and no longer than the project; the last 59 of each kind until there are more"},
 	{"event", 2 * 366 * day, "2 years, or what the operator chose, and no longer than the project"},
 	{"sum", 10 * 366 * day, "quarters of an hour for 2 years, days for 10, or what the operator chose, and no longer than the project"},

@@ -11,7 +11,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"sconce"
@@ -74,6 +73,7 @@ type table struct {
 	name    string
 	columns []string
 	key     []string
+	where   string // which rows are read; "" for all
 }
 
 // seeded is the tables that have a row from their making.
@@ -167,7 +167,11 @@ func tablesOf(ctx context.Context, db *sql.Tx) ([]table, error) {
 // read calls fn for each row in the order of the keys. The values are those of the
 // row until fn returns.
 func (t table) read(ctx context.Context, db *sql.Tx, fn func(row []any) error) error {
-	query := "SELECT " + strings.Join(t.columns, ", ") + " FROM " + quoted(t.name) + " ORDER BY " + strings.Join(t.key, ", ") //nolint:gosec // names of ours
+	query := "SELECT " + strings.Join(t.columns, ", ") + " FROM " + quoted(t.name) //nolint:gosec // names of ours
+	if t.where != "" {
+		query += " WHERE " + t.where
+	}
+	query += " ORDER BY " + strings.Join(t.key, ", ")
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return err
@@ -251,8 +255,7 @@ func (t table) insert(rows int) string {
 		default:
 			b.WriteString(", ")
 		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(n + 1))
+		b.WriteByte('?')
 	}
 	b.WriteByte(')')
 	return b.String()

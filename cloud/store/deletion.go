@@ -163,6 +163,7 @@ var belongings = []belonging{
 	{"site", "command_outcomes", []string{"command_id", "device"}},
 	{"site", "commands", []string{"id"}},
 	{"site", "events", []string{"at_ms", "journal_id", "n"}},
+	{"site", "base_rows", []string{"journal_id", "n"}},
 	{"site", "readings", []string{"device", "metric", "last_ms", "part"}},
 	{"site", "readings_open", []string{"device", "metric"}},
 	{"site", "rollups", []string{"level", "device", "period"}},

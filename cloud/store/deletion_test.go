@@ -101,6 +101,7 @@ func furnish(t *testing.T, s *store.Store, site storetest.Site) {
 	must(s.Alerts().AddHook(ctx, site.Owner, alert.Hook{ID: "h", Made: at, Least: rules.Info, Sealed: []byte("x")}, 10))
 	command := sconce.CommandID("of " + site.Project)
 	must(s.Lighting().CreateCommand(ctx, site.Owner, lighting.Command{ID: command, Project: site.Project, Network: site.Network, Account: "ada", Device: 7, On: new(true), Targets: 1, Made: at, Expires: at, Deadline: at, Status: lighting.Pending}))
+	must(s.Results().MakeBase(ctx, ingest.Base{Made: at}))
 	must(s.Results().Apply(ctx, 31, func(tx ingest.Tx) error {
 		a := project.Assignment{Project: site.Project, Network: site.Network}
 		if err := tx.SetRollup(a, 7, rollup.Days, 1, rollup.Block{}); err != nil {

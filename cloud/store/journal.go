@@ -79,13 +79,14 @@ func (j *journal) Count(ctx context.Context, after, until int64) (int64, error) 
 }
 
 func (j *journal) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
-	projected, err := j.site.outside().reading.Position(ctx)
-	if err != nil {
-		return 0, doing("reading the position of the projector", err)
+	bases, err := j.site.across().reading.Bases(ctx)
+	if err != nil || len(bases) == 0 {
+		return 0, doing("reading the bases of the journal", err)
 	}
+	until := bases[len(bases)-1].JournalID
 	var n int64
 	err = j.db.update(ctx, func(q *journaldb.Queries) (err error) {
-		n, err = q.DeleteBatches(ctx, journaldb.DeleteBatchesParams{Projected: projected, Before: before.UnixMilli(), Max: int64(limit)})
+		n, err = q.DeleteBatches(ctx, journaldb.DeleteBatchesParams{Until: until, Before: before.UnixMilli(), Max: int64(limit)})
 		return err
 	})
 	return int(n), doing("pruning the journal", err)

@@ -3,17 +3,27 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
+	"strings"
 
+	"sconce"
 	"sconce/cloud/audit"
 	"sconce/cloud/ingest"
 	"sconce/cloud/store/sitedb"
 )
 
-// made is the tables that are made from the journal alone. What the projector writes
-// elsewhere, the end of a command, belongs to what people did and stays.
-var made = []string{
-	"continuity", "poison", "device_states", "device_stages", "gateway_hellos", "events", "readings", "readings_open", "rollups",
+// takenBack is how the tables are emptied that are made from the journal alone, as far as a base
+// does not have them: ?1 is its batch. What the projector writes elsewhere, the end of a command,
+// belongs to what people did and stays.
+var takenBack = []string{
+	"DELETE FROM continuity", "DELETE FROM device_states", "DELETE FROM device_stages", "DELETE FROM gateway_hellos", "DELETE FROM readings_open",
+	"DELETE FROM poison WHERE journal_id > ?1", "DELETE FROM events WHERE journal_id > ?1",
 }
+
+// laterChunks removes the chunks that were filled after a base, once the open ones are those
+// of the base.
+const laterChunks = `DELETE FROM readings WHERE part >= COALESCE((
+	SELECT o.part FROM readings_open AS o WHERE o.project_id = readings.project_id AND o.device = readings.device AND o.metric = readings.metric), 0)`
 
 // Rebuilding implements [ingest.Results].
 func (r results) Rebuilding(ctx context.Context) (ingest.Rebuild, error) {
@@ -27,10 +37,8 @@ func (r results) Rebuilding(ctx context.Context) (ingest.Rebuild, error) {
 // TakeBack implements [ingest.Results].
 func (r results) TakeBack(ctx context.Context, b ingest.Rebuild, e audit.Event) error {
 	return doing("taking the results of the journal back", r.db.change(withReach(ctx, r.across().reach), func(tx *sql.Tx) error {
-		for _, table := range made {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM "+quoted(table)); err != nil { //nolint:gosec // a table of ours
-				return err
-			}
+		if err := r.takeBack(ctx, tx, b.After); err != nil {
+			return err
 		}
 		q := sitedb.New(tx)
 		if err := q.SetPosition(ctx, b.After); err != nil {
@@ -41,6 +49,36 @@ func (r results) TakeBack(ctx context.Context, b ingest.Rebuild, e audit.Event) 
 		}
 		return record(ctx, q, audit.Installation, e)
 	}))
+}
+
+// takeBack makes the tables as they were when a batch had been projected.
+func (r results) takeBack(ctx context.Context, tx *sql.Tx, after int64) error {
+	sums := "level >= 0"
+	if after > 0 {
+		bases, err := sitedb.New(tx).Bases(ctx)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(bases, func(b sitedb.Basis) bool { return b.JournalID == after })
+		if i < 0 {
+			return sconce.Errorf(sconce.NotFound, "there is no base after batch %d", after)
+		}
+		sums = changes(baseOf(bases[i]))
+	}
+	for _, statement := range append(takenBack, "DELETE FROM rollups WHERE "+sums) {
+		var args []any
+		if strings.Contains(statement, "?1") {
+			args = append(args, after)
+		}
+		if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+			return err
+		}
+	}
+	if err := putBack(ctx, tx, after); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, laterChunks)
+	return err
 }
 
 // Rebuilt implements [ingest.Results].

@@ -377,3 +377,45 @@ func TestRebuildGoesOn(t *testing.T) {
 		w.start()
 	})
 }
+
+// TestRebuildAfterABase: when the journal has lost its beginning, what came after a base is made
+// again, what was made before it stays, and the whole is the same.
+func TestRebuildAfterABase(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		ctx, w := t.Context(), newWorks(t, s, 3)
+		w.live(150)
+		w.project()
+		base := ingest.Base{Made: time.Now(), Keep: keepReadings}
+		w.must(s.Results().MakeBase(ctx, base))
+		made, err := s.Results().Bases(ctx)
+		w.must(err)
+		before := w.tables()
+		w.live(150)
+		w.project()
+		w.stop()
+		want := w.tables()
+		all, err := s.Journal().Last(ctx)
+		w.must(err)
+		if n, err := s.Journal().Prune(ctx, time.Now().Add(time.Hour), 10_000); err != nil || int64(n) != made[0].After || made[0].After == all {
+			t.Fatalf("the journal lost %d of %d batches, %v; want %d", n, all, err, made[0].After)
+		}
+		for _, damage := range []string{ // of what the base has, or what came after it
+			"UPDATE continuity SET gateway = gateway + 1000", "UPDATE device_states SET device = device + 1000", "UPDATE device_stages SET device = device + 1000",
+			"UPDATE gateway_hellos SET gateway = gateway + 1000", "UPDATE readings_open SET device = device + 1000", "UPDATE rollups SET sums = samples FROM readings_open",
+			fmt.Sprintf("UPDATE events SET device = 1 WHERE journal_id > %d", made[0].After), fmt.Sprintf("DELETE FROM poison WHERE journal_id > %d", made[0].After),
+		} {
+			w.must(s.Alter(ctx, damage))
+		}
+		b, from := w.rebuilder(), int64(-1)
+		b.Progress = func(r ingest.Rebuild, _ int64) { from = r.After }
+		w.must(b.Run(ctx))
+		if from != made[0].After {
+			t.Errorf("made again is what came after batch %d, want %d", from, made[0].After)
+		}
+		w.same(want)
+		if len(before["readings"]) == 0 || len(before["readings"]) == len(want["readings"]) {
+			t.Errorf("%d chunks before the base and %d in all; want some on either side", len(before["readings"]), len(want["readings"]))
+		}
+		w.start()
+	})
+}

@@ -30,6 +30,8 @@ var acrossProjects = map[string]string{
 	"SupportGrantsOf":   "what is known of one person",
 	"SecurityLogs":      "which chains there are, for their proof",
 	"WatchedNetworks":   "which networks are looked at for alerts",
+	"RemoveBaseRows":    "bases are of all projects",
+	"BaseRows":          "bases are of all projects",
 	"DueAlertNotices":   "who is to be told now, in every project",
 }
 

@@ -311,7 +311,9 @@ func (c *cloud) run(ctx context.Context) error {
 		func(ctx context.Context) {
 			telemetry.Retain(ctx, c.store, c.config.Retention.kept(), time.Now, c.log)
 		},
-		func(ctx context.Context) { ingest.Retain(ctx, c.store.Journal(), ingest.Retention, c.log) },
+		ingest.Keeper{
+			Journal: c.store.Journal(), Results: c.store.Results(), Age: ingest.Retention, Keep: c.config.Retention.kept().Readings, Now: time.Now, Log: c.log,
+		}.Run,
 		func(ctx context.Context) {
 			c.registry.Watch(ctx, func(revoked []sconce.EUI64) { c.edge.Disconnect(revoked, mqtt.NotAuthorized) })
 		},

@@ -121,13 +121,13 @@ WHERE id IN (
 `
 
 type DeleteBatchesParams struct {
-	Projected int64
-	Before    int64
-	Max       int64
+	Until  int64
+	Before int64
+	Max    int64
 }
 
 func (q *Queries) DeleteBatches(ctx context.Context, arg DeleteBatchesParams) (int64, error) {
-	result, err := q.exec(ctx, q.deleteBatchesStmt, deleteBatches, arg.Projected, arg.Before, arg.Max)
+	result, err := q.exec(ctx, q.deleteBatchesStmt, deleteBatches, arg.Until, arg.Before, arg.Max)
 	if err != nil {
 		return 0, err
 	}

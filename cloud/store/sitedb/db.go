@@ -36,6 +36,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addAlertNoticeStmt, err = db.PrepareContext(ctx, addAlertNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAlertNotice: %w", err)
 	}
+	if q.addBaseStmt, err = db.PrepareContext(ctx, addBase); err != nil {
+		return nil, fmt.Errorf("error preparing query AddBase: %w", err)
+	}
+	if q.addBaseRowsStmt, err = db.PrepareContext(ctx, addBaseRows); err != nil {
+		return nil, fmt.Errorf("error preparing query AddBaseRows: %w", err)
+	}
 	if q.addChunkStmt, err = db.PrepareContext(ctx, addChunk); err != nil {
 		return nil, fmt.Errorf("error preparing query AddChunk: %w", err)
 	}
@@ -84,11 +90,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.alertsRaisedStmt, err = db.PrepareContext(ctx, alertsRaised); err != nil {
 		return nil, fmt.Errorf("error preparing query AlertsRaised: %w", err)
 	}
+	if q.anyGeneratedStmt, err = db.PrepareContext(ctx, anyGenerated); err != nil {
+		return nil, fmt.Errorf("error preparing query AnyGenerated: %w", err)
+	}
 	if q.appendSecurityLogStmt, err = db.PrepareContext(ctx, appendSecurityLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AppendSecurityLog: %w", err)
 	}
 	if q.askDeletionStmt, err = db.PrepareContext(ctx, askDeletion); err != nil {
 		return nil, fmt.Errorf("error preparing query AskDeletion: %w", err)
+	}
+	if q.baseRowsStmt, err = db.PrepareContext(ctx, baseRows); err != nil {
+		return nil, fmt.Errorf("error preparing query BaseRows: %w", err)
+	}
+	if q.basesStmt, err = db.PrepareContext(ctx, bases); err != nil {
+		return nil, fmt.Errorf("error preparing query Bases: %w", err)
 	}
 	if q.beginDeletionStmt, err = db.PrepareContext(ctx, beginDeletion); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginDeletion: %w", err)
@@ -411,6 +426,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.projectStmt, err = db.PrepareContext(ctx, project); err != nil {
 		return nil, fmt.Errorf("error preparing query Project: %w", err)
 	}
+	if q.projectExistsStmt, err = db.PrepareContext(ctx, projectExists); err != nil {
+		return nil, fmt.Errorf("error preparing query ProjectExists: %w", err)
+	}
 	if q.prunePoisonStmt, err = db.PrepareContext(ctx, prunePoison); err != nil {
 		return nil, fmt.Errorf("error preparing query PrunePoison: %w", err)
 	}
@@ -431,6 +449,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.removeAlertNoticeStmt, err = db.PrepareContext(ctx, removeAlertNotice); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveAlertNotice: %w", err)
+	}
+	if q.removeBaseStmt, err = db.PrepareContext(ctx, removeBase); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveBase: %w", err)
+	}
+	if q.removeBaseRowsStmt, err = db.PrepareContext(ctx, removeBaseRows); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveBaseRows: %w", err)
 	}
 	if q.removeInvitationStmt, err = db.PrepareContext(ctx, removeInvitation); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveInvitation: %w", err)
@@ -622,6 +646,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addAlertNoticeStmt: %w", cerr)
 		}
 	}
+	if q.addBaseStmt != nil {
+		if cerr := q.addBaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addBaseStmt: %w", cerr)
+		}
+	}
+	if q.addBaseRowsStmt != nil {
+		if cerr := q.addBaseRowsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addBaseRowsStmt: %w", cerr)
+		}
+	}
 	if q.addChunkStmt != nil {
 		if cerr := q.addChunkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addChunkStmt: %w", cerr)
@@ -702,6 +736,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing alertsRaisedStmt: %w", cerr)
 		}
 	}
+	if q.anyGeneratedStmt != nil {
+		if cerr := q.anyGeneratedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing anyGeneratedStmt: %w", cerr)
+		}
+	}
 	if q.appendSecurityLogStmt != nil {
 		if cerr := q.appendSecurityLogStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing appendSecurityLogStmt: %w", cerr)
@@ -710,6 +749,16 @@ func (q *Queries) Close() error {
 	if q.askDeletionStmt != nil {
 		if cerr := q.askDeletionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing askDeletionStmt: %w", cerr)
+		}
+	}
+	if q.baseRowsStmt != nil {
+		if cerr := q.baseRowsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing baseRowsStmt: %w", cerr)
+		}
+	}
+	if q.basesStmt != nil {
+		if cerr := q.basesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing basesStmt: %w", cerr)
 		}
 	}
 	if q.beginDeletionStmt != nil {
@@ -1247,6 +1296,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing projectStmt: %w", cerr)
 		}
 	}
+	if q.projectExistsStmt != nil {
+		if cerr := q.projectExistsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing projectExistsStmt: %w", cerr)
+		}
+	}
 	if q.prunePoisonStmt != nil {
 		if cerr := q.prunePoisonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing prunePoisonStmt: %w", cerr)
@@ -1280,6 +1334,16 @@ func (q *Queries) Close() error {
 	if q.removeAlertNoticeStmt != nil {
 		if cerr := q.removeAlertNoticeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeAlertNoticeStmt: %w", cerr)
+		}
+	}
+	if q.removeBaseStmt != nil {
+		if cerr := q.removeBaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeBaseStmt: %w", cerr)
+		}
+	}
+	if q.removeBaseRowsStmt != nil {
+		if cerr := q.removeBaseRowsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeBaseRowsStmt: %w", cerr)
 		}
 	}
 	if q.removeInvitationStmt != nil {
@@ -1600,6 +1664,8 @@ type Queries struct {
 	addAlertHookStmt             *sql.Stmt
 	addAlertNoteStmt             *sql.Stmt
 	addAlertNoticeStmt           *sql.Stmt
+	addBaseStmt                  *sql.Stmt
+	addBaseRowsStmt              *sql.Stmt
 	addChunkStmt                 *sql.Stmt
 	addEventStmt                 *sql.Stmt
 	addMemberStmt                *sql.Stmt
@@ -1616,8 +1682,11 @@ type Queries struct {
 	alertsStmt                   *sql.Stmt
 	alertsBeyondStmt             *sql.Stmt
 	alertsRaisedStmt             *sql.Stmt
+	anyGeneratedStmt             *sql.Stmt
 	appendSecurityLogStmt        *sql.Stmt
 	askDeletionStmt              *sql.Stmt
+	baseRowsStmt                 *sql.Stmt
+	basesStmt                    *sql.Stmt
 	beginDeletionStmt            *sql.Stmt
 	beginStayStmt                *sql.Stmt
 	chunksStmt                   *sql.Stmt
@@ -1725,6 +1794,7 @@ type Queries struct {
 	postponeAlertNoticeStmt      *sql.Stmt
 	presencesStmt                *sql.Stmt
 	projectStmt                  *sql.Stmt
+	projectExistsStmt            *sql.Stmt
 	prunePoisonStmt              *sql.Stmt
 	rebuildingStmt               *sql.Stmt
 	registryVersionStmt          *sql.Stmt
@@ -1732,6 +1802,8 @@ type Queries struct {
 	releaseGatewaysStmt          *sql.Stmt
 	removeAlertHookStmt          *sql.Stmt
 	removeAlertNoticeStmt        *sql.Stmt
+	removeBaseStmt               *sql.Stmt
+	removeBaseRowsStmt           *sql.Stmt
 	removeInvitationStmt         *sql.Stmt
 	removeMemberStmt             *sql.Stmt
 	removeMembersStmt            *sql.Stmt
@@ -1797,6 +1869,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addAlertHookStmt:             q.addAlertHookStmt,
 		addAlertNoteStmt:             q.addAlertNoteStmt,
 		addAlertNoticeStmt:           q.addAlertNoticeStmt,
+		addBaseStmt:                  q.addBaseStmt,
+		addBaseRowsStmt:              q.addBaseRowsStmt,
 		addChunkStmt:                 q.addChunkStmt,
 		addEventStmt:                 q.addEventStmt,
 		addMemberStmt:                q.addMemberStmt,
@@ -1813,8 +1887,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		alertsStmt:                   q.alertsStmt,
 		alertsBeyondStmt:             q.alertsBeyondStmt,
 		alertsRaisedStmt:             q.alertsRaisedStmt,
+		anyGeneratedStmt:             q.anyGeneratedStmt,
 		appendSecurityLogStmt:        q.appendSecurityLogStmt,
 		askDeletionStmt:              q.askDeletionStmt,
+		baseRowsStmt:                 q.baseRowsStmt,
+		basesStmt:                    q.basesStmt,
 		beginDeletionStmt:            q.beginDeletionStmt,
 		beginStayStmt:                q.beginStayStmt,
 		chunksStmt:                   q.chunksStmt,
@@ -1922,6 +1999,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		postponeAlertNoticeStmt:      q.postponeAlertNoticeStmt,
 		presencesStmt:                q.presencesStmt,
 		projectStmt:                  q.projectStmt,
+		projectExistsStmt:            q.projectExistsStmt,
 		prunePoisonStmt:              q.prunePoisonStmt,
 		rebuildingStmt:               q.rebuildingStmt,
 		registryVersionStmt:          q.registryVersionStmt,
@@ -1929,6 +2007,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		releaseGatewaysStmt:          q.releaseGatewaysStmt,
 		removeAlertHookStmt:          q.removeAlertHookStmt,
 		removeAlertNoticeStmt:        q.removeAlertNoticeStmt,
+		removeBaseStmt:               q.removeBaseStmt,
+		removeBaseRowsStmt:           q.removeBaseRowsStmt,
 		removeInvitationStmt:         q.removeInvitationStmt,
 		removeMemberStmt:             q.removeMemberStmt,
 		removeMembersStmt:            q.removeMembersStmt,

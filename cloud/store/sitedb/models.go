@@ -69,6 +69,21 @@ type AlertWatch struct {
 	Watch     string
 }
 
+type BaseRow struct {
+	JournalID int64
+	N         int64
+	ProjectID *string
+	OfTable   string
+	OfColumns string
+	Packed    []byte
+}
+
+type Basis struct {
+	JournalID int64
+	MadeMs    int64
+	KeepMs    int64
+}
+
 type Command struct {
 	ProjectID  string
 	ID         string

@@ -58,8 +58,14 @@ func testJournal(t *testing.T, s *store.Store) {
 		t.Errorf("After with few bytes = %d batches, %v", len(few), err)
 	}
 	check(t, s.Results().Apply(ctx, 30, func(ingest.Tx) error { return nil }))
+	if n, err := log.Prune(ctx, moment(100_000), 1000); err != nil || n != 0 {
+		t.Errorf("Prune = %d, %v; want none: there is no base", n, err)
+	}
+	check(t, s.Results().MakeBase(ctx, ingest.Base{Made: moment(1), Keep: time.Hour}))
+	check(t, s.Results().MakeBase(ctx, ingest.Base{Made: moment(2), Keep: time.Hour})) // there is one of this batch
+	equal(t, "bases", []ingest.Base{{After: 30, Made: moment(1), Keep: time.Hour}})(s.Results().Bases(ctx))
 	if n, err := log.Prune(ctx, moment(100_000), 1000); err != nil || n != 30 {
-		t.Errorf("Prune = %d, %v; want the 30 that were projected", n, err)
+		t.Errorf("Prune = %d, %v; want the 30 that are in the base", n, err)
 	}
 	check(t, s.Results().Apply(ctx, 99, func(ingest.Tx) error { return nil }))
 	if last, err := log.Last(ctx); err != nil || last != 99 {

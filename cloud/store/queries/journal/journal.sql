@@ -18,7 +18,7 @@ SELECT COUNT(*) FROM journal WHERE id > @after AND id <= @until;
 DELETE FROM journal
 WHERE id IN (
   SELECT j.id FROM journal AS j
-  WHERE j.id <= @projected AND j.received_ms < @before
+  WHERE j.id <= @until AND j.received_ms < @before
   ORDER BY j.id
   LIMIT @max
 );
