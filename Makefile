@@ -80,7 +80,7 @@ proof: ## hold a day of a building of 250 lights against Wireshark (DAY=24h; an 
 	go test -tags proof -count=1 -timeout 12h -v -run TestDay ./sim -args -day=$(or $(DAY),24h)
 
 proof-storage: app setup ## kill, cut, stop and fill whatever holds what gateways said (an hour of work)
-	@go test -count=1 -timeout 4h -v -run 'TestKill9|TestPostgresFails|TestPowerCut|TestDisk' ./internal/e2e -args -kills=$(or $(KILLS),1000) -outages=$(or $(OUTAGES),20) -cuts=$(or $(CUTS),1000)
+	@go test -count=1 -timeout 4h -v -run 'TestKill9|TestPostgresFails|TestPowerCut|TestDisk' ./internal/e2e -args -kills=$(or $(KILLS),1000) -outages=$(or $(OUTAGES),20) -cuts=$(or $(CUTS),300)
 
 interop: app/node_modules/.package-lock.json ## hold our MQTT server beside mosquitto, and let Zigbee2MQTT run our virtual lights
 	@scripts/setup interop

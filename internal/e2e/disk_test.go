@@ -19,6 +19,7 @@ import (
 // nothing is acknowledged, and the cloud tells operators; when it does no more the cloud goes on by
 // itself, and nothing that was acknowledged is lost or double.
 func TestDiskFails(t *testing.T) {
+	t.Parallel()
 	s := install(t, 1)
 	in := s.prepareIngest(2)
 	in.start()
@@ -57,6 +58,7 @@ func (s *system) inject(fault string) (stop func() error, err error) {
 // TestDiskFull fills a disk of 48 MiB to the last byte while gateways publish, and makes room again, twice.
 // The disk is in memory and, like the process that this test runs itself in, in a namespace of its own.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	const inside = "SCONCE_TEST_INSIDE"
 	if os.Getenv(inside) == "" {
 		cmd := exec.CommandContext(t.Context(), "unshare", "--map-root-user", "--mount", os.Args[0], "-test.v", "-test.run=^TestDiskFull$")

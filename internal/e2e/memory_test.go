@@ -19,6 +19,7 @@ import (
 // compares what the gateway has on its disk before and after: none of what waits for the cloud is
 // there. Nor did it open anything else to write to, as strace saw. Then all of it comes.
 func TestOutageIsNotWritten(t *testing.T) {
+	t.Parallel()
 	s := boot(t, 3)
 	received := func() (n, missing uint64) {
 		var account struct {

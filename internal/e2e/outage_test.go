@@ -25,6 +25,7 @@ const recovery = time.Minute
 // away nothing is acknowledged, and the cloud tells operators; when it is back the cloud goes
 // on by itself, and nothing that was acknowledged is lost or double.
 func TestPostgresFails(t *testing.T) {
+	t.Parallel()
 	server, err := postgres.StartDurable()
 	if err != nil {
 		t.Fatal(err)

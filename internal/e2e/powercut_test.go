@@ -34,6 +34,7 @@ var cuts = flag.Int("cuts", 12, "at how many moments TestPowerCut loses the powe
 // the rest. Whatever was acknowledged by then is there, once. The same record with the syncs of the
 // journal left out shows that this finds what is lost.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	t.Run("whole", func(t *testing.T) { testPowerCut(t) })
 	// Now and then a sync fails, and what it was to keep is lost.
 	t.Run("failing", func(t *testing.T) { testPowerCut(t, "-e", "inject=fsync,fdatasync:error=EIO:when=8+8") })

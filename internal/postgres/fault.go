@@ -44,9 +44,9 @@ func (s *Server) Kill() error {
 	for _, pid := range all {
 		err = errors.Join(err, ended(pid))
 	}
-	// Nobody may have collected the dead process that this names, for which the next one would
+	// Nobody may have collected the dead process that these name, for which the next one would
 	// take it to be alive.
-	return errors.Join(err, os.Remove(s.pidFile()))
+	return errors.Join(err, os.Remove(s.pidFile()), os.Remove(filepath.Join(s.dir, ".s.PGSQL.5432.lock")))
 }
 
 func (s *Server) pidFile() string { return filepath.Join(s.dir, "data", "postmaster.pid") }
