@@ -63,7 +63,11 @@ func (c Compare) of(from, to figures.Date) (figures.Date, figures.Date) {
 	case ComparePrevious:
 		return figures.Earlier(from, to)
 	case CompareYear:
-		return from.Add(-1, 0, 0), to.Add(-1, 0, 0)
+		begin := from.Add(-1, 0, 0)
+		if begin.Month != from.Month { // before 29 February there is 28 February
+			begin = begin.Add(0, 0, -1)
+		}
+		return begin, to.Add(-1, 0, 0)
 	default:
 		return figures.FromOn(from, to, c.From)
 	}
@@ -169,7 +173,7 @@ type Use struct {
 // Usage answers how lights were used, in one time as a whole.
 func (s *Service) Usage(ctx context.Context, scope project.Scope, q Question) (span figures.Span, settings Settings, uses []Use, err error) {
 	q.By = figures.Year
-	r, err := s.begin(ctx, scope, &q, metered)
+	r, err := s.beginOnly(ctx, scope, &q, metered)
 	if err != nil {
 		return span, settings, nil, err
 	}
@@ -246,6 +250,17 @@ func (s *Service) begin(ctx context.Context, scope project.Scope, q *Question, c
 	}
 	r.spans, err = r.cut(q.From, q.To, q.By)
 	return r, err
+}
+
+// beginOnly is begin for a question about what devices that count say, and no others: whether
+// they can be reached all kinds say.
+func (s *Service) beginOnly(ctx context.Context, scope project.Scope, q *Question, counts func(sconce.DeviceKind) bool) (*reader, error) {
+	r, err := s.begin(ctx, scope, q, counts)
+	if err != nil {
+		return nil, err
+	}
+	r.lay.only(counts)
+	return r, nil
 }
 
 // cut returns the spans of a time, if they are not too many.

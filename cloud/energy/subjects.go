@@ -114,6 +114,19 @@ func lay(id sconce.ProjectID, p Places, per Per, f Filter, counts func(sconce.De
 	return l, nil
 }
 
+// only lets nothing count that devices of other kinds say. Their subjects stay.
+func (l *layout) only(counts func(sconce.DeviceKind) bool) {
+	l.devices = slices.DeleteFunc(l.devices, func(d sconce.EUI64) bool {
+		places := l.places[d]
+		for i := range places {
+			if !counts(places[i].stay.Kind) {
+				places[i].subjects = nil
+			}
+		}
+		return !slices.ContainsFunc(places, func(p place) bool { return p.subjects != nil })
+	})
+}
+
 // groupsOf returns the groups of each position. The error says that a group or network that
 // was asked for is not there.
 func (p Places) groupsOf(f Filter) (map[sconce.PositionID][]Group, error) {
