@@ -50,6 +50,8 @@ func groups() []group {
 		{[]string{"command_ms_p50", "command_ms_p99"}, (*bench).commands},
 		{[]string{"authorise_ns", "authorise_spread_ns", "api_p99_ms", "api_p99_10000_ms"}, (*bench).apiSQLite},
 		{[]string{"authorise_postgres_ns", "authorise_spread_postgres_ns", "api_p99_postgres_ms", "api_p99_10000_postgres_ms"}, (*bench).apiPostgres},
+		{[]string{"bytes_per_reading", "chunk_scan_readings_per_s"}, (*bench).chunksSQLite},
+		{[]string{"bytes_per_reading_postgres", "chunk_scan_readings_postgres_per_s"}, (*bench).chunksPostgres},
 		{[]string{"ingest_acked_msgs_per_s", "ingest_cpu_us_per_msg", "ingest_ack_cpu_us_per_msg"}, (*bench).ingest},
 		{[]string{"ingest_readings_per_s", "ingest_ack_ms_p99"}, (*bench).durableSQLite},
 		{[]string{"ingest_readings_postgres_per_s", "ingest_ack_postgres_ms_p99"}, (*bench).durablePostgres},
