@@ -754,6 +754,9 @@ export const strings = {
     wrong: 'Choose a first day that is not after the last.',
   },
 
+  generated: (until: string) =>
+    `A program made up what is from before ${until}, so that there is something to see.`,
+
   energy: {
     page: (project: string) => `Energy of ${project}`,
     heading: 'Energy',

@@ -194,6 +194,8 @@ export interface ExportSize {
 export interface Project extends ProjectItem {
   /** Null when it will not be deleted. */
   deletion: Deletion | null;
+  /** Until when what is known of it was made up by a program; null when nothing was. */
+  generated_until: string | null;
   /** Until when who is signed in sees the project as support; null for a member. */
   support_until: string | null;
   /** What who is signed in may do there. */
