@@ -216,9 +216,21 @@ func (r results) Apply(ctx context.Context, position int64, fn func(tx ingest.Tx
 	}
 	ctx = context.WithoutCancel(ctx)
 	return r.across().update(ctx, func(q *sitedb.Queries) error {
-		tx := &resultsTx{ctx: ctx, q: q, bound: q.Bound(ctx)}
+		tx, sent := &resultsTx{ctx: ctx, q: q}, func(context.Context) error { return nil }
+		if r.guarded {
+			tx.bound = q.Through(func(db sitedb.DBTX) sitedb.DBTX {
+				p := &pipeline{DBTX: db}
+				sent = p.flush
+				return p
+			})
+		} else {
+			tx.bound = q.Bound(ctx)
+		}
 		if err := fn(tx); err != nil {
 			return err
+		}
+		if err := sent(ctx); err != nil {
+			return doing("storing results", err)
 		}
 		if tx.poisoned {
 			if err := q.PrunePoison(ctx, ingest.MaxPoison); err != nil {

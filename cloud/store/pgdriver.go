@@ -36,6 +36,11 @@ func (c conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, er
 
 // ExecContext implements [driver.ExecerContext].
 func (c conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if query == sendQueued && len(args) == 1 {
+		if q, ok := args[0].Value.(queued); ok {
+			return q.send(ctx, c.Conn.Conn())
+		}
+	}
 	return c.Conn.ExecContext(ctx, numbered(query), args)
 }
 
@@ -153,15 +158,24 @@ func (r *rows) Close() error {
 
 // CheckNamedValue implements [driver.NamedValueChecker].
 func (c conn) CheckNamedValue(v *driver.NamedValue) error {
-	switch text := v.Value.(type) {
+	if _, ok := v.Value.(queued); ok {
+		return nil
+	}
+	v.Value = storableArg(v.Value)
+	return c.Conn.CheckNamedValue(v)
+}
+
+// storableArg returns a value as PostgreSQL can keep it.
+func storableArg(v any) any {
+	switch text := v.(type) {
 	case string:
-		v.Value = storable(text)
+		return storable(text)
 	case *string:
 		if text != nil {
-			v.Value = storable(*text)
+			return storable(*text)
 		}
 	}
-	return c.Conn.CheckNamedValue(v)
+	return v
 }
 
 // storable returns text without what PostgreSQL cannot keep in one: U+0000 and

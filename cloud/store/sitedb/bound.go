@@ -7,6 +7,9 @@ import (
 	"database/sql"
 )
 
+// Through returns q, which is of a transaction, with what is made of the way to it.
+func (q *Queries) Through(made func(DBTX) DBTX) *Queries { return New(made(q.db)) }
+
 // Bound returns q, which is of a transaction, with the statements that the
 // projector runs for every device bound to the transaction once, and not at each
 // of their thousands of runs. Statements that were not prepared stay so.
