@@ -97,6 +97,8 @@ var listed = []guard{
 	{"a project keeps an owner", "cloud/store/members.go", "	if err == nil && n == 0 {\n		return sconce.Errorf(sconce.Conflict, \"a project needs an owner", "	if n < 0 {\n		return sconce.Errorf(sconce.Conflict, \"a project needs an owner", ofProject, "TestLastOwner"},
 	{"a deletion names its project", "cloud/deletion/deletion.go", "	if strings.TrimSpace(name) != is {", "	if strings.TrimSpace(name) == \"\" {", ofAPI, "TestDeletionOverTheAPI"},
 	{"who deletes a project proves who they are", "cloud/deletion/deletion.go", "	if err := s.People.Prove(ctx, who.Session, who.Account, who.Password, who.From); err != nil {", "	if err != nil {", ofAPI, "TestDeletionOverTheAPI"},
+	{"no program ends somebody's letters", "cloud/alert/service.go", "	if scope.Limited() {", "	if false {", "./cloud/alert", "TestNoTokenSilences"},
+	{"webhooks call public addresses alone", "cloud/alert/hook.go", "a.Is6() && !unicast6.Contains(a)", "false", "./cloud/alert", "TestForbiddenAddresses"},
 	{"no program deletes a project", "cloud/deletion/deletion.go", "	if scope.Limited() {", "	if false {", ofAPI, "TestIsolation"},
 	{"a deletion waits for what was let in before", "cloud/deletion/run.go", "settled = settled && !s.Now().Before(d.Begun.Add(Settle))", "_ = Settle", ofStore, "TestDeletion$"},
 	{"a deletion waits for the journal", "cloud/store/deletion.go", "	return position >= *r.JournalID, doing(", "	return position >= 0, doing(", ofStore, "TestDeletion$"},
