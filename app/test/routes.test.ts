@@ -8,6 +8,9 @@ it.each([
   ['/projects/P/lights/00ff', { screen: 'project', project: 'P', device: '00ff' }],
   ['/projects/P/devices', { screen: 'devices', project: 'P' }],
   ['/projects/a%2Fb', { screen: 'project', project: 'a/b', device: null }],
+  ['/projects/P/alerts', { screen: 'alerts', project: 'P' }],
+  ['/projects/P/alerts/settings', { screen: 'alert-settings', project: 'P' }],
+  ['/projects/P/devices/00ff', { screen: 'device', project: 'P', device: '00ff' }],
   ['/projects/P/energy', { screen: 'energy', project: 'P' }],
   ['/projects/P/energy/settings', { screen: 'energy-settings', project: 'P' }],
   ['/projects/P/energy/other', { screen: 'not-found' }],
@@ -54,7 +57,7 @@ it('reads the addresses that it writes', () => {
     project: 'a/b',
   });
   expect(parseRoute(paths.device('a/b', 'c d'))).toEqual({
-    screen: 'project',
+    screen: 'device',
     project: 'a/b',
     device: 'c d',
   });

@@ -6,6 +6,7 @@ import type {
   Action,
   AlertDetail,
   AlertPage,
+  AlertSettings,
   Agreements,
   ApiToken,
   Authorization,
@@ -25,9 +26,11 @@ import type {
   Invitation,
   KeyOffer,
   LetIn,
+  LetterWish,
   LogEntry,
   MadeApp,
   MadeApiToken,
+  MadeWebhook,
   Member,
   MqttToken,
   OccupancyAnswer,
@@ -49,6 +52,7 @@ import type {
   SupportGrant,
   SupportGrants,
   SupportWish,
+  Webhook,
 } from './types';
 
 export interface FieldError {
@@ -365,7 +369,14 @@ export class Api {
 
   readings(
     project: string,
-    query: { device: string; metric: string; from: string; to: string; limit: number },
+    query: {
+      device: string;
+      metric: string;
+      from: string;
+      to: string;
+      limit: number;
+      cursor?: string;
+    },
     signal?: AbortSignal,
   ): Promise<Readings> {
     const params = new URLSearchParams({ ...query, limit: String(query.limit) });
@@ -472,6 +483,48 @@ export class Api {
     return this.#request('POST', path`/projects/${project}/alerts/${id}/acknowledgement`, {
       body: note ? { note } : {},
     });
+  }
+
+  alertSettings(project: string): Promise<Tagged<AlertSettings>> {
+    return this.#tagged(path`/projects/${project}/alert-settings`);
+  }
+
+  /** Replaces the settings; it is refused when somebody changed them meanwhile. */
+  setAlertSettings(
+    project: string,
+    { value: { rules, quiet_hours }, etag }: Tagged<AlertSettings>,
+  ): Promise<AlertSettings> {
+    return this.#request('PUT', path`/projects/${project}/alert-settings`, {
+      body: { rules, quiet_hours },
+      ifMatch: etag,
+    });
+  }
+
+  async alertLetters(project: string): Promise<LetterWish> {
+    const resource = path`/projects/${project}/alert-letters`;
+    return (await this.#read<{ least_severity: LetterWish }>(resource)).least_severity;
+  }
+
+  async setAlertLetters(project: string, least_severity: LetterWish): Promise<LetterWish> {
+    const resource = path`/projects/${project}/alert-letters`;
+    const body = { least_severity };
+    return (await this.#request<{ least_severity: LetterWish }>('PUT', resource, { body }))
+      .least_severity;
+  }
+
+  async webhooks(project: string): Promise<Webhook[]> {
+    return (await this.#read<Page<Webhook>>(path`/projects/${project}/webhooks`)).items;
+  }
+
+  makeWebhook(
+    project: string,
+    hook: Pick<Webhook, 'url' | 'least_severity'>,
+  ): Promise<MadeWebhook> {
+    return this.#request('POST', path`/projects/${project}/webhooks`, { body: hook });
+  }
+
+  removeWebhook(project: string, id: string): Promise<void> {
+    return this.#request('DELETE', path`/projects/${project}/webhooks/${id}`, {});
   }
 
   // Commands.

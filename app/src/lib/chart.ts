@@ -1,8 +1,8 @@
-// The power of a light over time as a small chart, drawn by uPlot.
+// The readings of a device over time as a small chart, drawn by uPlot.
 
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { moment, watts } from './format';
+import { moment } from './format';
 import type { Reading } from './types';
 
 export interface Chart {
@@ -10,8 +10,35 @@ export interface Chart {
   destroy: () => void;
 }
 
+/** How values are drawn. */
+export interface Scale {
+  /** How a value is written at the side; nothing is, without. */
+  write: ((value: number) => string) | null;
+  /** From the least to the greatest that is drawn, of those that there are. */
+  range: (low: number, high: number) => [number, number];
+}
+
+/** For what begins at nothing: power, illuminance. */
+export function fromZero(write: (value: number) => string, least = 1): Scale {
+  return { write, range: (_, high) => [0, Math.max(least, high * 1.15)] };
+}
+
+/** For what is anywhere: temperature, signal, a counter. */
+export function anywhere(write: (value: number) => string): Scale {
+  return {
+    write,
+    range: (low, high) => {
+      const room = Math.max((high - low) * 0.1, Math.abs(high) * 0.01, 0.5);
+      return [low - room, high + room];
+    },
+  };
+}
+
+/** For what is or is not: bands. */
+export const bands: Scale = { write: null, range: () => [0, 1] };
+
 /** Draws into host with its colours, and follows its width, until it is destroyed. */
-export function powerChart(host: HTMLElement, height: number): Chart {
+export function readingChart(host: HTMLElement, height: number, scale: Scale): Chart {
   const colour = (name: string) => getComputedStyle(host).getPropertyValue(name).trim();
   let range: [number, number] = [0, 1];
   const axis: uPlot.Axis = {
@@ -30,7 +57,7 @@ export function powerChart(host: HTMLElement, height: number): Chart {
       cursor: { y: false, points: { size: 7 } },
       scales: {
         x: { range: () => range },
-        y: { range: (_, __, high) => [0, Math.max(1, high * 1.15)] },
+        y: { range: (_, low, high) => scale.range(low ?? 0, high ?? 0) },
       },
       axes: [
         {
@@ -42,9 +69,10 @@ export function powerChart(host: HTMLElement, height: number): Chart {
         },
         {
           ...axis,
-          size: 52,
+          show: scale.write !== null,
+          size: 64,
           space: 36,
-          values: (_, values) => values.map((value) => watts(value)),
+          values: (_, values) => values.map((value) => scale.write?.(value) ?? ''),
         },
       ],
       series: [

@@ -23,3 +23,21 @@ export function appendReading(
   if (first < 0) return all.slice(-1);
   return all.slice(Math.max(0, first - 1));
 }
+
+/** The readings in the order of their times. */
+export function inOrder(readings: readonly Reading[]): Reading[] {
+  return readings.toSorted((a, b) => (parseTime(a.at) ?? 0) - (parseTime(b.at) ?? 0));
+}
+
+/** How much of a time (ms UTC) a value was above 0 that holds until the next one; the readings are in order. */
+export function shareOn(readings: readonly Reading[], from: number, to: number): number {
+  let on = 0;
+  let known = 0;
+  readings.forEach(({ at, value }, i) => {
+    const begin = Math.max(from, parseTime(at) ?? to);
+    const end = Math.min(to, parseTime(readings[i + 1]?.at) ?? to);
+    known += Math.max(0, end - begin);
+    if (value > 0) on += Math.max(0, end - begin);
+  });
+  return known > 0 ? on / known : 0;
+}

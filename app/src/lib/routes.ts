@@ -5,10 +5,11 @@ export type Route =
   | { screen: 'projects' }
   | { screen: 'project'; project: string; device: string | null }
   | { screen: 'devices'; project: string }
+  | { screen: 'device'; project: string; device: string }
   | { screen: 'energy' | 'energy-settings' | 'occupancy'; project: string }
   | { screen: 'members'; project: string }
   | { screen: 'log'; project: string }
-  | { screen: 'alerts'; project: string }
+  | { screen: 'alerts' | 'alert-settings'; project: string }
   | { screen: 'data'; project: string }
   | { screen: 'project-support'; project: string }
   | { screen: 'apps'; project: string }
@@ -54,8 +55,8 @@ export function parseRoute(path: string, token: string | null = null, query = ''
   const [head, project, sub, device] = parts.map(decode);
   if (head === 'projects' && project && !parts[4]) {
     if (sub === undefined) return { screen: 'project', project, device: null };
-    if ((sub === 'lights' || sub === 'devices') && device)
-      return { screen: 'project', project, device };
+    if (sub === 'lights' && device) return { screen: 'project', project, device };
+    if (sub === 'devices' && device) return { screen: 'device', project, device };
     if (
       (sub === 'devices' ||
         sub === 'members' ||
@@ -70,6 +71,7 @@ export function parseRoute(path: string, token: string | null = null, query = ''
     if ((sub === 'energy' || sub === 'occupancy') && device === undefined) {
       return { screen: sub, project };
     }
+    if (sub === 'alerts' && device === 'settings') return { screen: 'alert-settings', project };
     if (sub === 'energy' && device === 'settings') return { screen: 'energy-settings', project };
     if (sub === 'support' && device === undefined) return { screen: 'project-support', project };
   }
@@ -102,6 +104,7 @@ export const paths = {
   members: (project: string) => inProject(project, '/members'),
   log: (project: string) => inProject(project, '/log'),
   alerts: (project: string) => inProject(project, '/alerts'),
+  alertSettings: (project: string) => inProject(project, '/alerts/settings'),
   data: (project: string) => inProject(project, '/data'),
   projectSupport: (project: string) => inProject(project, '/support'),
   apps: (project: string) => inProject(project, '/apps'),

@@ -470,6 +470,50 @@ export interface Alert {
   acknowledged_by: { account_id: string; name: string } | null;
 }
 
+export type Severity = 'info' | 'warning' | 'critical';
+
+/** From which severity on somebody gets letters. */
+export type LetterWish = Severity | 'none';
+
+/** When something is an alert. */
+export interface AlertRule {
+  rule: string;
+  on: boolean;
+  severity: Severity;
+  delay_s: number;
+  hold_s: number;
+  /** In the unit of the rule, which is empty where it has none. */
+  limit: number;
+  slack: number;
+  unit: string;
+}
+
+export interface AlertSettings {
+  rules: AlertRule[];
+  quiet_hours: {
+    on: boolean;
+    from: string;
+    to: string;
+    time_zone: string;
+    critical_passes: boolean;
+  };
+}
+
+/** A program elsewhere that is told of alerts. */
+export interface Webhook {
+  id: string;
+  url: string;
+  least_severity: Severity;
+  created_at: string;
+  /** Since when it takes nothing; null while it does. */
+  failing_since: string | null;
+}
+
+/** With its secret, which is shown once. */
+export interface MadeWebhook extends Webhook {
+  secret: string;
+}
+
 /** An alert with its devices, and what people wrote about it. */
 export interface AlertDetail extends Alert {
   members: { eui64: string; since: string; cleared_at: string | null; value: number }[];

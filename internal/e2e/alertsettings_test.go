@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestAlertSettingsPage changes a rule, who gets letters, and a webhook, whose secret is shown
+// once.
+func TestAlertSettingsPage(t *testing.T) {
+	s := setStage(t)
+	rule := func(name, unit string, limit float64, on bool) object {
+		return object{"rule": name, "on": on, "severity": "warning", "delay_s": 30, "hold_s": 300, "limit": limit, "slack": limit / 10, "unit": unit}
+	}
+	settings := object{
+		"rules":       []object{rule("lamp_failure", "", 0, true), rule("overheated", "°C", 80, true), rule("energy_high", "%", 100, false)},
+		"quiet_hours": object{"on": true, "from": "22:00", "to": "06:00", "time_zone": "", "critical_passes": true},
+	}
+	s.says["GET /alert-settings"], s.says["PUT /alert-settings"] = settings, settings
+	s.says["GET /alert-letters"] = object{"least_severity": "warning"}
+	s.says["PUT /alert-letters"] = object{"least_severity": "critical"}
+	hook := object{"id": "h1", "url": "https://building.example.org/a/very/long/address/of/a/hook/that/goes/on", "least_severity": "warning", "created_at": time.Now(), "failing_since": time.Now().Add(-time.Hour)}
+	s.says["GET /webhooks"] = object{"items": []object{hook}}
+	s.says["POST /webhooks"] = object{"id": "h2", "url": "https://new.example.org/", "least_severity": "warning", "created_at": time.Now(), "failing_since": nil, "secret": "whsec-shown-once"}
+	p := s.audience()
+
+	p.see("/alerts", byTestID("to-alert-settings"))
+	p.do("coming to the rules", chromedp.Click(byTestID("to-alert-settings")), chromedp.WaitVisible(byTestID("webhook")))
+	p.do("opening a rule", chromedp.Click(byTestID("rule-overheated")+" summary"), chromedp.WaitVisible("#overheated-limit"))
+	p.judged("alert-settings")
+	p.evaluate(`(() => { const e = document.querySelector("#overheated-limit"); e.value = "75"; e.dispatchEvent(new Event("input", { bubbles: true }));
+		const d = document.querySelector("#overheated-delay"); d.value = "2"; d.dispatchEvent(new Event("change", { bubbles: true })); return "" })()`)
+	p.do("saving", chromedp.Click(byTestID("settings-save")))
+	p.eventually("it to be saved", fmt.Sprintf(`document.querySelector('%s').textContent !== ""`, byTestID("settings-said")))
+	if asked := s.changes(); len(asked) != 1 || !strings.Contains(asked[0], `"limit":75`) || !strings.Contains(asked[0], `"delay_s":120`) {
+		t.Errorf("asked was %q", asked)
+	}
+	p.do("a wrong address", chromedp.Click(byTestID("hook-submit")), chromedp.WaitVisible("#hook-url-wrong"))
+	p.fill("hook-url", "https://new.example.org/")
+	p.do("making a webhook", chromedp.Click(byTestID("hook-submit")), chromedp.WaitVisible(byTestID("hook-secret")))
+	p.picture("alert-settings-secret")
+	p.do("having kept it", chromedp.Click(byTestID("hook-kept")), chromedp.WaitNotPresent(byTestID("hook-secret")))
+}
+
+// TestDevicePage looks at one device: what it is, how it is, and what it measured.
+func TestDevicePage(t *testing.T) {
+	s := setStage(t)
+	networks, groups, devices := fleet(12)
+	s.says["GET "].(object)["networks"] = networks
+	s.says["GET /groups"] = object{"items": groups}
+	s.says["GET /devices"] = paged(devices)
+	s.says["GET /readings"] = func(q url.Values) any {
+		items := []object{}
+		if q.Get("metric") != "energy" {
+			at := time.Now().Add(-20 * time.Hour)
+			for i := range 200 {
+				items = append(items, object{"at": at.Add(time.Duration(i) * 6 * time.Minute), "value": float64(i * 7 % 40)})
+			}
+		}
+		return object{"unit": "W", "items": items}
+	}
+	p := s.audience()
+	eui, ok := devices[5]["eui64"].(string)
+	if !ok {
+		t.Fatal("a device without an address")
+	}
+	p.see("/devices/"+eui, byTestID("history-active_power"))
+	p.eventually("what it measured", fmt.Sprintf(`document.querySelector('%s p').textContent.startsWith("Between")`, byTestID("history-active_power")))
+	if said := p.text("device-now"); !strings.Contains(said, "Lamp, Driver") || !strings.Contains(said, "dBm") {
+		t.Errorf("of now it says %q", said)
+	}
+	if said := p.text("history-none"); !strings.Contains(said, "Energy") {
+		t.Errorf("of what has no history it says %q", said)
+	}
+	p.judged("device")
+}
