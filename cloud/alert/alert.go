@@ -149,6 +149,10 @@ type Store interface {
 	NetworkOf(ctx context.Context, id sconce.ProjectID, device sconce.EUI64) (sconce.NetworkID, error)
 	// Situation returns how a network stands; recent alerts are those cleared since a time.
 	Situation(ctx context.Context, w Watched, since time.Time) (Situation, error)
+	// Budget returns how much energy a project has used in the calendar month of a time, in its
+	// time zone, up to a quarter of an hour ago, and how much its people planned for a month:
+	// both in Wh, 0 without a plan.
+	Budget(ctx context.Context, id sconce.ProjectID, now time.Time) (used, planned float64, err error)
 	// Record stores what a look changed, in one transaction.
 	Record(ctx context.Context, a project.Assignment, o Outcome) error
 

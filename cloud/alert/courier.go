@@ -210,7 +210,7 @@ func (c *Courier) letters(ctx context.Context, n Notice, r Report) error {
 		return c.Store.Done(ctx, n)
 	}
 	now := c.Now()
-	if until := r.Settings.Quiet.Until(now, r.Severity); until.After(now) {
+	if until := r.Settings.QuietUntil(now, r.Severity); until.After(now) {
 		n.Due = until
 		return c.Store.Postpone(ctx, n)
 	}

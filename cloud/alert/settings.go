@@ -13,6 +13,18 @@ import (
 type Settings struct {
 	Rules rules.Set `json:"rules,omitempty"` // those that were changed
 	Quiet Quiet     `json:"quiet,omitzero"`
+	// Zone is the time zone of the project, an IANA name: what people decided elsewhere.
+	Zone string `json:"-"`
+}
+
+// QuietUntil returns when a letter may be sent that could be sent now: now, or the end of the
+// quiet hours, which are those of the project's time zone unless they have one of their own.
+func (s Settings) QuietUntil(now time.Time, severity rules.Severity) time.Time {
+	q := s.Quiet
+	if q.Zone == "" {
+		q.Zone = s.Zone
+	}
+	return q.Until(now, severity)
 }
 
 // Effective returns all rules.
@@ -24,7 +36,7 @@ type Quiet struct {
 	On       bool   `json:"on,omitempty"`
 	From     int    `json:"from,omitempty"`     // minutes since midnight
 	To       int    `json:"to,omitempty"`       // before From: on the next day
-	Zone     string `json:"zone,omitempty"`     // IANA name; "" is UTC
+	Zone     string `json:"zone,omitempty"`     // IANA name; "" is that of the project
 	Critical bool   `json:"critical,omitempty"` // critical alerts are told at any time
 }
 

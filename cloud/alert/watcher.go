@@ -20,6 +20,9 @@ const (
 	// soon is how long there is between two rounds at least: what happens together is seen
 	// together.
 	soon = 250 * time.Millisecond
+	// counting is how long it is taken to be known how much a project has used: rollups grow once
+	// a quarter of an hour.
+	counting = 5 * time.Minute
 	// urgent and usual are how long there is between two looks at a network at least, because
 	// something is wrong, or because something may be right again.
 	urgent = 2 * time.Second
@@ -73,6 +76,12 @@ type network struct {
 	due    time.Time
 	last   time.Time // when it was looked at
 	raised bool
+
+	// leads says that it is the one network of its project whose gateway stands for the energy of
+	// all of them.
+	leads          bool
+	counted        time.Time // when these were read
+	used, budgeted float64
 }
 
 // NewWatcher returns a watcher, which calls told when there are new notices. told does not
@@ -193,8 +202,12 @@ func (w *Watcher) list(ctx context.Context) error {
 		return err
 	}
 	there := make(map[project.Assignment]bool, len(all))
+	leaders := map[sconce.ProjectID]sconce.NetworkID{}
 	for _, one := range all {
 		there[one.Assignment] = true
+		if first, ok := leaders[one.Project]; !ok || one.Network < first {
+			leaders[one.Project] = one.Network
+		}
 		if n := w.networks[one.Assignment]; n == nil {
 			w.networks[one.Assignment] = &network{Watched: one}
 		} else {
@@ -206,7 +219,23 @@ func (w *Watcher) list(ctx context.Context) error {
 			w.mark(n, false)
 			delete(w.networks, a)
 		}
+		n.leads = leaders[a.Project] == a.Network
 	}
+	return nil
+}
+
+// count takes up how much energy the project of a network has used, if that is told of there.
+func (w *Watcher) count(ctx context.Context, n *network, s *Situation, now time.Time) (err error) {
+	if !n.leads || !s.Settings.Effective()[rules.EnergyHigh].On {
+		return nil
+	}
+	if n.counted.IsZero() || now.Sub(n.counted) >= counting {
+		if n.used, n.budgeted, err = w.store.Budget(ctx, n.Project, now); err != nil {
+			return err
+		}
+		n.counted = now
+	}
+	s.Network.Used, s.Network.Budget = n.used, n.budgeted
 	return nil
 }
 
@@ -250,6 +279,9 @@ func (w *Watcher) look(ctx context.Context, n *network) (again time.Time, err er
 	}
 	if g := &s.Network.Gateway; !g.Online && !g.Since.Before(w.started.Add(-settling)) {
 		g.Settling = now.Sub(w.started) < settling
+	}
+	if err := w.count(ctx, n, &s, now); err != nil {
+		return time.Time{}, err
 	}
 	set := s.Settings.Effective()
 	after, found, next := rules.Look(set, s.Network, s.Watches, now)

@@ -227,7 +227,7 @@ type QuietHours struct {
 	On       bool   `json:"on"`
 	From     string `json:"from" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" example:"22:00"`
 	To       string `json:"to" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" example:"06:00"`
-	Zone     string `json:"time_zone" maxLength:"64" example:"Europe/Berlin" doc:"IANA name; empty is UTC."`
+	Zone     string `json:"time_zone" maxLength:"64" example:"Europe/Berlin" doc:"IANA name; empty is the time zone of the project."`
 	Critical bool   `json:"critical_passes" doc:"Critical alerts are told at any time."`
 }
 

@@ -81,6 +81,12 @@ type NewDevice struct {
 	Groups      []sconce.GroupID `json:"groups,omitempty" maxItems:"16" nullable:"false" doc:"Groups of the same network."`
 }
 
+// DeviceReplacement is a device that comes into the position of another.
+type DeviceReplacement struct {
+	EUI64       sconce.EUI64 `json:"eui64" doc:"The address on the label of the new device."`
+	InstallCode secretText   `json:"install_code" maxLength:"64" doc:"The install code on its label: 36 hexadecimal digits."`
+}
+
 func (a *API) deviceRoutes() {
 	within(a, route{
 		id: "list-devices", method: http.MethodGet, path: "/devices", status: http.StatusOK,
@@ -99,6 +105,18 @@ func (a *API) deviceRoutes() {
 	})
 
 	within(a, route{
+		id: "replace-device", method: http.MethodPost, path: "/devices/{device}/replacement", status: http.StatusOK,
+		summary: "Put another device of the same kind into the position of one: name, groups and history stay", tag: "devices", edits: true,
+	}, func(ctx context.Context, scope project.Scope, in *struct {
+		Device text[sconce.EUI64] `path:"device" doc:"Address of the device that is there."`
+		Body   DeviceReplacement
+	},
+	) (*struct{ Body Device }, error) {
+		d, err := a.replaceDevice(ctx, scope, in.Device.value, in.Body)
+		return &struct{ Body Device }{d}, err
+	})
+
+	within(a, route{
 		id: "remove-device", method: http.MethodDelete, path: "/devices/{device}", status: http.StatusNoContent,
 		summary: "Take a device out of its network and delete its position", tag: "devices", edits: true,
 	}, func(ctx context.Context, scope project.Scope, in *struct {
@@ -109,23 +127,42 @@ func (a *API) deviceRoutes() {
 	})
 }
 
+func (a *API) replaceDevice(ctx context.Context, scope project.Scope, old sconce.EUI64, n DeviceReplacement) (Device, error) {
+	code, err := lighting.ParseInstallCode(string(n.InstallCode))
+	if err != nil {
+		return Device{}, err
+	}
+	known, kind, err := a.kindOf(ctx, n.EUI64)
+	if err != nil {
+		return Device{}, err
+	}
+	d, err := a.Lighting.ReplaceDevice(ctx, scope, old, n.EUI64, kind, code)
+	return deviceOf(d, known, nil, nil), err
+}
+
+// kindOf returns what the registry knows of a device, and its kind: one of another maker is
+// taken for a light.
+func (a *API) kindOf(ctx context.Context, device sconce.EUI64) (registry.Identity, sconce.DeviceKind, error) {
+	known, err := a.Registry.Describe(ctx, []sconce.EUI64{device})
+	if id, ok := known[device]; ok {
+		return id, id.Kind, err
+	}
+	return registry.Identity{}, sconce.Luminaire, err
+}
+
 func (a *API) addDevice(ctx context.Context, scope project.Scope, n NewDevice) (Device, error) {
 	code, err := lighting.ParseInstallCode(string(n.InstallCode))
 	if err != nil {
 		return Device{}, err
 	}
-	known, err := a.Registry.Describe(ctx, []sconce.EUI64{n.EUI64})
+	known, kind, err := a.kindOf(ctx, n.EUI64)
 	if err != nil {
 		return Device{}, err
-	}
-	kind := sconce.Luminaire // what a device of another maker is taken for
-	if id, ok := known[n.EUI64]; ok {
-		kind = id.Kind
 	}
 	d, err := a.Lighting.AddDevice(ctx, scope, lighting.NewDevice{
 		Network: n.Network, Name: n.Position, Device: n.EUI64, Kind: kind, InstallCode: code, Groups: n.Groups,
 	})
-	return deviceOf(d, known[n.EUI64], nil, nil), err
+	return deviceOf(d, known, nil, nil), err
 }
 
 // devices returns the devices of one network with what is known of them.

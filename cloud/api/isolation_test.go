@@ -78,6 +78,10 @@ func (b *bench) rows() map[string]row {
 	members := func(e estate) func() any {
 		return func() any { return object{"name": "Room", "devices": []sconce.EUI64{e.device}} }
 	}
+	replacement := func() any {
+		device++
+		return object{"eui64": device, "install_code": installCode}
+	}
 	own, other := b.own, b.other
 	period := "?from=2026-01-01T00:00:00Z&to=2026-01-08T00:00:00Z"
 	readings := func(e estate) string { return "/readings?metric=active_power&device=" + e.device.String() }
@@ -249,6 +253,10 @@ func (b *bench) rows() map[string]row {
 		"release-gateway": {
 			path: "/gateways/{fresh gateway}", want: but(204, "user", "viewer"),
 			foreign: &row{path: "/gateways/" + other.gateway.String()}, foreignWant: 404,
+		},
+		"replace-device": {
+			path: "/devices/{fresh device}/replacement", body: replacement, want: but(200, "user", "viewer"),
+			foreign: &row{path: "/devices/" + other.device.String() + "/replacement", body: replacement}, foreignWant: 404,
 		},
 		"remove-device": {
 			path: "/devices/{fresh device}", want: but(204, "user", "viewer"),

@@ -106,7 +106,7 @@ func (s *Service) Energy(ctx context.Context, scope project.Scope, q Question) (
 		return Answer{}, err
 	}
 	a := Answer{Settings: r.settings, Spans: r.spans}
-	book, err := r.read(q.From, q.To, r.spans)
+	book, err := r.read(q.By, q.From, q.To, r.spans)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -114,7 +114,7 @@ func (s *Service) Energy(ctx context.Context, scope project.Scope, q Question) (
 	if q.Compare.Kind != CompareNothing {
 		from, to := q.Compare.of(q.From, q.To)
 		if a.Compared, err = r.cut(from, to, q.By); err == nil {
-			compared, err = r.read(from, to, a.Compared)
+			compared, err = r.read(q.By, from, to, a.Compared)
 		}
 		if err != nil {
 			return Answer{}, err
@@ -149,7 +149,7 @@ func (s *Service) Occupancy(ctx context.Context, scope project.Scope, q Question
 	if err != nil {
 		return Answer{}, err
 	}
-	book, err := r.read(q.From, q.To, r.spans)
+	book, err := r.read(q.By, q.From, q.To, r.spans)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -177,7 +177,7 @@ func (s *Service) Usage(ctx context.Context, scope project.Scope, q Question) (s
 	if err != nil {
 		return span, settings, nil, err
 	}
-	book, err := r.read(q.From, q.To, r.spans)
+	book, err := r.read(q.By, q.From, q.To, r.spans)
 	if err != nil {
 		return span, settings, nil, err
 	}
@@ -293,7 +293,7 @@ func (r *reader) baseline() (func(subject int) float64, error) {
 		}, nil
 	}
 	span := figures.Span{From: b.From.In(r.zone), To: b.To.In(r.zone)}
-	book, err := r.read(b.From, b.To, []figures.Span{span})
+	book, err := r.read(figures.Day, b.From, b.To, []figures.Span{span})
 	if err != nil {
 		return nil, err
 	}

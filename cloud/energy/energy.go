@@ -168,6 +168,7 @@ type Store interface {
 
 // Rollups is where the sums of devices are read; package telemetry says how.
 type Rollups interface {
+	InOtherZones(ctx context.Context, s project.Scope, zone string) ([]sconce.EUI64, error)
 	Rollups(ctx context.Context, s project.Scope, q telemetry.RollupQuery, stored func(telemetry.Rollup), waiting func(telemetry.Series, telemetry.Open)) error
 }
 

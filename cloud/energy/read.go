@@ -1,7 +1,9 @@
 package energy
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"sconce"
@@ -13,8 +15,16 @@ import (
 
 const quarterMs = rollup.Quarter
 
-// maxQuarterDays is how many days times devices a question reads quarters of an hour of.
-const maxQuarterDays = 20_000
+// What one question reads at most. Figures of long times come from the days of the rollups.
+const (
+	// fewDays is for how many days times devices quarters of an hour are read though days would
+	// do: they tell the peak of all devices together.
+	fewDays = 2_000
+	// maxQuarterDays is how many days times devices quarters are read of, where they are needed.
+	maxQuarterDays = 20_000
+	// maxMonths is how many months times devices days are read of.
+	maxMonths = 150_000
+)
 
 // reader is one question on its way.
 type reader struct {
@@ -29,15 +39,85 @@ type reader struct {
 	counts   func(sconce.DeviceKind) bool
 }
 
-// read adds up a time.
-func (r *reader) read(from, to figures.Date, spans []figures.Span) (*figures.Book, error) {
-	book := figures.NewBook(len(r.lay.subjects), spans, figures.NewTariff(r.settings.Rates, r.zone))
+// read adds up a time, from the days of the rollups where they tell all that is asked, and
+// else from the quarters.
+func (r *reader) read(by figures.Step, from, to figures.Date, spans []figures.Span) (*figures.Book, error) {
+	tariff := figures.NewTariff(r.settings.Rates, r.zone)
+	book := figures.NewBook(len(r.lay.subjects), spans, tariff)
 	r.lay.expects(r.counts, r.now, book.Expect)
-	if days := from.Until(to) * len(r.lay.devices); days > maxQuarterDays {
-		return nil, sconce.Errorf(sconce.Invalid, "this would read %d days of devices, and a question reads at most %d: ask for a shorter time, or for one group", days, maxQuarterDays)
-	}
 	first, end := quarterOf(from.In(r.zone)), quarterOf(to.In(r.zone))
-	return book, r.quarters(book, r.lay.devices, first, end)
+	days := from.Until(to) * len(r.lay.devices)
+	if by == figures.Hour || days <= fewDays || days <= maxQuarterDays && tariff.ByTime(from, to) {
+		if days > maxQuarterDays {
+			return nil, errTooLarge(days, "days", maxQuarterDays)
+		}
+		return book, r.quarters(book, r.lay.devices, first, end)
+	}
+	if months := (from.Until(to)/28 + 2) * len(r.lay.devices); months > maxMonths {
+		return nil, errTooLarge(months, "months", maxMonths)
+	}
+	byQuarters, byDays, err := r.part(first, end)
+	if err != nil {
+		return nil, err
+	}
+	if n := from.Until(to) * len(byQuarters); n > maxQuarterDays {
+		return nil, sconce.LaterErrorf(sconce.Unavailable, time.Minute, "the days of this project are being made again for its new time zone: ask for a shorter time, or try again in a while")
+	}
+	if err := r.quarters(book, byQuarters, first, end); err != nil {
+		return nil, err
+	}
+	return book, r.days(book, byDays, from, to)
+}
+
+func errTooLarge(n int, what string, most int) error {
+	return sconce.Errorf(sconce.Invalid, "this would read %d %s of devices, and a question reads at most %d: ask for a shorter time or for one group, or by day", n, what, most)
+}
+
+// part parts the devices: those of which a day tells less than its quarters, and the others.
+func (r *reader) part(first, end int64) (byQuarters, byDays []sconce.EUI64, err error) {
+	others, err := r.Rollups.InOtherZones(r.ctx, r.scope, r.settings.Zone)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range r.lay.devices {
+		if _, other := slices.BinarySearchFunc(others, d, func(a, b sconce.EUI64) int { return cmp.Compare(int64(a), int64(b)) }); other || r.lay.moved(d, first, end) {
+			byQuarters = append(byQuarters, d)
+		} else {
+			byDays = append(byDays, d)
+		}
+	}
+	return byQuarters, byDays, nil
+}
+
+// days adds the days of devices that hang where they hung, from one to another that is not
+// included.
+func (r *reader) days(book *figures.Book, devices []sconce.EUI64, from, to figures.Date) error {
+	add := func(device sconce.EUI64, day figures.Date, sums *rollup.Sums) {
+		if day.Before(from) || !day.Before(to) {
+			return
+		}
+		for _, subject := range r.lay.at(device, quarterOf(day.In(r.zone))).subjects {
+			book.Day(subject, day, sums)
+		}
+	}
+	ask := telemetry.RollupQuery{
+		Devices: devices, Level: rollup.Days,
+		From: rollup.MonthOf(from.Year, from.Month), Until: rollup.MonthOf(to.Year, to.Month),
+	}
+	return r.Rollups.Rollups(r.ctx, r.scope, ask, func(stored telemetry.Rollup) {
+		year := int(stored.Period / 12)
+		month := time.Month(stored.Period%12 + 1)
+		for i := range stored.Block {
+			e := &stored.Block[i]
+			add(stored.Device, figures.Date{Year: year, Month: month, Day: e.Index + 1}, &e.Sums)
+		}
+	}, func(s telemetry.Series, open telemetry.Open) {
+		parts := rollup.Parts{}
+		open.Waiting(s.Metric, parts)
+		for quarter, sums := range parts {
+			add(s.Device, figures.DateOf(time.UnixMilli(quarter*quarterMs), r.zone), sums)
+		}
+	})
 }
 
 // quarters adds the quarters of devices, from one to another that is not included.

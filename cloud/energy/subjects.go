@@ -189,6 +189,12 @@ func (l *layout) at(device sconce.EUI64, quarter int64) *place {
 	return &places[max(later-1, 0)]
 }
 
+// moved reports whether a device came to another place in a time: then a day of it may be of
+// more than one.
+func (l *layout) moved(device sconce.EUI64, from, to int64) bool {
+	return slices.ContainsFunc(l.places[device][1:], func(p place) bool { return from < p.from && p.from < to })
+}
+
 // expects calls expect for each stay of a device that is counted, until now.
 func (l *layout) expects(counts func(sconce.DeviceKind) bool, now time.Time, expect func(subject int, from, to time.Time)) {
 	for _, device := range l.devices {

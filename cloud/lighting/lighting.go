@@ -63,6 +63,10 @@ type Store interface {
 	// for an unknown network or group, a [sconce.Conflict] for a device that is in
 	// a position already, and a [sconce.TooMany] for a limit of PRODUCT.md.
 	AddDevice(ctx context.Context, s project.Scope, d Device, sealedCode []byte) error
+	// ReplaceDevice puts another device into the position of one, from a moment on, and returns
+	// it there. It returns a [sconce.NotFound] when the old one is in no position of the
+	// project, and a [sconce.Conflict] for a new one that is in a position already.
+	ReplaceDevice(ctx context.Context, s project.Scope, r Replacement, at time.Time) (Device, error)
 	// RemoveDevice deletes the position of a device and returns its network.
 	RemoveDevice(ctx context.Context, s project.Scope, device sconce.EUI64) (sconce.NetworkID, error)
 
@@ -206,6 +210,39 @@ func (s *Service) AddDevice(ctx context.Context, scope project.Scope, n NewDevic
 		return Device{}, err
 	}
 	if err := s.Store.AddDevice(ctx, scope, d, sealed); err != nil {
+		return Device{}, err
+	}
+	s.changed(ctx, scope, d.Network)
+	return d, nil
+}
+
+// Replacement is another device for a position. The code is sealed for the position of the
+// old device.
+type Replacement struct {
+	Old, New   sconce.EUI64
+	Kind       sconce.DeviceKind // of both
+	SealedCode []byte
+}
+
+// ReplaceDevice puts another device of the same kind into the position of one that broke: the
+// position keeps its name, its groups and its history.
+func (s *Service) ReplaceDevice(ctx context.Context, scope project.Scope, old sconce.EUI64, with sconce.EUI64, kind sconce.DeviceKind, code InstallCode) (Device, error) {
+	if err := scope.Require(project.ConfigureLights); err != nil {
+		return Device{}, err
+	}
+	was, err := s.Store.Device(ctx, scope, old)
+	if err != nil {
+		return Device{}, err
+	}
+	if kind != was.Kind || with == 0 || with == old {
+		return Device{}, sconce.FieldErrorf("eui64", "expected another device of the same kind, a %s", was.Kind)
+	}
+	sealed, err := s.Vault.Seal(code.bytes[:], codeField(was.Position))
+	if err != nil {
+		return Device{}, err
+	}
+	d, err := s.Store.ReplaceDevice(ctx, scope, Replacement{Old: old, New: with, Kind: kind, SealedCode: sealed}, now())
+	if err != nil {
 		return Device{}, err
 	}
 	s.changed(ctx, scope, d.Network)

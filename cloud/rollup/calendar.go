@@ -1,6 +1,10 @@
 package rollup
 
-import "time"
+import (
+	"math"
+	"slices"
+	"time"
+)
 
 // Level is one of the two ways in which rollups are kept.
 type Level uint8
@@ -50,4 +54,61 @@ func Midnight(year int, month time.Month, day int, zone *time.Location) time.Tim
 		t = t.Add(Quarter * time.Millisecond)
 	}
 	return t
+}
+
+// Remade returns the days of a device in a time zone, made from its quarters, by their
+// periods. days is what was kept until now, in whichever zone; both are by their periods. Days
+// that lie before the quarters that are kept stay as they are, under their dates: nothing is
+// known any more of when on them something was.
+func Remade(quarters, days map[int64]Block, zone *time.Location) map[int64]Block {
+	made := map[int64]Block{}
+	oldest := int64(math.MaxInt64)
+	for period, b := range quarters {
+		oldest = min(oldest, period)
+		for i := range b {
+			p := DayPlace(period*QuartersPerDay+int64(b[i].Index), zone)
+			block := made[p.Period]
+			block.Add(p.Index, &b[i].Sums)
+			made[p.Period] = block
+		}
+	}
+	if len(quarters) == 0 {
+		return days
+	}
+	seam := DayPlace(oldest*QuartersPerDay, zone)
+	if !reachesBack(days, seam) {
+		return made // all there ever was is in the quarters
+	}
+	// The first day of the quarters may have begun before them: it stays as well.
+	if DateOf(seam.Period, seam.Index, zone).UnixMilli() < oldest*QuartersPerDay*Quarter {
+		seam.Index++
+	}
+	for period, b := range made {
+		if period <= seam.Period {
+			made[period] = slices.DeleteFunc(b, func(e Entry) bool { return period < seam.Period || e.Index < seam.Index })
+		}
+	}
+	for period, b := range days {
+		for i := range b {
+			if period < seam.Period || period == seam.Period && b[i].Index < seam.Index {
+				block := made[period]
+				block.Add(b[i].Index, &b[i].Sums)
+				made[period] = block
+			}
+		}
+	}
+	return made
+}
+
+// reachesBack reports whether there are days that lie before one, and not because their zone
+// is another one: zones are little more than a day apart.
+func reachesBack(days map[int64]Block, seam Place) bool {
+	for period, b := range days {
+		for i := range b {
+			if DateOf(period, b[i].Index, time.UTC).AddDate(0, 0, 2).Before(DateOf(seam.Period, seam.Index, time.UTC)) {
+				return true
+			}
+		}
+	}
+	return false
 }

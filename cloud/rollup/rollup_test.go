@@ -180,3 +180,52 @@ func TestBlock(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 }
+
+// TestRemade: days in another zone are the sums of their quarters; those that are older than
+// all quarters stay, and no time is in two days.
+func TestRemade(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Date(2026, 3, 20, 0, 0, 0, 0, time.UTC)
+	quarters, days := map[int64]rollup.Block{}, map[int64]rollup.Block{}
+	add := func(to map[int64]rollup.Block, p rollup.Place, mwh int64) {
+		b := to[p.Period]
+		b.Add(p.Index, &rollup.Sums{Energy: mwh})
+		to[p.Period] = b
+	}
+	first := rollup.QuarterOf(begin.UnixMilli())
+	for q := first; q < first+12*96; q++ {
+		add(quarters, rollup.QuarterPlace(q), 1)
+		add(days, rollup.DayPlace(q, time.UTC), 1)
+	}
+	total := func(all map[int64]rollup.Block) (n int64) {
+		for _, b := range all {
+			t := b.Total()
+			n += t.Energy
+		}
+		return n
+	}
+	made := rollup.Remade(quarters, days, berlin)
+	march := rollup.MonthOf(2026, time.March)
+	if total(made) != 12*96 || made[march][0].Index != 19 || made[march][0].Energy != 92 || made[march][9].Index != 28 || made[march][9].Energy != 92 {
+		t.Errorf("%d mWh, %+v", total(made), made)
+	}
+	// A year before there are days and no quarters any more.
+	for day := range 20 {
+		add(days, rollup.Place{Level: rollup.Days, Period: march - 12, Index: day}, 5)
+	}
+	add(days, rollup.Place{Level: rollup.Days, Period: march, Index: 18}, 7) // the day before the quarters
+	made = rollup.Remade(quarters, days, berlin)
+	if got := made[march-12].Total(); got.Energy != 100 {
+		t.Errorf("what is older is %+v", got)
+	}
+	// 20 March began in Berlin an hour before the quarters: it stays what it was.
+	if b := made[march]; b[0].Energy != 7 || b[1].Index != 19 || b[1].Energy != 96 || b[2].Energy != 96 || total(made) != 100+7+96+10*96+92+8 {
+		t.Errorf("%d mWh, %+v", total(made), b)
+	}
+	if got := rollup.Remade(nil, days, berlin); total(got) != total(days) {
+		t.Errorf("without quarters: %+v", got)
+	}
+}

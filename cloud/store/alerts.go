@@ -16,9 +16,13 @@ import (
 )
 
 // Alerts returns where alerts are kept.
-func (s *Store) Alerts() alert.Store { return alerts{s.site} }
+func (s *Store) Alerts() alert.Store { return alerts{s.site, &s.zones} }
 
-type alerts struct{ site }
+type alerts struct {
+	site
+
+	zones *zones
+}
 
 func (a alerts) Watched(ctx context.Context) ([]alert.Watched, error) {
 	rows, err := a.across().reading.WatchedNetworks(ctx)
@@ -115,6 +119,9 @@ func devicesNow(ctx context.Context, q *sitedb.Queries, a project.Assignment) ([
 		if f := faultsOf(r.Faults); f != nil {
 			d.Faults = *f
 		}
+		if r.RatedPower != nil {
+			d.Rated = *r.RatedPower
+		}
 		return d
 	}), err
 }
@@ -170,6 +177,9 @@ func alertOf(r sitedb.Alert) (alert.Alert, error) {
 }
 
 func alertSettings(ctx context.Context, q *sitedb.Queries, id sconce.ProjectID) (s alert.Settings, err error) {
+	if s.Zone, err = q.TimeZone(ctx, string(id)); err != nil && !none(err) {
+		return s, err
+	}
 	text, err := q.AlertSettings(ctx, string(id))
 	if none(err) {
 		return s, nil

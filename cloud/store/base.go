@@ -26,6 +26,7 @@ var based = []table{
 	{name: "gateway_hellos", key: []string{"project_id", "gateway"}},
 	{name: "readings_open", key: []string{"project_id", "device", "metric"}},
 	{name: "rollups", key: []string{"project_id", "level", "device", "period"}},
+	{name: "rollup_zones", key: []string{"project_id", "device"}},
 }
 
 // changing is the rows of rollups that can still change, by the first quarters and the first

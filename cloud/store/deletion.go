@@ -167,6 +167,7 @@ var belongings = []belonging{
 	{"site", "readings", []string{"device", "metric", "last_ms", "part"}},
 	{"site", "readings_open", []string{"device", "metric"}},
 	{"site", "rollups", []string{"level", "device", "period"}},
+	{"site", "rollup_zones", []string{"device"}},
 	{"site", "device_states", []string{"device"}},
 	{"site", "device_stages", []string{"device"}},
 	{"site", "gateway_hellos", []string{"gateway"}},

@@ -93,12 +93,13 @@ func (j *journal) Prune(ctx context.Context, before time.Time, limit int) (int, 
 }
 
 // Results returns where package ingest keeps what it makes from the journal.
-func (s *Store) Results() ingest.Reading { return results{s.site, s.journal} }
+func (s *Store) Results() ingest.Reading { return results{s.site, s.journal, &s.zones} }
 
 type results struct {
 	site
 
 	journal *database[*journaldb.Queries]
+	zones   *zones
 }
 
 func (r results) Position(ctx context.Context) (int64, error) {
@@ -216,7 +217,7 @@ func (r results) Apply(ctx context.Context, position int64, fn func(tx ingest.Tx
 	}
 	ctx = context.WithoutCancel(ctx)
 	return r.across().update(ctx, func(q *sitedb.Queries) error {
-		tx, sent := &resultsTx{ctx: ctx, q: q}, func(context.Context) error { return nil }
+		tx, sent := &resultsTx{ctx: ctx, q: q, zones: r.zones}, func(context.Context) error { return nil }
 		if r.guarded {
 			tx.bound = q.Through(func(db sitedb.DBTX) sitedb.DBTX {
 				p := &pipeline{DBTX: db}

@@ -132,6 +132,30 @@ func nextVersion(ctx context.Context, q *sitedb.Queries, s project.Scope, networ
 	return q.NextDesiredVersion(ctx, sitedb.NextDesiredVersionParams{ProjectID: string(s.Project()), NetworkID: network})
 }
 
+func (l lights) ReplaceDevice(ctx context.Context, s project.Scope, r lighting.Replacement, at time.Time) (d lighting.Device, err error) {
+	id := string(s.Project())
+	_, err = l.change(ctx, s, "replacing a device", audit.DeviceReplaced, "device:"+r.New.String(), func(q *sitedb.Queries) (string, error) {
+		row, err := q.ReplaceDevice(ctx, sitedb.ReplaceDeviceParams{ProjectID: id, Old: int64(r.Old), Device: int64(r.New), InstallCode: r.SealedCode})
+		switch {
+		case violatesUnique(err):
+			return "", sconce.Errorf(sconce.Conflict, "device %s has been added already; remove it there first", r.New)
+		case err != nil:
+			return "", found(err, "device in this project")
+		}
+		groups, err := q.GroupsOfPosition(ctx, sitedb.GroupsOfPositionParams{ProjectID: id, PositionID: row.ID})
+		if err != nil {
+			return "", err
+		}
+		d = deviceOf(sitedb.DeviceRow{ID: row.ID, NetworkID: row.NetworkID, Name: row.Name, Device: int64(r.New), Kind: row.Kind, MadeMs: row.MadeMs},
+			mapped(groups, func(id string) sconce.GroupID { return sconce.GroupID(id) }))
+		if err := endStay(ctx, q, s, r.Old, at); err != nil {
+			return "", err
+		}
+		return row.NetworkID, beginStay(ctx, q, s, d, at)
+	})
+	return d, err
+}
+
 func (l lights) RemoveDevice(ctx context.Context, s project.Scope, device sconce.EUI64) (sconce.NetworkID, error) {
 	return l.change(ctx, s, "removing a device", audit.DeviceRemoved, "device:"+device.String(), func(q *sitedb.Queries) (string, error) {
 		network, err := q.RemovePosition(ctx, sitedb.RemovePositionParams{ProjectID: string(s.Project()), Device: int64(device)})

@@ -32,6 +32,7 @@ var walks = map[string]string{
 	"Operators":           "of a handful of people",
 	"Presences":           "read once, when the program starts",
 	"Placements":          "read once, when the program starts",
+	"ZonesToSettle":       "of an index of what is to be done",
 	"WatchedNetworks":     "read once a minute, one row for a gateway",
 }
 

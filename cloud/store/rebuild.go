@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ import (
 // does not have them: ?1 is its batch. What the projector writes elsewhere, the end of a command,
 // belongs to what people did and stays.
 var takenBack = []string{
-	"DELETE FROM continuity", "DELETE FROM device_states", "DELETE FROM device_stages", "DELETE FROM gateway_hellos", "DELETE FROM readings_open",
+	"DELETE FROM continuity", "DELETE FROM device_states", "DELETE FROM device_stages", "DELETE FROM gateway_hellos", "DELETE FROM readings_open", "DELETE FROM rollup_zones",
 	"DELETE FROM poison WHERE journal_id > ?1", "DELETE FROM events WHERE journal_id > ?1",
 }
 
@@ -24,6 +25,11 @@ var takenBack = []string{
 // of the base.
 const laterChunks = `DELETE FROM readings WHERE part >= COALESCE((
 	SELECT o.part FROM readings_open AS o WHERE o.project_id = readings.project_id AND o.device = readings.device AND o.metric = readings.metric), 0)`
+
+// earlierZones says which projects have days in a time zone that was theirs when the base was
+// made, and is not now: those are made again.
+const earlierZones = `UPDATE projects SET days_zone = '' WHERE EXISTS (
+	SELECT 1 FROM rollup_zones AS z WHERE z.project_id = projects.id AND z.zone <> projects.time_zone)`
 
 // Rebuilding implements [ingest.Results].
 func (r results) Rebuilding(ctx context.Context) (ingest.Rebuild, error) {
@@ -77,8 +83,9 @@ func (r results) takeBack(ctx context.Context, tx *sql.Tx, after int64) error {
 	if err := putBack(ctx, tx, after); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, laterChunks)
-	return err
+	_, err1 := tx.ExecContext(ctx, laterChunks)
+	_, err2 := tx.ExecContext(ctx, earlierZones)
+	return errors.Join(err1, err2)
 }
 
 // Rebuilt implements [ingest.Results].

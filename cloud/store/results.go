@@ -20,6 +20,7 @@ type resultsTx struct {
 	bound    *sitedb.Queries // for what is stored of every device
 	poisoned bool
 	samples  []byte // reused
+	zones    *zones
 }
 
 func (t *resultsTx) SetRun(r ingest.Run) error {

@@ -29,6 +29,7 @@ var acrossProjects = map[string]string{
 	"CommandsOf":        "what is known of one person",
 	"SupportGrantsOf":   "what is known of one person",
 	"SecurityLogs":      "which chains there are, for their proof",
+	"ZonesToSettle":     "which projects have days in another time zone",
 	"WatchedNetworks":   "which networks are looked at for alerts",
 	"RemoveBaseRows":    "bases are of all projects",
 	"BaseRows":          "bases are of all projects",

@@ -45,6 +45,7 @@ type Store struct {
 	held     hold // nil beside another process
 	identity *database[*identitydb.Queries]
 	site     site
+	zones    zones
 	vault    *vault.Vault                  // nil until it is unlocked
 	journal  *database[*journaldb.Queries] // nil beside another process
 }

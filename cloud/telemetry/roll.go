@@ -26,6 +26,8 @@ type Rolled struct {
 type Rollups interface {
 	// Rollup returns a block of the rollups of a device, nil for none.
 	Rollup(a project.Assignment, device sconce.EUI64, level rollup.Level, period int64) (rollup.Block, error)
+	// DayZone returns the time zone that the days of a device are in.
+	DayZone(a project.Assignment, device sconce.EUI64) (*time.Location, error)
 	// SetRollup stores a block.
 	SetRollup(a project.Assignment, device sconce.EUI64, level rollup.Level, period int64, b rollup.Block) error
 }
@@ -216,9 +218,13 @@ func addParts(tx Rollups, a project.Assignment, device sconce.EUI64, parts rollu
 		level  rollup.Level
 		period int64
 	}
+	zone, err := tx.DayZone(a, device)
+	if err != nil {
+		return err
+	}
 	blocks := map[key]rollup.Block{}
 	for _, quarter := range slices.Sorted(maps.Keys(parts)) {
-		for _, p := range [...]rollup.Place{rollup.QuarterPlace(quarter), rollup.DayPlace(quarter, time.UTC)} {
+		for _, p := range [...]rollup.Place{rollup.QuarterPlace(quarter), rollup.DayPlace(quarter, zone)} {
 			k := key{p.Level, p.Period}
 			b, ok := blocks[k]
 			if !ok {

@@ -172,6 +172,9 @@ type Store interface {
 	// in the order of their parts.
 	Chunks(ctx context.Context, s project.Scope, series Series, from, to time.Time) ([]Chunk, error)
 
+	// InOtherZones returns the devices of the project whose days are in another time zone than
+	// the one with a name: they are being made again.
+	InOtherZones(ctx context.Context, s project.Scope, zone string) ([]sconce.EUI64, error)
 	// Rollups calls stored with every block that is asked for, device by device and in the
 	// order of the periods, and waiting with every open chunk of the devices with samples that
 	// are not in the rollups yet. All of it is of one moment.

@@ -305,6 +305,7 @@ func (c *cloud) run(ctx context.Context) error {
 		c.journal.Run,
 		func(ctx context.Context) { c.projector.Run(ctx, c.journal.Committed()) },
 		c.presences.Run, c.lighting.Run, c.intake.run, c.deletion.Run, c.watcher.Run,
+		telemetry.Settler{Store: c.store.Days(), Log: c.log}.Run,
 		func(ctx context.Context) { c.courier.Run(ctx, c.notices) },
 		func(ctx context.Context) { privacy.Retain(ctx, c.store, time.Now, c.log) },
 		(&vault.Resealer{Vault: c.vault, Rows: c.store, Now: time.Now, Log: c.log}).Run,

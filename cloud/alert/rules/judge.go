@@ -41,8 +41,9 @@ type Device struct {
 type Network struct {
 	Gateway Gateway
 	Devices []Device
-	// Used is how many watt-hours the project has used on this day, when it is known.
-	Used *float64
+	// Used is how many watt-hours the project has used in this month, and Budget how many its
+	// people planned for it; 0 for no plan.
+	Used, Budget float64
 }
 
 // Key names a condition: a kind, and which device has it.

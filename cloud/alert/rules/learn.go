@@ -119,13 +119,13 @@ func (l *look) lost(w *Watch) judgement {
 	return j
 }
 
-// energy is whether a project has used more on this day than is planned.
+// energy is whether a project has used more in this month than is planned.
 func (l *look) energy(*Watch) judgement {
-	if l.net.Used == nil {
-		return judgement{}
+	if l.net.Budget <= 0 {
+		return judgement{verdict: Right} // there is no plan, or another network tells of it
 	}
-	kWh := *l.net.Used / 1000
-	return above(&kWh, l.set[EnergyHigh])
+	percent := l.net.Used / l.net.Budget * 100
+	return above(&percent, l.set[EnergyHigh])
 }
 
 func later(a, b time.Time) time.Time {

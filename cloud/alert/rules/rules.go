@@ -31,7 +31,7 @@ const (
 	GatewayOffline Kind = 5  // it is not connected
 	BatteryLow     Kind = 6  // little of the battery is left
 	PowerHigh      Kind = 7  // it takes in more than it is made for, or ever did
-	EnergyHigh     Kind = 8  // the project has used more on this day than is planned for a day
+	EnergyHigh     Kind = 8  // the project has used more in this month than is planned for it
 	SensorStuck    Kind = 9  // it has seen no change for days while others near it have
 	DataLost       Kind = 10 // the gateway's buffer gave messages up, or there are gaps in what came
 )
@@ -135,10 +135,8 @@ func (k Kind) Unit() string {
 	switch k {
 	case Overheated:
 		return "°C"
-	case BatteryLow, PowerHigh:
+	case BatteryLow, PowerHigh, EnergyHigh: // of its capacity, of its rated power, of the budget of a month
 		return "%"
-	case EnergyHigh:
-		return "kWh"
 	case SensorStuck:
 		return "d"
 	}
@@ -155,7 +153,7 @@ func (k Kind) bounds() (least, most float64) {
 	case PowerHigh:
 		return 101, 1000
 	case EnergyHigh:
-		return 0.1, 1e6
+		return 1, 1000
 	case SensorStuck:
 		return 1, 90
 	}
@@ -174,7 +172,7 @@ func Defaults() Set {
 		GatewayOffline: {On: true, Severity: Critical, Delay: 2 * time.Second, Hold: 10 * time.Second},
 		BatteryLow:     {On: true, Severity: Info, Delay: time.Hour, Hold: time.Hour, Limit: 15, Slack: 10},
 		PowerHigh:      {On: true, Severity: Warning, Delay: 15 * time.Minute, Hold: 15 * time.Minute, Limit: 130, Slack: 10},
-		EnergyHigh:     {On: false, Severity: Info, Hold: 0, Limit: 100},
+		EnergyHigh:     {On: true, Severity: Info, Hold: 0, Limit: 100},
 		SensorStuck:    {On: true, Severity: Info, Hold: 0, Limit: 4},
 		DataLost:       {On: true, Severity: Warning, Delay: 10 * time.Minute, Hold: time.Hour},
 	}

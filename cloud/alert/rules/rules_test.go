@@ -361,11 +361,11 @@ func TestStuckSensor(t *testing.T) {
 
 func TestEnergyBudget(t *testing.T) {
 	b := newBuilding(t, 1)
-	r := b.set[rules.EnergyHigh]
-	r.On, r.Limit = true, 20
-	b.set[rules.EnergyHigh] = r
+	b.net.Used = 1e9 // of no budget
+	b.look(time.Minute)
+	b.net.Budget = 20_000
 	for _, wh := range []float64{0, 19_999, 20_000, 25_000, 10} {
-		b.net.Used = &wh
+		b.net.Used = wh
 		b.look(time.Minute)
 	}
 	b.want("begins energy_high 1", "ends energy_high 1")

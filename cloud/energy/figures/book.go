@@ -55,10 +55,16 @@ func (b *Book) Quarter(subject int, quarter int64, s *rollup.Sums) {
 	b.quarters[subject][quarter-b.first[0]] += s.Energy
 }
 
-// Day adds the sums of a device on a day. The price must not depend on the time of that day.
+// Day adds the sums of a device on a day. Where the price depends on the time of that day, what
+// it cost is not known.
 func (b *Book) Day(subject int, day Date, s *rollup.Sums) {
-	if c := b.add(subject, rollup.QuarterOf(day.In(b.tariff.zone).UnixMilli()), s); c != nil {
-		c.Days = true
+	c := b.add(subject, rollup.QuarterOf(day.In(b.tariff.zone).UnixMilli()), s)
+	if c == nil {
+		return
+	}
+	c.Days = true
+	if s.Energy != 0 && b.tariff.ByTime(day, day.Add(0, 0, 1)) {
+		c.Cost = math.NaN()
 	}
 }
 

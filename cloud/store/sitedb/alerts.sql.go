@@ -813,9 +813,10 @@ func (q *Queries) SetAlertWatch(ctx context.Context, arg SetAlertWatchParams) er
 }
 
 const watchedDevices = `-- name: WatchedDevices :many
-SELECT p.device, p.kind, s.network_id AS state_network, s.reachable, s.heard_ms, s.faults, s.power_w, s.battery, s.temperature, s.occupied_ms
+SELECT p.device, p.kind, s.network_id AS state_network, s.reachable, s.heard_ms, s.faults, s.power_w, s.battery, s.temperature, s.occupied_ms, g.rated_power
 FROM positions AS p
 LEFT JOIN device_states AS s ON s.project_id = ?1 AND s.device = p.device
+LEFT JOIN device_stages AS g ON g.project_id = ?1 AND g.device = p.device
 WHERE p.project_id = ?1 AND p.network_id = ?2
 `
 
@@ -835,6 +836,7 @@ type WatchedDevicesRow struct {
 	Battery      *float64
 	Temperature  *float64
 	OccupiedMs   *int64
+	RatedPower   *float64
 }
 
 func (q *Queries) WatchedDevices(ctx context.Context, arg WatchedDevicesParams) ([]WatchedDevicesRow, error) {
@@ -857,6 +859,7 @@ func (q *Queries) WatchedDevices(ctx context.Context, arg WatchedDevicesParams) 
 			&i.Battery,
 			&i.Temperature,
 			&i.OccupiedMs,
+			&i.RatedPower,
 		); err != nil {
 			return nil, err
 		}

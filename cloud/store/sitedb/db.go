@@ -228,6 +228,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.devicesStmt, err = db.PrepareContext(ctx, devices); err != nil {
 		return nil, fmt.Errorf("error preparing query Devices: %w", err)
 	}
+	if q.devicesOfStaysStmt, err = db.PrepareContext(ctx, devicesOfStays); err != nil {
+		return nil, fmt.Errorf("error preparing query DevicesOfStays: %w", err)
+	}
 	if q.dueAlertNoticesStmt, err = db.PrepareContext(ctx, dueAlertNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query DueAlertNotices: %w", err)
 	}
@@ -323,6 +326,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.importIdentityStmt, err = db.PrepareContext(ctx, importIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportIdentity: %w", err)
+	}
+	if q.inOtherZonesStmt, err = db.PrepareContext(ctx, inOtherZones); err != nil {
+		return nil, fmt.Errorf("error preparing query InOtherZones: %w", err)
 	}
 	if q.invitationByTokenStmt, err = db.PrepareContext(ctx, invitationByToken); err != nil {
 		return nil, fmt.Errorf("error preparing query InvitationByToken: %w", err)
@@ -474,8 +480,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removePositionStmt, err = db.PrepareContext(ctx, removePosition); err != nil {
 		return nil, fmt.Errorf("error preparing query RemovePosition: %w", err)
 	}
+	if q.removeRollupsStmt, err = db.PrepareContext(ctx, removeRollups); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveRollups: %w", err)
+	}
 	if q.renameGroupStmt, err = db.PrepareContext(ctx, renameGroup); err != nil {
 		return nil, fmt.Errorf("error preparing query RenameGroup: %w", err)
+	}
+	if q.replaceDeviceStmt, err = db.PrepareContext(ctx, replaceDevice); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceDevice: %w", err)
 	}
 	if q.revokeGrantsStmt, err = db.PrepareContext(ctx, revokeGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrants: %w", err)
@@ -486,8 +498,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.rollupStmt, err = db.PrepareContext(ctx, rollup); err != nil {
 		return nil, fmt.Errorf("error preparing query Rollup: %w", err)
 	}
+	if q.rollupZoneStmt, err = db.PrepareContext(ctx, rollupZone); err != nil {
+		return nil, fmt.Errorf("error preparing query RollupZone: %w", err)
+	}
 	if q.rollupsStmt, err = db.PrepareContext(ctx, rollups); err != nil {
 		return nil, fmt.Errorf("error preparing query Rollups: %w", err)
+	}
+	if q.rollupsOfStmt, err = db.PrepareContext(ctx, rollupsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query RollupsOf: %w", err)
 	}
 	if q.runStmt, err = db.PrepareContext(ctx, run); err != nil {
 		return nil, fmt.Errorf("error preparing query Run: %w", err)
@@ -561,6 +579,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setRollupStmt, err = db.PrepareContext(ctx, setRollup); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRollup: %w", err)
 	}
+	if q.setRollupZoneStmt, err = db.PrepareContext(ctx, setRollupZone); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRollupZone: %w", err)
+	}
 	if q.setRunStmt, err = db.PrepareContext(ctx, setRun); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRun: %w", err)
 	}
@@ -572,6 +593,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setTimeZoneStmt, err = db.PrepareContext(ctx, setTimeZone); err != nil {
 		return nil, fmt.Errorf("error preparing query SetTimeZone: %w", err)
+	}
+	if q.settleZoneStmt, err = db.PrepareContext(ctx, settleZone); err != nil {
+		return nil, fmt.Errorf("error preparing query SettleZone: %w", err)
 	}
 	if q.stagesStmt, err = db.PrepareContext(ctx, stages); err != nil {
 		return nil, fmt.Errorf("error preparing query Stages: %w", err)
@@ -620,6 +644,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.watchedNetworksStmt, err = db.PrepareContext(ctx, watchedNetworks); err != nil {
 		return nil, fmt.Errorf("error preparing query WatchedNetworks: %w", err)
+	}
+	if q.zonesToSettleStmt, err = db.PrepareContext(ctx, zonesToSettle); err != nil {
+		return nil, fmt.Errorf("error preparing query ZonesToSettle: %w", err)
 	}
 	return &q, nil
 }
@@ -966,6 +993,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing devicesStmt: %w", cerr)
 		}
 	}
+	if q.devicesOfStaysStmt != nil {
+		if cerr := q.devicesOfStaysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing devicesOfStaysStmt: %w", cerr)
+		}
+	}
 	if q.dueAlertNoticesStmt != nil {
 		if cerr := q.dueAlertNoticesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dueAlertNoticesStmt: %w", cerr)
@@ -1124,6 +1156,11 @@ func (q *Queries) Close() error {
 	if q.importIdentityStmt != nil {
 		if cerr := q.importIdentityStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importIdentityStmt: %w", cerr)
+		}
+	}
+	if q.inOtherZonesStmt != nil {
+		if cerr := q.inOtherZonesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing inOtherZonesStmt: %w", cerr)
 		}
 	}
 	if q.invitationByTokenStmt != nil {
@@ -1376,9 +1413,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removePositionStmt: %w", cerr)
 		}
 	}
+	if q.removeRollupsStmt != nil {
+		if cerr := q.removeRollupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeRollupsStmt: %w", cerr)
+		}
+	}
 	if q.renameGroupStmt != nil {
 		if cerr := q.renameGroupStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing renameGroupStmt: %w", cerr)
+		}
+	}
+	if q.replaceDeviceStmt != nil {
+		if cerr := q.replaceDeviceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceDeviceStmt: %w", cerr)
 		}
 	}
 	if q.revokeGrantsStmt != nil {
@@ -1396,9 +1443,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing rollupStmt: %w", cerr)
 		}
 	}
+	if q.rollupZoneStmt != nil {
+		if cerr := q.rollupZoneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rollupZoneStmt: %w", cerr)
+		}
+	}
 	if q.rollupsStmt != nil {
 		if cerr := q.rollupsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing rollupsStmt: %w", cerr)
+		}
+	}
+	if q.rollupsOfStmt != nil {
+		if cerr := q.rollupsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rollupsOfStmt: %w", cerr)
 		}
 	}
 	if q.runStmt != nil {
@@ -1521,6 +1578,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setRollupStmt: %w", cerr)
 		}
 	}
+	if q.setRollupZoneStmt != nil {
+		if cerr := q.setRollupZoneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRollupZoneStmt: %w", cerr)
+		}
+	}
 	if q.setRunStmt != nil {
 		if cerr := q.setRunStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setRunStmt: %w", cerr)
@@ -1539,6 +1601,11 @@ func (q *Queries) Close() error {
 	if q.setTimeZoneStmt != nil {
 		if cerr := q.setTimeZoneStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setTimeZoneStmt: %w", cerr)
+		}
+	}
+	if q.settleZoneStmt != nil {
+		if cerr := q.settleZoneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing settleZoneStmt: %w", cerr)
 		}
 	}
 	if q.stagesStmt != nil {
@@ -1619,6 +1686,11 @@ func (q *Queries) Close() error {
 	if q.watchedNetworksStmt != nil {
 		if cerr := q.watchedNetworksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing watchedNetworksStmt: %w", cerr)
+		}
+	}
+	if q.zonesToSettleStmt != nil {
+		if cerr := q.zonesToSettleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing zonesToSettleStmt: %w", cerr)
 		}
 	}
 	return err
@@ -1728,6 +1800,7 @@ type Queries struct {
 	deviceStmt                   *sql.Stmt
 	deviceGroupsStmt             *sql.Stmt
 	devicesStmt                  *sql.Stmt
+	devicesOfStaysStmt           *sql.Stmt
 	dueAlertNoticesStmt          *sql.Stmt
 	dueDeletionsStmt             *sql.Stmt
 	emptyGroupStmt               *sql.Stmt
@@ -1760,6 +1833,7 @@ type Queries struct {
 	horizonStmt                  *sql.Stmt
 	identitiesOfKindStmt         *sql.Stmt
 	importIdentityStmt           *sql.Stmt
+	inOtherZonesStmt             *sql.Stmt
 	invitationByTokenStmt        *sql.Stmt
 	invitationsStmt              *sql.Stmt
 	isOperatorStmt               *sql.Stmt
@@ -1810,11 +1884,15 @@ type Queries struct {
 	removeOAuthClientStmt        *sql.Stmt
 	removeOperatorStmt           *sql.Stmt
 	removePositionStmt           *sql.Stmt
+	removeRollupsStmt            *sql.Stmt
 	renameGroupStmt              *sql.Stmt
+	replaceDeviceStmt            *sql.Stmt
 	revokeGrantsStmt             *sql.Stmt
 	revokeIdentityStmt           *sql.Stmt
 	rollupStmt                   *sql.Stmt
+	rollupZoneStmt               *sql.Stmt
 	rollupsStmt                  *sql.Stmt
+	rollupsOfStmt                *sql.Stmt
 	runStmt                      *sql.Stmt
 	runsStmt                     *sql.Stmt
 	sealedDevicesStmt            *sql.Stmt
@@ -1839,10 +1917,12 @@ type Queries struct {
 	setPresenceStmt              *sql.Stmt
 	setRebuildingStmt            *sql.Stmt
 	setRollupStmt                *sql.Stmt
+	setRollupZoneStmt            *sql.Stmt
 	setRunStmt                   *sql.Stmt
 	setStageStmt                 *sql.Stmt
 	setStateStmt                 *sql.Stmt
 	setTimeZoneStmt              *sql.Stmt
+	settleZoneStmt               *sql.Stmt
 	stagesStmt                   *sql.Stmt
 	stateStmt                    *sql.Stmt
 	statesStmt                   *sql.Stmt
@@ -1859,6 +1939,7 @@ type Queries struct {
 	watchedDevicesStmt           *sql.Stmt
 	watchedGatewayStmt           *sql.Stmt
 	watchedNetworksStmt          *sql.Stmt
+	zonesToSettleStmt            *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -1933,6 +2014,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deviceStmt:                   q.deviceStmt,
 		deviceGroupsStmt:             q.deviceGroupsStmt,
 		devicesStmt:                  q.devicesStmt,
+		devicesOfStaysStmt:           q.devicesOfStaysStmt,
 		dueAlertNoticesStmt:          q.dueAlertNoticesStmt,
 		dueDeletionsStmt:             q.dueDeletionsStmt,
 		emptyGroupStmt:               q.emptyGroupStmt,
@@ -1965,6 +2047,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		horizonStmt:                  q.horizonStmt,
 		identitiesOfKindStmt:         q.identitiesOfKindStmt,
 		importIdentityStmt:           q.importIdentityStmt,
+		inOtherZonesStmt:             q.inOtherZonesStmt,
 		invitationByTokenStmt:        q.invitationByTokenStmt,
 		invitationsStmt:              q.invitationsStmt,
 		isOperatorStmt:               q.isOperatorStmt,
@@ -2015,11 +2098,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		removeOAuthClientStmt:        q.removeOAuthClientStmt,
 		removeOperatorStmt:           q.removeOperatorStmt,
 		removePositionStmt:           q.removePositionStmt,
+		removeRollupsStmt:            q.removeRollupsStmt,
 		renameGroupStmt:              q.renameGroupStmt,
+		replaceDeviceStmt:            q.replaceDeviceStmt,
 		revokeGrantsStmt:             q.revokeGrantsStmt,
 		revokeIdentityStmt:           q.revokeIdentityStmt,
 		rollupStmt:                   q.rollupStmt,
+		rollupZoneStmt:               q.rollupZoneStmt,
 		rollupsStmt:                  q.rollupsStmt,
+		rollupsOfStmt:                q.rollupsOfStmt,
 		runStmt:                      q.runStmt,
 		runsStmt:                     q.runsStmt,
 		sealedDevicesStmt:            q.sealedDevicesStmt,
@@ -2044,10 +2131,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setPresenceStmt:              q.setPresenceStmt,
 		setRebuildingStmt:            q.setRebuildingStmt,
 		setRollupStmt:                q.setRollupStmt,
+		setRollupZoneStmt:            q.setRollupZoneStmt,
 		setRunStmt:                   q.setRunStmt,
 		setStageStmt:                 q.setStageStmt,
 		setStateStmt:                 q.setStateStmt,
 		setTimeZoneStmt:              q.setTimeZoneStmt,
+		settleZoneStmt:               q.settleZoneStmt,
 		stagesStmt:                   q.stagesStmt,
 		stateStmt:                    q.stateStmt,
 		statesStmt:                   q.statesStmt,
@@ -2064,5 +2153,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		watchedDevicesStmt:           q.watchedDevicesStmt,
 		watchedGatewayStmt:           q.watchedGatewayStmt,
 		watchedNetworksStmt:          q.watchedNetworksStmt,
+		zonesToSettleStmt:            q.zonesToSettleStmt,
 	}
 }

@@ -78,6 +78,33 @@ func (q *Queries) BeginStay(ctx context.Context, arg BeginStayParams) error {
 	return err
 }
 
+const devicesOfStays = `-- name: DevicesOfStays :many
+SELECT DISTINCT device FROM stays WHERE project_id = ?1
+`
+
+func (q *Queries) DevicesOfStays(ctx context.Context, projectID string) ([]int64, error) {
+	rows, err := q.query(ctx, q.devicesOfStaysStmt, devicesOfStays, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var device int64
+		if err := rows.Scan(&device); err != nil {
+			return nil, err
+		}
+		items = append(items, device)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const endStay = `-- name: EndStay :exec
 UPDATE stays SET until_ms = ?1
 WHERE project_id = ?2 AND device = ?3 AND until_ms IS NULL

@@ -885,6 +885,45 @@ func (q *Queries) RenameGroup(ctx context.Context, arg RenameGroupParams) (int64
 	return result.RowsAffected()
 }
 
+const replaceDevice = `-- name: ReplaceDevice :one
+UPDATE positions SET device = ?1, install_code = ?2
+WHERE project_id = ?3 AND device = ?4
+RETURNING id, network_id, name, kind, made_ms
+`
+
+type ReplaceDeviceParams struct {
+	Device      int64
+	InstallCode []byte
+	ProjectID   string
+	Old         int64
+}
+
+type ReplaceDeviceRow struct {
+	ID        string
+	NetworkID string
+	Name      string
+	Kind      int64
+	MadeMs    int64
+}
+
+func (q *Queries) ReplaceDevice(ctx context.Context, arg ReplaceDeviceParams) (ReplaceDeviceRow, error) {
+	row := q.queryRow(ctx, q.replaceDeviceStmt, replaceDevice,
+		arg.Device,
+		arg.InstallCode,
+		arg.ProjectID,
+		arg.Old,
+	)
+	var i ReplaceDeviceRow
+	err := row.Scan(
+		&i.ID,
+		&i.NetworkID,
+		&i.Name,
+		&i.Kind,
+		&i.MadeMs,
+	)
+	return i, err
+}
+
 const sealedDevices = `-- name: SealedDevices :many
 SELECT id, device, kind, install_code FROM positions
 WHERE project_id = ?1 AND network_id = ?2

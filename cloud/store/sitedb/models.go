@@ -320,6 +320,7 @@ type Project struct {
 	Name     string
 	MadeMs   int64
 	TimeZone string
+	DaysZone string
 }
 
 type ProjectDeletion struct {
@@ -375,6 +376,12 @@ type Rollup struct {
 	Device    int64
 	Period    int64
 	Sums      []byte
+}
+
+type RollupZone struct {
+	ProjectID string
+	Device    int64
+	Zone      string
 }
 
 type SecurityLog struct {

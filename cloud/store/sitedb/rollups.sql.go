@@ -10,6 +10,56 @@ import (
 	"strings"
 )
 
+const inOtherZones = `-- name: InOtherZones :many
+SELECT device FROM rollup_zones WHERE project_id = ?1 AND zone <> ?2
+ORDER BY device
+LIMIT ?3
+`
+
+type InOtherZonesParams struct {
+	ProjectID string
+	Zone      string
+	Max       int64
+}
+
+func (q *Queries) InOtherZones(ctx context.Context, arg InOtherZonesParams) ([]int64, error) {
+	rows, err := q.query(ctx, q.inOtherZonesStmt, inOtherZones, arg.ProjectID, arg.Zone, arg.Max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var device int64
+		if err := rows.Scan(&device); err != nil {
+			return nil, err
+		}
+		items = append(items, device)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const removeRollups = `-- name: RemoveRollups :exec
+DELETE FROM rollups WHERE project_id = ?1 AND level = ?2 AND device = ?3
+`
+
+type RemoveRollupsParams struct {
+	ProjectID string
+	Level     int64
+	Device    int64
+}
+
+func (q *Queries) RemoveRollups(ctx context.Context, arg RemoveRollupsParams) error {
+	_, err := q.exec(ctx, q.removeRollupsStmt, removeRollups, arg.ProjectID, arg.Level, arg.Device)
+	return err
+}
+
 const rollup = `-- name: Rollup :one
 SELECT sums FROM rollups
 WHERE project_id = ?1 AND level = ?2 AND device = ?3 AND period = ?4
@@ -32,6 +82,22 @@ func (q *Queries) Rollup(ctx context.Context, arg RollupParams) ([]byte, error) 
 	var sums []byte
 	err := row.Scan(&sums)
 	return sums, err
+}
+
+const rollupZone = `-- name: RollupZone :one
+SELECT zone FROM rollup_zones WHERE project_id = ?1 AND device = ?2
+`
+
+type RollupZoneParams struct {
+	ProjectID string
+	Device    int64
+}
+
+func (q *Queries) RollupZone(ctx context.Context, arg RollupZoneParams) (string, error) {
+	row := q.queryRow(ctx, q.rollupZoneStmt, rollupZone, arg.ProjectID, arg.Device)
+	var zone string
+	err := row.Scan(&zone)
+	return zone, err
 }
 
 const rollups = `-- name: Rollups :many
@@ -91,6 +157,46 @@ func (q *Queries) Rollups(ctx context.Context, arg RollupsParams) ([]RollupsRow,
 	return items, nil
 }
 
+const rollupsOf = `-- name: RollupsOf :many
+SELECT period, sums FROM rollups
+WHERE project_id = ?1 AND level = ?2 AND device = ?3
+ORDER BY period
+`
+
+type RollupsOfParams struct {
+	ProjectID string
+	Level     int64
+	Device    int64
+}
+
+type RollupsOfRow struct {
+	Period int64
+	Sums   []byte
+}
+
+func (q *Queries) RollupsOf(ctx context.Context, arg RollupsOfParams) ([]RollupsOfRow, error) {
+	rows, err := q.query(ctx, q.rollupsOfStmt, rollupsOf, arg.ProjectID, arg.Level, arg.Device)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RollupsOfRow
+	for rows.Next() {
+		var i RollupsOfRow
+		if err := rows.Scan(&i.Period, &i.Sums); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const setRollup = `-- name: SetRollup :exec
 INSERT INTO rollups (project_id, level, device, period, sums)
 VALUES (?1, ?2, ?3, ?4, ?5)
@@ -113,6 +219,36 @@ func (q *Queries) SetRollup(ctx context.Context, arg SetRollupParams) error {
 		arg.Period,
 		arg.Sums,
 	)
+	return err
+}
+
+const setRollupZone = `-- name: SetRollupZone :exec
+INSERT INTO rollup_zones (project_id, device, zone) VALUES (?1, ?2, ?3)
+ON CONFLICT (project_id, device) DO UPDATE SET zone = excluded.zone
+`
+
+type SetRollupZoneParams struct {
+	ProjectID string
+	Device    int64
+	Zone      string
+}
+
+func (q *Queries) SetRollupZone(ctx context.Context, arg SetRollupZoneParams) error {
+	_, err := q.exec(ctx, q.setRollupZoneStmt, setRollupZone, arg.ProjectID, arg.Device, arg.Zone)
+	return err
+}
+
+const settleZone = `-- name: SettleZone :exec
+UPDATE projects SET days_zone = ?1 WHERE id = ?2 AND time_zone = ?1
+`
+
+type SettleZoneParams struct {
+	Zone      string
+	ProjectID string
+}
+
+func (q *Queries) SettleZone(ctx context.Context, arg SettleZoneParams) error {
+	_, err := q.exec(ctx, q.settleZoneStmt, settleZone, arg.Zone, arg.ProjectID)
 	return err
 }
 
@@ -166,6 +302,38 @@ func (q *Queries) WaitingForRollups(ctx context.Context, arg WaitingForRollupsPa
 			&i.HeadValue,
 			&i.Waiting,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const zonesToSettle = `-- name: ZonesToSettle :many
+SELECT id, time_zone FROM projects WHERE days_zone <> time_zone LIMIT ?1
+`
+
+type ZonesToSettleRow struct {
+	ID       string
+	TimeZone string
+}
+
+func (q *Queries) ZonesToSettle(ctx context.Context, max int64) ([]ZonesToSettleRow, error) {
+	rows, err := q.query(ctx, q.zonesToSettleStmt, zonesToSettle, max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ZonesToSettleRow
+	for rows.Next() {
+		var i ZonesToSettleRow
+		if err := rows.Scan(&i.ID, &i.TimeZone); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -5,9 +5,10 @@ SELECT project_id, network_id, gateway FROM gateway_claims ORDER BY project_id, 
 SELECT network_id FROM device_states WHERE project_id = @project_id AND device = @device;
 
 -- name: WatchedDevices :many
-SELECT p.device, p.kind, s.network_id AS state_network, s.reachable, s.heard_ms, s.faults, s.power_w, s.battery, s.temperature, s.occupied_ms
+SELECT p.device, p.kind, s.network_id AS state_network, s.reachable, s.heard_ms, s.faults, s.power_w, s.battery, s.temperature, s.occupied_ms, g.rated_power
 FROM positions AS p
 LEFT JOIN device_states AS s ON s.project_id = @project_id AND s.device = p.device
+LEFT JOIN device_stages AS g ON g.project_id = @project_id AND g.device = p.device
 WHERE p.project_id = @project_id AND p.network_id = @network_id;
 
 -- name: WatchedGateway :one

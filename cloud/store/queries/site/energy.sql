@@ -46,3 +46,6 @@ ORDER BY group_id, position_id;
 -- name: AlertsRaised :many
 SELECT rule, members FROM alerts
 WHERE project_id = @project_id AND joined_ms >= @since AND raised_ms < @until;
+
+-- name: DevicesOfStays :many
+SELECT DISTINCT device FROM stays WHERE project_id = @project_id;

@@ -28,6 +28,11 @@ SELECT COUNT(*) FROM positions WHERE project_id = @project_id AND network_id = @
 INSERT INTO positions (project_id, id, network_id, name, device, kind, install_code, made_ms)
 VALUES (@project_id, @id, @network_id, @name, @device, @kind, @install_code, @made_ms);
 
+-- name: ReplaceDevice :one
+UPDATE positions SET device = @device, install_code = @install_code
+WHERE project_id = @project_id AND device = @old
+RETURNING id, network_id, name, kind, made_ms;
+
 -- name: RemovePosition :one
 DELETE FROM positions WHERE project_id = @project_id AND device = @device
 RETURNING network_id;

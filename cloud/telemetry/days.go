@@ -1,0 +1,75 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"sconce"
+)
+
+// The days of the rollups begin at midnight where the building is. When its people say that
+// it is in another time zone, its days are made again from the quarters, device by device:
+// what comes meanwhile is added to the days that a device has, and questions take the quarters
+// of those whose turn has not come.
+
+// Zoned is a project and the time zone that its days are to be in, by its IANA name.
+type Zoned struct {
+	Project sconce.ProjectID
+	Zone    string
+}
+
+// Days is where the days of rollups are made again.
+type Days interface {
+	// Unsettled returns some projects with days in another time zone than theirs.
+	Unsettled(ctx context.Context) ([]Zoned, error)
+	// Settle makes the days of up to limit devices of a project again, each in a transaction.
+	// When there are none left, the project is unsettled no more.
+	Settle(ctx context.Context, z Zoned, limit int) error
+}
+
+// How days are made again.
+const (
+	// settlePace is how often it is looked whether there is anything to do.
+	settlePace = 10 * time.Second
+	// devicesAtOnce is how many devices of one project come before those of others.
+	devicesAtOnce = 20
+)
+
+// Settler makes the days of rollups again when time zones change. All of its fields are needed.
+type Settler struct {
+	Store Days
+	Log   *slog.Logger
+}
+
+// Run works until ctx ends. When the store is away it tries again.
+func (s Settler) Run(ctx context.Context) {
+	tick := time.NewTicker(settlePace)
+	defer tick.Stop()
+	for {
+		if err := s.Round(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("days cannot be made again for another time zone", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Round makes all days again that there are to make.
+func (s Settler) Round(ctx context.Context) error {
+	for ctx.Err() == nil {
+		all, err := s.Store.Unsettled(ctx)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		for _, z := range all {
+			if err := s.Store.Settle(ctx, z, devicesAtOnce); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
