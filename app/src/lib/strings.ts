@@ -1051,7 +1051,7 @@ export const strings = {
     from: 'From',
     to: 'To',
     zone: 'Time zone',
-    utc: 'UTC',
+    zoneOfProject: 'That of the project',
     critical: 'Critical alerts are told at any time',
     saved: 'Saved. The rules hold from now on.',
     hooks: 'Webhooks',
