@@ -18,6 +18,7 @@ import (
 	"sconce"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
+	"sconce/cloud/consent"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/lighting"
@@ -194,6 +195,7 @@ func (b *site) serve(ctx context.Context, log *audit.Log) error {
 		return err
 	}
 	handler, err := api.New(api.Options{
+		Consent:  consent.New(nil, b.Agreements(), time.Now),
 		Registry: devices,
 		Identity: b.people, Live: identity.NewLive(b.Identity(), b.projects, time.Now), Projects: b.projects, SecurityLog: log, Log: silent,
 		Lighting:  lighting.New(lighting.Parts{Store: b.Lighting(), Vault: b.Vault(), Presence: presence, Entrance: b.projects, Live: quiet{}, Log: silent}),
