@@ -225,7 +225,7 @@ func energyOf(by, per string, answer energy.Answer) EnergyAnswer {
 
 func energyCell(c figures.Cell, baseline float64) Energy {
 	e := Energy{
-		Energy: thousandth(c.Energy), Spread: thousandth(c.Spread), Known: share(c.Metered, c.Expected), Burn: hours(c.Lit()), PeakDevice: thousandth(c.Peak),
+		Energy: thousandth(c.Energy), Spread: thousandth(c.Spread), Known: knownShare(c.Metered, c.Expected), Burn: hours(c.Lit()), PeakDevice: thousandth(c.Peak),
 		Cost: known(c.Cost), CO2: known(c.CO2), Baseline: known(baseline),
 	}
 	if !c.Days {
@@ -239,7 +239,7 @@ func occupancyOf(by, per string, answer energy.Answer) OccupancyAnswer {
 	for i, r := range answer.Rows {
 		row := OccupancyRow{ID: r.ID, Name: r.Name, Network: r.Network, Sensors: r.Devices, Values: make([]OccupancyShare, len(r.Cells))}
 		for n, c := range r.Cells {
-			row.Values[n] = OccupancyShare{share(c.Occupied, c.Sensed), share(c.Sensed, c.Expected)}
+			row.Values[n] = OccupancyShare{share(c.Occupied, c.Sensed), knownShare(c.Sensed, c.Expected)}
 		}
 		out.Items[i] = row
 	}
@@ -249,7 +249,7 @@ func occupancyOf(by, per string, answer energy.Answer) OccupancyAnswer {
 func usageOf(u *energy.Use) UsageRow {
 	row := UsageRow{
 		EnergySubject: subjectOf(u.Subject), Burn: hours(u.Lit()), Levels: make([]float64, len(u.Band)), Off: hours(u.Reached - u.Lit()),
-		Available: share(u.Reached, u.Watched), Known: share(u.Watched, u.Expected), Faults: u.Faults, Offlines: u.Offlines,
+		Available: share(u.Reached, u.Watched), Known: knownShare(u.Watched, u.Expected), Faults: u.Faults, Offlines: u.Offlines,
 	}
 	for i, ms := range u.Band {
 		row.Levels[i] = hours(ms)
@@ -288,6 +288,10 @@ func share(part, whole int64) OrNull[float64] {
 	}
 	return some(min(max(float64(part)/float64(whole), 0), 1))
 }
+
+// knownShare returns how much is known of what is expected to be. What devices told before they
+// were said to hang anywhere is known as well, though nobody could expect it.
+func knownShare(known, expected int64) OrNull[float64] { return share(known, max(known, expected)) }
 
 // known returns null for NaN, which JSON does not have.
 func known(v float64) OrNull[float64] {
