@@ -17,7 +17,7 @@ func TestEmail(t *testing.T) {
 
 	p.do("opening the app", chromedp.Navigate(p.url("/")))
 	p.signIn(s.Email, s.Password)
-	p.do("opening the account", chromedp.Click(byTestID("to-account")), chromedp.WaitVisible(byTestID("profile-change")),
+	p.do("opening the account", toAccount(), chromedp.WaitVisible(byTestID("profile-change")),
 		chromedp.Click(byTestID("profile-change")), chromedp.WaitVisible(byTestID("profile-address")),
 		chromedp.SendKeys(byTestID("profile-country"), "Germany"))
 	p.fill("profile-phone", "call me")

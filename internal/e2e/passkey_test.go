@@ -35,7 +35,7 @@ func TestPasskey(t *testing.T) {
 
 	p.signIn(s.Email, s.Password)
 	p.do("opening the account",
-		chromedp.WaitVisible(byTestID("to-account")), chromedp.Click(byTestID("to-account")), chromedp.WaitVisible(byTestID("add-passkey")),
+		chromedp.WaitVisible(byTestID("to-account")), toAccount(), chromedp.WaitVisible(byTestID("add-passkey")),
 		chromedp.Click(byTestID("add-passkey")), chromedp.WaitVisible(byTestID("passkey-name")),
 	)
 	p.gallery("add-passkey")
@@ -46,7 +46,7 @@ func TestPasskey(t *testing.T) {
 
 	p.signOut()
 	p.do("signing in by the passkey alone", chromedp.Click(byTestID("sign-in-passkey")), chromedp.WaitVisible(byTestID("to-account")))
-	p.do("looking at how one signed in", chromedp.Click(byTestID("to-account")), chromedp.WaitVisible(byTestID("account-history")))
+	p.do("looking at how one signed in", toAccount(), chromedp.WaitVisible(byTestID("account-history")))
 	if n := p.count(`[data-testid="passkey"]`); n != 1 {
 		t.Errorf("%d passkeys are listed", n)
 	}

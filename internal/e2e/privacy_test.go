@@ -28,7 +28,7 @@ func TestPrivacy(t *testing.T) {
 
 	p.do("opening the app", chromedp.Navigate(p.url("/")))
 	p.signIn(email, password)
-	p.do("opening the account", chromedp.Click(byTestID("to-account")), chromedp.WaitVisible(byTestID("profile-change")))
+	p.do("opening the account", toAccount(), chromedp.WaitVisible(byTestID("profile-change")))
 	p.do("changing the name", chromedp.Click(byTestID("profile-change")), chromedp.WaitVisible(byTestID("profile-name")))
 	p.fill("profile-name", "Grace Hopper")
 	p.do("without a country", chromedp.Click(byTestID("profile-save")), chromedp.WaitVisible("#profile-country-wrong"))

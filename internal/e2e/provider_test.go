@@ -100,7 +100,7 @@ func TestProvider(t *testing.T) {
 	p.signInThere("grace")
 	p.do("coming back", chromedp.WaitVisible(byTestID("to-account")))
 	p.at("/projects")
-	p.do("opening the account", chromedp.Click(byTestID("to-account")), chromedp.WaitVisible(byTestID("provider-connected")))
+	p.do("opening the account", toAccount(), chromedp.WaitVisible(byTestID("provider-connected")))
 	if name := p.text("own-name"); name != "grace of Example" {
 		t.Errorf("the account is of %q", name)
 	}
@@ -113,7 +113,7 @@ func TestProvider(t *testing.T) {
 	p.signOut()
 	p.signIn(s.Email, s.Password)
 	connect := func() {
-		p.do("connecting", chromedp.WaitVisible(byTestID("to-account")), chromedp.Click(byTestID("to-account")),
+		p.do("connecting", chromedp.WaitVisible(byTestID("to-account")), toAccount(),
 			chromedp.WaitVisible(byTestID("provider-connect")), chromedp.Click(byTestID("provider-connect")), chromedp.WaitVisible(byTestID("ask-password")))
 		p.fill("ask-password", s.Password)
 		p.do("going there", chromedp.Click(byTestID("ask-act")))
@@ -133,14 +133,14 @@ func TestProvider(t *testing.T) {
 	p.gallery("connected")
 	p.signOut()
 	p.do("signing in through it", chromedp.Click(byTestID("sign-in-provider")), chromedp.WaitVisible(byTestID("to-account")))
-	p.do("disconnecting", chromedp.Click(byTestID("to-account")), chromedp.WaitVisible(byTestID("provider-remove")),
+	p.do("disconnecting", toAccount(), chromedp.WaitVisible(byTestID("provider-remove")),
 		chromedp.Click(byTestID("provider-remove")), chromedp.WaitVisible(byTestID("ask-password")))
 	p.fill("ask-password", s.Password)
 	p.do("disconnecting", chromedp.Click(byTestID("ask-act")), chromedp.WaitVisible(byTestID("provider-connect")))
 	p.signOut()
 	// The address that the provider has for ada is none of an account here, so another one is made.
 	p.do("signing in through it again", chromedp.Click(byTestID("sign-in-provider")), chromedp.WaitVisible(byTestID("to-account")))
-	p.do("as somebody else", chromedp.Click(byTestID("to-account")), chromedp.WaitVisible(byTestID("own-name")))
+	p.do("as somebody else", toAccount(), chromedp.WaitVisible(byTestID("own-name")))
 	if name := p.text("own-name"); name != "ada of Example" {
 		t.Errorf("the account is of %q", name)
 	}

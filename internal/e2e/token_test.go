@@ -17,7 +17,7 @@ func TestTokens(t *testing.T) {
 	p := page{s, browser(t)}
 	p.do("opening the app", chromedp.Navigate(p.url("/")))
 	p.signIn(s.Email, s.Password)
-	p.do("opening the account", chromedp.Click(byTestID("to-account")), chromedp.Click(byTestID("make-token")), chromedp.WaitVisible(byTestID("token-readings.read")))
+	p.do("opening the account", toAccount(), chromedp.Click(byTestID("make-token")), chromedp.WaitVisible(byTestID("token-readings.read")))
 	p.do("without a name", chromedp.Click(byTestID("token-submit")), chromedp.WaitVisible("#token-name-wrong"))
 	p.fill("token-name", "Panel at the entrance")
 	p.do("choosing", chromedp.Click(byTestID("token-readings.read")))
