@@ -399,7 +399,7 @@ func (q *Queries) GatewayHello(ctx context.Context, arg GatewayHelloParams) (Gat
 }
 
 const generatedUntil = `-- name: GeneratedUntil :one
-SELECT CAST(COALESCE(MAX(k.last_ms), 0) AS INTEGER) FROM gateway_claims AS c
+SELECT CAST(COALESCE(MAX(k.last_ms), 0) AS BIGINT) FROM gateway_claims AS c
 JOIN continuity AS k ON k.gateway = c.gateway
 WHERE c.project_id = ?1 AND k.last_ms >= c.claimed_ms AND k.generated = 1
 `

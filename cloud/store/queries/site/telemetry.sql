@@ -61,7 +61,7 @@ ORDER BY last_ms DESC, boot
 LIMIT @max;
 
 -- name: GeneratedUntil :one
-SELECT CAST(COALESCE(MAX(k.last_ms), 0) AS INTEGER) FROM gateway_claims AS c
+SELECT CAST(COALESCE(MAX(k.last_ms), 0) AS BIGINT) FROM gateway_claims AS c
 JOIN continuity AS k ON k.gateway = c.gateway
 WHERE c.project_id = @project_id AND k.last_ms >= c.claimed_ms AND k.generated = 1;
 
