@@ -222,9 +222,9 @@ func (l *Luminaire) metering(now time.Time, attribute uint16) zcl.Value {
 
 func (l *Luminaire) ballast(now time.Time, attribute uint16) zcl.Value {
 	switch attribute {
-	case zcl.AttrBallastMinLevel:
+	case zcl.AttrPhysicalMinLevel, zcl.AttrBallastMinLevel:
 		return zcl.Uint8(minLevel)
-	case zcl.AttrBallastMaxLevel:
+	case zcl.AttrPhysicalMaxLevel, zcl.AttrBallastMaxLevel:
 		return zcl.Uint8(maxLevel)
 	case zcl.AttrBallastStatus:
 		var status uint8
