@@ -9,7 +9,7 @@ type hiddenPeriod struct {
 	From string `query:"from"`
 }
 
-type hiddenWithout struct{ name string }
+type hiddenWithout struct{ Name string }
 
 // TestOverlooked: an input whose parameters huma would not see is found, and no other.
 func TestOverlooked(t *testing.T) {
