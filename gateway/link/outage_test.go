@@ -325,6 +325,7 @@ func outage(t *testing.T, length time.Duration, maxBytes int, check func(o *offi
 			o.live(time.Second)
 		}
 		replay := time.Since(begun)
+		o.live(lossPause + time.Second) // what gave way after the hello is said by then
 		for l.Waiting() > 0 {
 			<-time.After(10 * time.Millisecond)
 		}
