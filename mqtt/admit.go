@@ -38,6 +38,9 @@ type Admission struct {
 	Present  bool     // it is the one that the client left
 	ClientID string   // the identifier that the server gave to a client without one
 	Retain   bool     // retained messages are available to this client
+	// Filters is how many subscriptions the client may have, when that is more than
+	// [Limits.MaxFilters]. Those beyond count in the ledger, and need room there.
+	Filters int
 }
 
 // Accept answers the CONNECT p of the last [ConnectEvent], and sends again what
@@ -46,6 +49,7 @@ type Admission struct {
 func (c *Conn) Accept(now time.Time, p *Connect, a Admission) {
 	c.session = a.Session
 	c.session.online = true
+	c.session.filters = max(c.lim.MaxFilters, a.Filters)
 	c.noRetain = !a.Retain
 	asked, expires := p.Properties.Number(SessionExpiry)
 	switch {

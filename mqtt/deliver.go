@@ -76,7 +76,7 @@ func (c *Conn) Unsubscribed(p *Unsubscribe, remove func(filter string)) {
 			codes[i] = NoSubscription
 			continue
 		}
-		delete(c.session.subs, f)
+		c.session.ungrant(f)
 		remove(f)
 	}
 	c.write(&Grants{Type: TypeUnsuback, ID: p.ID, Codes: codes})

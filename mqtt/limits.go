@@ -37,7 +37,8 @@ type Limits struct {
 	// connection: QoS 1 only. Beyond that the oldest is dropped and counted.
 	AwayMessages int
 	AwayBytes    int
-	// MaxFilters is the number of subscriptions of one session.
+	// MaxFilters is the number of subscriptions of one session, unless its owner lets it
+	// have more ([Admission]).
 	MaxFilters int
 	// MaxLevels is the number of levels of a topic filter.
 	MaxLevels int

@@ -12,6 +12,7 @@ type Session struct {
 	lim      *Limits
 	ledger   Ledger
 	subs     map[string]Grant
+	filters  int      // how many subs there may be
 	inflight []flight // sent at QoS 1 and 2 and not acknowledged to the end, oldest first
 	received []uint16 // identifiers of QoS 2 messages of the client that wait for its PUBREL
 	queue    []delivery
@@ -51,10 +52,15 @@ func (d *delivery) cost() int {
 }
 
 // NewSession returns an empty session.
-func NewSession(lim *Limits, ledger Ledger) *Session { return &Session{lim: lim, ledger: ledger} }
+func NewSession(lim *Limits, ledger Ledger) *Session {
+	return &Session{lim: lim, ledger: ledger, filters: lim.MaxFilters}
+}
 
 // End gives back what the session counts for in its ledger. It holds nothing afterwards.
 func (s *Session) End() {
+	for filter := range s.subs {
+		s.ungrant(filter)
+	}
 	for len(s.queue) > 0 {
 		d := s.pop()
 		s.release(&d)
@@ -179,14 +185,29 @@ next:
 	}
 }
 
+// filterCost is what each subscription counts for in the ledger that is beyond
+// [Limits.MaxFilters]: its filter, its grant, and the nodes of the tree, about.
+const filterCost = 512
+
 // grant records a subscription and returns its reason code.
 func (s *Session) grant(filter string, g Grant) Reason {
 	if _, had := s.subs[filter]; !had && len(s.subs) >= s.lim.MaxFilters {
-		return QuotaExceeded
+		if len(s.subs) >= s.filters || s.ledger.Room() < filterCost {
+			return QuotaExceeded
+		}
+		s.ledger.Hold(filterCost)
 	}
 	if s.subs == nil {
 		s.subs = make(map[string]Grant)
 	}
 	s.subs[filter] = g
 	return Reason(g.QoS)
+}
+
+// ungrant forgets a subscription, if there is one.
+func (s *Session) ungrant(filter string) {
+	if _, had := s.subs[filter]; had && len(s.subs) > s.lim.MaxFilters {
+		s.ledger.Hold(-filterCost)
+	}
+	delete(s.subs, filter)
 }

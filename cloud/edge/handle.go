@@ -105,7 +105,8 @@ func (s *Server) admit(c *conn, e *entry, now time.Time, p *mqtt.Connect, assign
 		due[0] = h.detach(e, now, mqtt.SessionTakenOver)
 	}
 	c.entry = e
-	due[1] = h.attach(e, c, now, p, mqtt.Admission{ClientID: assigned, Retain: c.who.gateway == 0})
+	e.takeInbox(c.who.principal.Inbox)
+	due[1] = h.attach(e, c, now, p, mqtt.Admission{ClientID: assigned, Retain: c.who.gateway == 0, Filters: c.who.principal.Filters})
 	h.mu.Unlock()
 	if old != nil {
 		s.stats.takenOver.Add(1)
@@ -164,6 +165,8 @@ func (s *Server) publishWill(now time.Time, e *entry, will *mqtt.Will) {
 	case will == nil:
 	case e.gateway != 0:
 		s.cfg.Intake.Accept(e.gateway, will.Topic, will.Payload, 0, ignore)
+	case e.inbox.Load() != nil: // which may wait, as nobody here can
+		s.running.Go(func() { _ = (*e.inbox.Load()).Take(s.stop, will.Topic, will.Payload) })
 	default:
 		s.hub.publish(now, mqtt.NewWill(now, will), e)
 	}
@@ -179,6 +182,8 @@ func (c *conn) publish(now time.Time, ev *mqtt.Event) {
 	switch {
 	case !c.who.rights.MayPublish(p.Topic):
 		c.forbid(ev.Token)
+	case c.who.principal.Inbox != nil:
+		c.hand(ev)
 	case c.who.gateway == 0:
 		n, ok := s.hub.publish(now, mqtt.NewMessage(now, p), c.entry)
 		r := mqtt.Success
@@ -194,6 +199,40 @@ func (c *conn) publish(now time.Time, ev *mqtt.Event) {
 		s.cfg.Intake.Accept(c.who.gateway, p.Topic, p.Payload, 0, ignore)
 	default:
 		s.cfg.Intake.Accept(c.who.gateway, p.Topic, p.Payload, ev.Token, c.done)
+	}
+}
+
+// hand gives a message to the inbox of the principal, and answers with what that says of it.
+func (c *conn) hand(ev *mqtt.Event) {
+	err := c.who.principal.Inbox.Take(c.srv.stop, ev.Publish.Topic, ev.Publish.Payload)
+	if sconce.KindOf(err) == sconce.Forbidden {
+		c.forbid(ev.Token)
+		return
+	}
+	r := mqtt.Success
+	if err != nil {
+		c.srv.stats.declined.Add(1)
+		if c.eng.Version() == mqtt.V5 {
+			r = declineFor(err)
+		}
+	}
+	c.mu.Lock()
+	c.eng.Ack(ev.Token, r)
+	c.mu.Unlock()
+}
+
+// declineFor returns the reason of an acknowledgement that says why a message was not dealt
+// with (3.4.2.1).
+func declineFor(err error) mqtt.Reason {
+	switch sconce.KindOf(err) {
+	case sconce.Invalid:
+		return mqtt.InvalidPayloadFormat
+	case sconce.NotFound:
+		return mqtt.InvalidTopic
+	case sconce.TooMany:
+		return mqtt.QuotaExceeded
+	default:
+		return mqtt.ImplementationError
 	}
 }
 

@@ -126,6 +126,9 @@ type people struct {
 	mu    sync.Mutex
 	users map[string]edge.Rights
 	ended map[string]bool
+
+	inbox   edge.Inbox // of the user "program"
+	filters int
 }
 
 func (p *people) Authenticate(_ context.Context, username, password string) (edge.Principal, error) {
@@ -135,7 +138,11 @@ func (p *people) Authenticate(_ context.Context, username, password string) (edg
 	if !ok || password != "right" {
 		return edge.Principal{}, sconce.Errorf(sconce.Unauthenticated, "not signed in")
 	}
-	return edge.Principal{ID: username, Rights: r, Subject: username}, nil
+	who := edge.Principal{ID: username, Rights: r, Subject: username}
+	if username == "program" {
+		who.Inbox, who.Filters = p.inbox, p.filters
+	}
+	return who, nil
 }
 
 func (p *people) Ended(_ context.Context, connected []edge.Principal) ([]int, error) {

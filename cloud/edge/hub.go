@@ -2,6 +2,7 @@ package edge
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sconce"
@@ -32,8 +33,9 @@ type hub struct {
 // entry is the one session of one client.
 type entry struct {
 	key     string
-	gateway sconce.EUI64 // 0 for a principal's
-	owner   string       // principal; "" for a gateway's
+	gateway sconce.EUI64          // 0 for a principal's
+	owner   string                // principal; "" for a gateway's
+	inbox   atomic.Pointer[Inbox] // of the principal as it connected last; nil for none
 
 	// turn serialises what happens to the client: connections begin and end one
 	// after the other, and so do the calls of Presence.
@@ -99,6 +101,15 @@ func (h *hub) enter(key string, who *client) *entry {
 	h.mu.Unlock()
 	e.turn.Lock()
 	return e
+}
+
+// takeInbox remembers where the will of the client goes.
+func (e *entry) takeInbox(in Inbox) {
+	if in == nil {
+		e.inbox.Store(nil)
+	} else {
+		e.inbox.Store(&in)
+	}
 }
 
 // leave gives the turn back.

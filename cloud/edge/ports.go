@@ -37,6 +37,24 @@ type Principal struct {
 	Rights Rights
 	// Subject is for the Accounts that made the principal; the edge hands it back.
 	Subject any
+	// Inbox takes what the principal publishes, its will included; nil lets that go to
+	// subscribers.
+	Inbox Inbox
+	// Filters is how many subscriptions a session of the principal may have, when that is more
+	// than [mqtt.Limits.MaxFilters].
+	Filters int
+}
+
+// Inbox takes what one principal publishes within its rights.
+type Inbox interface {
+	// Take deals with a message, on the goroutine that reads the connection: while it waits,
+	// nothing more is read there. The payload is valid only until it returns.
+	//
+	// A [sconce.Forbidden] is answered as a message outside the rights of the principal. Every
+	// other error is told to an MQTT 5.0 client that asks for an acknowledgement, by the reason
+	// that is nearest to its kind; MQTT 3.1.1 knows no such answer, and there the message
+	// counts as received (3.3.5-2).
+	Take(ctx context.Context, topic string, payload []byte) error
 }
 
 // Rights says what one client may do. Its methods are called for every message

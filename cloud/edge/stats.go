@@ -27,6 +27,7 @@ type Stats struct {
 	Received       int64 // messages received from clients
 	Acknowledged   int64 // of these, QoS 1 acknowledged after they were durable
 	Unauthorised   int64 // publishes and subscriptions outside the client's rights
+	Declined       int64 // messages of principals that their inbox did not deal with
 	Faults         int64 // connections ended because the client broke the protocol
 	Silent         int64 // connections ended because nothing came in time
 	Slow           int64 // connections ended because too much waited for the client
@@ -47,7 +48,7 @@ type counters struct {
 	packets                                              atomic.Int64
 	received, acknowledged, unauthorised, faults, silent atomic.Int64
 	slow, stalled, paced, notDurable, takenOver          atomic.Int64
-	published                                            atomic.Int64
+	published, declined                                  atomic.Int64
 }
 
 // Stats returns the counts of this moment.
@@ -59,7 +60,7 @@ func (s *Server) Stats() Stats {
 		Sessions: int64(sessions), Retained: int64(retained), RetainedBytes: int64(bytes), QueuedBytes: l.held.Load(),
 		Accepted: c.accepted.Load(), HeldUp: c.heldUp.Load(), Full: c.turnedAway[full].Load(), TooFast: c.turnedAway[tooFast].Load(),
 		Unready: c.turnedAway[unready].Load(), HandshakeFails: c.handshakeFails.Load(), Refused: c.refused.Load(),
-		Packets: c.packets.Load(), Received: c.received.Load(), Acknowledged: c.acknowledged.Load(), Unauthorised: c.unauthorised.Load(),
+		Packets: c.packets.Load(), Received: c.received.Load(), Acknowledged: c.acknowledged.Load(), Unauthorised: c.unauthorised.Load(), Declined: c.declined.Load(),
 		Faults: c.faults.Load(), Silent: c.silent.Load(), Slow: c.slow.Load(), Stalled: c.stalled.Load(), Paced: c.paced.Load(),
 		NotDurable: c.notDurable.Load(), TakenOver: c.takenOver.Load(), Published: c.published.Load(),
 		Dropped: l.lost[mqtt.LostFull].Load(), Expired: l.lost[mqtt.LostExpired].Load(), TooLarge: l.lost[mqtt.LostTooLarge].Load(),

@@ -119,6 +119,7 @@ func (c *cloud) metrics() []api.Metric {
 		total("paced_clients", "Times that a client was not read for a while because it sent too many packets.", float64(e.Paced)),
 		total("taken_over", "Connections ended by a newer one of the same client.", float64(e.TakenOver)),
 		total("unauthorised", "Publishes and subscriptions outside the rights of a client.", float64(e.Unauthorised)),
+		total("declined_messages", "Messages of programs that were within their rights and could not be dealt with.", float64(e.Declined)),
 		total("protocol_faults", "Connections ended because the client broke the protocol.", float64(e.Faults)),
 		total("slow_clients", "Connections ended because too much waited for the client.", float64(e.Slow)),
 		total("packets_received", "MQTT packets received from clients.", float64(e.Packets)),
