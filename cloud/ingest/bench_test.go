@@ -43,6 +43,10 @@ type gatewayLoad struct {
 	payload  []byte
 }
 
+// yesterday is when the loads begin: no reading of them is newer than its message, which
+// would make all of them as old as the message and put them out of order.
+func yesterday() wire.Time { return wire.Time(time.Now().AddDate(0, 0, -1).UnixMilli()) }
+
 func (g *gatewayLoad) next() []byte {
 	g.sequence++
 	g.at += 10_000
@@ -83,7 +87,7 @@ func benchmarkIngest(b *testing.B, project bool) {
 	topics := make([]string, gateways)
 	for i := range loads {
 		site := storetest.MakeSite(b, s, sconce.EUI64(0x1000+i))
-		g := gatewayLoad{gateway: site.Gateway, at: 1_800_000_000_000}
+		g := gatewayLoad{gateway: site.Gateway, at: yesterday()}
 		topics[i] = wire.UpTopic(site.Gateway, wire.KindReadings)
 		for range b.N/gateways + 1 {
 			loads[i] = append(loads[i], append([]byte(nil), g.next()...))
@@ -144,7 +148,7 @@ func BenchmarkProject(b *testing.B) {
 	go j.Run(ctx)
 	var acked sync.WaitGroup
 	for i := range gateways {
-		g := gatewayLoad{gateway: storetest.MakeSite(b, s, sconce.EUI64(0x1000+i)).Gateway, at: 1_800_000_000_000}
+		g := gatewayLoad{gateway: storetest.MakeSite(b, s, sconce.EUI64(0x1000+i)).Gateway, at: yesterday()}
 		topic := wire.UpTopic(g.gateway, wire.KindReadings)
 		for range b.N/gateways + 1 {
 			acked.Add(1)

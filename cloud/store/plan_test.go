@@ -67,7 +67,7 @@ func TestNoStatementWalks(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer db.Close()
-		for _, m := range statement.FindAllStringSubmatch(read(t, "queries/"+database), -1) {
+		for _, m := range statement.FindAllStringSubmatch(read(t, "queries/"+database+"/*.sql"), -1) {
 			name, text := m[1], embed.ReplaceAllString(slice.ReplaceAllString(m[2], "@$1"), "$1.*")
 			planned++
 			for _, step := range plan(t, db, text) {

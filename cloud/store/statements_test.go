@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +48,7 @@ var (
 // mention of it whose rows are meant, and takes that from its caller.
 func TestStatementsNameTheProject(t *testing.T) {
 	column := map[string]string{} // of the project, by table
-	for _, m := range createTable.FindAllStringSubmatch(read(t, "migrations/site/sqlite"), -1) {
+	for _, m := range createTable.FindAllStringSubmatch(read(t, "migrations/site/sqlite/*.sql"), -1) {
 		switch {
 		case m[1] == "projects":
 			column[m[1]] = "id"
@@ -61,7 +63,7 @@ func TestStatementsNameTheProject(t *testing.T) {
 	for name := range acrossProjects {
 		unused[name] = true
 	}
-	for _, m := range statement.FindAllStringSubmatch(read(t, "queries/site"), -1) {
+	for _, m := range statement.FindAllStringSubmatch(read(t, "queries/site/*.sql"), -1) {
 		name, text := m[1], m[2]
 		if acrossProjects[name] != "" {
 			delete(unused, name)
@@ -156,14 +158,14 @@ func TestForgets(t *testing.T) {
 	}
 }
 
-// read returns the texts of the files of a folder.
-func read(t *testing.T, folder string) string {
+// read returns the texts of the files whose names match a pattern.
+func read(t *testing.T, pattern string) string {
 	t.Helper()
 	var all strings.Builder
-	files := os.DirFS(folder)
-	names, err := fs.Glob(files, "*.sql")
+	files := os.DirFS(".")
+	names, err := fs.Glob(files, pattern)
 	if err != nil || len(names) == 0 {
-		t.Fatalf("%s: %q, %v", folder, names, err)
+		t.Fatalf("%s: %q, %v", pattern, names, err)
 	}
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
@@ -173,4 +175,20 @@ func read(t *testing.T, folder string) string {
 		all.Write(text)
 	}
 	return all.String()
+}
+
+// TestWhatIsStoredOfEveryDeviceIsPrepared: what the projector runs through bound is among the
+// statements that are bound to its transaction, and none beside; what is not is made ready anew
+// at each of its thousands of runs, which takes as long as running it.
+func TestWhatIsStoredOfEveryDeviceIsPrepared(t *testing.T) {
+	run, bound := map[string]bool{}, map[string]bool{}
+	for _, m := range regexp.MustCompile(`\.bound\.(\w+)\(`).FindAllStringSubmatch(read(t, "*.go"), -1) {
+		run[strings.ToLower(m[1])] = true
+	}
+	for _, m := range regexp.MustCompile(`(\w+)Stmt:\s+bound\(q\.`).FindAllStringSubmatch(read(t, "sitedb/bound.go"), -1) {
+		bound[strings.ToLower(m[1])] = true
+	}
+	if len(run) == 0 || !maps.Equal(run, bound) {
+		t.Errorf("the projector runs %v, and %v are bound", slices.Sorted(maps.Keys(run)), slices.Sorted(maps.Keys(bound)))
+	}
 }

@@ -24,5 +24,8 @@ func (q *Queries) Bound(ctx context.Context) *Queries {
 		setStateStmt:     bound(q.setStateStmt),
 		setOpenChunkStmt: bound(q.setOpenChunkStmt),
 		addChunkStmt:     bound(q.addChunkStmt),
+		rollupZoneStmt:   bound(q.rollupZoneStmt),
+		rollupStmt:       bound(q.rollupStmt),
+		setRollupStmt:    bound(q.setRollupStmt),
 	}
 }
