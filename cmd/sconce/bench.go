@@ -16,6 +16,8 @@ type benchCommand struct {
 type benchMeasure struct {
 	Only   []string `help:"Measure only these figures." placeholder:"NAME"`
 	Rounds int      `default:"3" help:"How often each is measured."`
+
+	Readings int `default:"1000000" help:"How many readings are stored beside what questions are answered from." placeholder:"N"`
 }
 
 // Run measures.
@@ -24,7 +26,7 @@ func (c *benchMeasure) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return bench.Run(ctx, bench.Options{Programs: programs, Only: c.Only, Rounds: c.Rounds, Out: os.Stdout, Progress: os.Stderr})
+	return bench.Run(ctx, bench.Options{Programs: programs, Only: c.Only, Rounds: c.Rounds, Readings: c.Readings, Out: os.Stdout, Progress: os.Stderr})
 }
 
 type benchServe struct {

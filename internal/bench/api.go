@@ -16,9 +16,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sconce"
+	"sconce/cloud/alert"
 	"sconce/cloud/api"
 	"sconce/cloud/audit"
 	"sconce/cloud/consent"
+	"sconce/cloud/energy"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/lighting"
@@ -58,8 +60,10 @@ type site struct {
 	askers   []asker // the first owns the project with many devices
 	scope    project.Scope
 	network  sconce.NetworkID
+	energy   *energy.Service
 	http     *http.Server
 	client   *http.Client
+	origin   string
 	url      string
 }
 
@@ -145,19 +149,19 @@ func (b *site) settle(ctx context.Context, n, devices int) error {
 			return err
 		}
 	}
-	return b.heard(ctx, project.Assignment{Project: m.ID, Network: floor.ID}, n, devices)
-}
-
-// heard stores the states of the devices of a project.
-func (b *site) heard(ctx context.Context, at project.Assignment, n, devices int) error {
 	if devices < apiDevices {
 		return nil
 	}
+	return b.heard(ctx, project.Assignment{Project: m.ID, Network: floor.ID}, sconce.EUI64(n+1)<<16, devices)
+}
+
+// heard stores the states of devices.
+func (b *site) heard(ctx context.Context, at project.Assignment, first sconce.EUI64, devices int) error {
 	on, level, watts := true, sconce.Level(500), 12.5
 	return b.Results().Apply(ctx, 1, func(tx ingest.Tx) error {
 		for i := range devices {
 			err := tx.SetState(at, telemetry.DeviceState{
-				Device: sconce.EUI64(n+1)<<16 | sconce.EUI64(i), At: time.Now(), Heard: time.Now(), Reachable: true, On: &on, Level: &level, Power: &watts, PowerAt: time.Now(),
+				Device: first + sconce.EUI64(i), At: time.Now(), Heard: time.Now(), Reachable: true, On: &on, Level: &level, Power: &watts, PowerAt: time.Now(),
 			})
 			if err != nil {
 				return err
@@ -194,7 +198,9 @@ func (b *site) serve(ctx context.Context, log *audit.Log) error {
 	if err != nil {
 		return err
 	}
+	b.energy = &energy.Service{Store: b.Energy(), Rollups: b.Telemetry(), Now: time.Now}
 	handler, err := api.New(api.Options{
+		Energy: b.energy, Alerts: &alert.Service{Store: b.Alerts(), Vault: b.Vault(), Live: quiet{}, Now: time.Now, Changed: func(sconce.ProjectID) {}},
 		Consent:  consent.New(nil, b.Agreements(), time.Now),
 		Registry: devices,
 		Identity: b.people, Live: identity.NewLive(b.Identity(), b.projects, time.Now), Projects: b.projects, SecurityLog: log, Log: silent,
@@ -204,7 +210,8 @@ func (b *site) serve(ctx context.Context, log *audit.Log) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	b.url = fmt.Sprintf("http://%s%s/projects/%s/devices", l.Addr(), api.Prefix, b.askers[0].project)
+	b.origin = "http://" + l.Addr().String()
+	b.url = fmt.Sprintf("%s%s/projects/%s/devices", b.origin, api.Prefix, b.askers[0].project)
 	b.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: apiWorkers}, Timeout: time.Minute}
 	b.http = &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	go func() { _ = b.http.Serve(l) }() // ends when it is closed
@@ -312,11 +319,20 @@ func (b *bench) apiSQLite(ctx context.Context) ([]Figure, error) {
 
 // apiPostgres measures it on PostgreSQL, with what was copied there from SQLite.
 func (b *bench) apiPostgres(ctx context.Context) ([]Figure, error) {
+	open, err := onPostgres(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return b.api(ctx, "_postgres", open)
+}
+
+// onPostgres returns what copies a folder of SQLite to databases of PostgreSQL and opens those.
+func onPostgres(ctx context.Context) (func(name, dir string) (*store.Store, error), error) {
 	server, err := postgres.Get()
 	if err != nil {
 		return nil, err
 	}
-	return b.api(ctx, "_postgres", func(name, dir string) (*store.Store, error) {
+	return func(name, dir string) (*store.Store, error) {
 		a, _, err := databases(ctx, server, name)
 		if err != nil {
 			return nil, err
@@ -328,7 +344,7 @@ func (b *bench) apiPostgres(ctx context.Context) ([]Figure, error) {
 			return nil, err
 		}
 		return store.OpenPostgres(ctx, a)
-	})
+	}, nil
 }
 
 // api measures on two stores, with few and with many projects.

@@ -29,6 +29,7 @@ type Options struct {
 	Programs installation.Programs
 	Only     []string // names of figures; empty for all
 	Rounds   int      // of every measurement, at least 1
+	Readings int      // how many are stored beside what questions are answered from
 	Out      io.Writer
 	Progress io.Writer
 }
@@ -52,6 +53,8 @@ func groups() []group {
 		{[]string{"authorise_postgres_ns", "authorise_spread_postgres_ns", "api_p99_postgres_ms", "api_p99_10000_postgres_ms"}, (*bench).apiPostgres},
 		{[]string{"bytes_per_reading", "chunk_scan_readings_per_s"}, (*bench).chunksSQLite},
 		{[]string{"bytes_per_reading_postgres", "chunk_scan_readings_postgres_per_s"}, (*bench).chunksPostgres},
+		{queryNames(""), (*bench).queriesSQLite},
+		{queryNames("_postgres"), (*bench).queriesPostgres},
 		{[]string{"ingest_acked_msgs_per_s", "ingest_cpu_us_per_msg", "ingest_ack_cpu_us_per_msg"}, (*bench).ingest},
 		{[]string{"ingest_readings_per_s", "ingest_ack_ms_p99"}, (*bench).durableSQLite},
 		{[]string{"ingest_readings_postgres_per_s", "ingest_ack_postgres_ms_p99"}, (*bench).durablePostgres},
