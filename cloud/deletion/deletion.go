@@ -57,9 +57,10 @@ type Store interface {
 	// Owners returns the name of a project and up to limit of its owners.
 	Owners(ctx context.Context, id sconce.ProjectID, limit int) (name string, owners []sconce.AccountID, err error)
 
-	// DueDeletions returns up to limit deletions that are due, the longest due first.
-	DueDeletions(ctx context.Context, now time.Time, limit int) ([]Deletion, error)
-	// Close ends every membership and releases every gateway of a project, in one
+	// DueDeletions returns up to limit deletions that are due, the longest due first, from the
+	// one that follows after; the zero value is before all.
+	DueDeletions(ctx context.Context, now time.Time, after Deletion, limit int) ([]Deletion, error)
+	// Close ends every membership and invitation and releases every gateway of a project, in one
 	// transaction, so that nobody is let in any more and nothing new comes; it returns the
 	// gateways. A deletion that was taken back is a [sconce.NotFound].
 	Close(ctx context.Context, d Deletion, now time.Time) (gateways []sconce.EUI64, err error)

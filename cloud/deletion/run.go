@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxDue is how many deletions are worked at in one round.
+// maxDue is how many deletions are read at a time.
 const maxDue = 20
 
 // Run deletes what is due, at once and then every minute, until ctx ends. It goes on where
@@ -24,14 +24,18 @@ func (s *Service) Run(ctx context.Context) {
 
 // Step goes once through what is due. A project that cannot be removed keeps no other.
 func (s *Service) Step(ctx context.Context) error {
-	due, err := s.Store.DueDeletions(ctx, s.Now(), maxDue)
-	if err != nil {
-		return err
-	}
-	for _, d := range due {
-		if err := s.advance(ctx, d); err != nil && ctx.Err() == nil {
-			s.Log.Error("a project cannot be deleted now", slog.String("project", string(d.Project)), slog.Any("error", err))
+	now := s.Now()
+	for after := (Deletion{}); ctx.Err() == nil; {
+		due, err := s.Store.DueDeletions(ctx, now, after, maxDue)
+		if err != nil || len(due) == 0 {
+			return err
 		}
+		for _, d := range due {
+			if err := s.advance(ctx, d); err != nil && ctx.Err() == nil {
+				s.Log.Error("a project cannot be deleted now", slog.String("project", string(d.Project)), slog.Any("error", err))
+			}
+		}
+		after = due[len(due)-1]
 	}
 	return ctx.Err()
 }

@@ -69,8 +69,10 @@ func (s deletions) TakeDeletionBack(ctx context.Context, scope project.Scope) er
 	})
 }
 
-func (s deletions) DueDeletions(ctx context.Context, now time.Time, limit int) ([]deletion.Deletion, error) {
-	rows, err := s.across().reading.DueDeletions(ctx, sitedb.DueDeletionsParams{Now: now.UnixMilli(), Max: int64(limit)})
+func (s deletions) DueDeletions(ctx context.Context, now time.Time, after deletion.Deletion, limit int) ([]deletion.Deletion, error) {
+	rows, err := s.across().reading.DueDeletions(ctx, sitedb.DueDeletionsParams{
+		Now: now.UnixMilli(), AfterMs: after.Due.UnixMilli(), After: string(after.Project), Max: int64(limit),
+	})
 	return mapped(rows, deletionOf), doing("reading which deletions are due", err)
 }
 
@@ -91,6 +93,9 @@ func (s deletions) Close(ctx context.Context, d deletion.Deletion, now time.Time
 		gateways = mapped(released, func(g int64) sconce.EUI64 { return sconce.EUI64(g) })
 		if err := q.RemoveMembers(ctx, id); err != nil {
 			return doing("ending the memberships of a project", err)
+		}
+		if err := q.RemoveInvitations(ctx, id); err != nil {
+			return doing("ending the invitations to a project", err)
 		}
 		return record(ctx, q, audit.OfProject(d.Project), d.Event(now, audit.DeletionBegun, "gateways="+strconv.Itoa(len(gateways))))
 	})

@@ -214,7 +214,7 @@ func TestDeletion(t *testing.T) {
 			if after := mentions(t, s, stays); !maps.Equal(after, before) {
 				t.Errorf("of the other project there is %v; there was %v", after, before)
 			}
-			if due, err := s.Deletions().DueDeletions(ctx, now, 10); err != nil || len(due) != 0 {
+			if due, err := s.Deletions().DueDeletions(ctx, now, deletion.Deletion{}, 10); err != nil || len(due) != 0 {
 				t.Errorf("still due: %v, %v", due, err)
 			}
 			wantItsLog(t, s, gone)
@@ -256,7 +256,7 @@ func TestDeletionTakenBack(t *testing.T) {
 			want("without one", d.TakeDeletionBack(ctx, site.Owner), sconce.NotFound)
 			ask(t, s, site)
 			want("asked twice", d.AskDeletion(ctx, site.Owner, deletion.Deletion{Project: site.Project}), sconce.Conflict)
-			all, err := d.DueDeletions(ctx, due, 10)
+			all, err := d.DueDeletions(ctx, due, deletion.Deletion{}, 10)
 			if err != nil || len(all) != 1 || all[0].By != site.Owner.Account() {
 				t.Fatalf("due: %+v, %v", all, err)
 			}

@@ -32,7 +32,6 @@ var walks = map[string]string{
 	"Operators":           "of a handful of people",
 	"Presences":           "read once, when the program starts",
 	"Placements":          "read once, when the program starts",
-	"ZonesToSettle":       "of an index of what is to be done",
 	"WatchedNetworks":     "read once a minute, one row for a gateway",
 	"Bases":               "of a handful of bases",
 	"AnyGenerated":        "of a job that runs once a month, one row for a run of a gateway",

@@ -76,8 +76,8 @@ type days struct {
 const projectsAtOnce = 100
 
 // Unsettled implements [telemetry.Days].
-func (d days) Unsettled(ctx context.Context) ([]telemetry.Zoned, error) {
-	rows, err := d.across().reading.ZonesToSettle(ctx, projectsAtOnce)
+func (d days) Unsettled(ctx context.Context, after sconce.ProjectID) ([]telemetry.Zoned, error) {
+	rows, err := d.across().reading.ZonesToSettle(ctx, sitedb.ZonesToSettleParams{After: string(after), Max: projectsAtOnce})
 	return mapped(rows, func(r sitedb.ZonesToSettleRow) telemetry.Zoned {
 		return telemetry.Zoned{Project: sconce.ProjectID(r.ID), Zone: r.TimeZone}
 	}), doing("reading which days are to be made again", err)

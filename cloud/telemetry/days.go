@@ -21,8 +21,9 @@ type Zoned struct {
 
 // Days is where the days of rollups are made again.
 type Days interface {
-	// Unsettled returns some projects with days in another time zone than theirs.
-	Unsettled(ctx context.Context) ([]Zoned, error)
+	// Unsettled returns some projects with days in another time zone than theirs, in the order
+	// of their identifiers, from the one that follows after; "" is before all.
+	Unsettled(ctx context.Context, after sconce.ProjectID) ([]Zoned, error)
 	// Settle makes the days of up to limit devices of a project again, each in a transaction.
 	// When there are none left, the project is unsettled no more.
 	Settle(ctx context.Context, z Zoned, limit int) error
@@ -58,18 +59,41 @@ func (s Settler) Run(ctx context.Context) {
 	}
 }
 
-// Round makes all days again that there are to make.
+// Round makes all days again that there are to make. A project whose days cannot be made
+// keeps no other: its turn comes again in the next round.
 func (s Settler) Round(ctx context.Context) error {
-	for ctx.Err() == nil {
-		all, err := s.Store.Unsettled(ctx)
-		if err != nil || len(all) == 0 {
+	failed := map[sconce.ProjectID]bool{}
+	for {
+		worked, err := s.pass(ctx, failed)
+		if err != nil || !worked {
 			return err
 		}
+	}
+}
+
+// pass goes once through what there is to make, but for projects that have failed, and reports
+// whether it made anything.
+func (s Settler) pass(ctx context.Context, failed map[sconce.ProjectID]bool) (worked bool, err error) {
+	for after := sconce.ProjectID(""); ; {
+		all, err := s.Store.Unsettled(ctx, after)
+		if err != nil || len(all) == 0 {
+			return worked, err
+		}
 		for _, z := range all {
-			if err := s.Store.Settle(ctx, z, devicesAtOnce); err != nil {
-				return err
+			after = z.Project
+			if failed[z.Project] {
+				continue
+			}
+			err := s.Store.Settle(ctx, z, devicesAtOnce)
+			switch {
+			case ctx.Err() != nil:
+				return worked, ctx.Err()
+			case err != nil:
+				s.Log.Error("the days of a project cannot be made again for its time zone", slog.String("project", string(z.Project)), slog.Any("error", err))
+				failed[z.Project] = true
+			default:
+				worked = true
 			}
 		}
 	}
-	return ctx.Err()
 }

@@ -465,6 +465,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.removeInvitationStmt, err = db.PrepareContext(ctx, removeInvitation); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveInvitation: %w", err)
 	}
+	if q.removeInvitationsStmt, err = db.PrepareContext(ctx, removeInvitations); err != nil {
+		return nil, fmt.Errorf("error preparing query RemoveInvitations: %w", err)
+	}
 	if q.removeMemberStmt, err = db.PrepareContext(ctx, removeMember); err != nil {
 		return nil, fmt.Errorf("error preparing query RemoveMember: %w", err)
 	}
@@ -1388,6 +1391,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing removeInvitationStmt: %w", cerr)
 		}
 	}
+	if q.removeInvitationsStmt != nil {
+		if cerr := q.removeInvitationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing removeInvitationsStmt: %w", cerr)
+		}
+	}
 	if q.removeMemberStmt != nil {
 		if cerr := q.removeMemberStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing removeMemberStmt: %w", cerr)
@@ -1879,6 +1887,7 @@ type Queries struct {
 	removeBaseStmt               *sql.Stmt
 	removeBaseRowsStmt           *sql.Stmt
 	removeInvitationStmt         *sql.Stmt
+	removeInvitationsStmt        *sql.Stmt
 	removeMemberStmt             *sql.Stmt
 	removeMembersStmt            *sql.Stmt
 	removeOAuthClientStmt        *sql.Stmt
@@ -2093,6 +2102,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		removeBaseStmt:               q.removeBaseStmt,
 		removeBaseRowsStmt:           q.removeBaseRowsStmt,
 		removeInvitationStmt:         q.removeInvitationStmt,
+		removeInvitationsStmt:        q.removeInvitationsStmt,
 		removeMemberStmt:             q.removeMemberStmt,
 		removeMembersStmt:            q.removeMembersStmt,
 		removeOAuthClientStmt:        q.removeOAuthClientStmt,

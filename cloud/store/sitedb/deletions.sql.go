@@ -75,16 +75,25 @@ func (q *Queries) Deletion(ctx context.Context, projectID string) (ProjectDeleti
 }
 
 const dueDeletions = `-- name: DueDeletions :many
-SELECT project_id, account_id, asked_ms, due_ms, begun_ms, journal_id FROM project_deletions WHERE due_ms <= ?1 ORDER BY due_ms LIMIT ?2
+SELECT project_id, account_id, asked_ms, due_ms, begun_ms, journal_id FROM project_deletions
+WHERE due_ms <= ?1 AND (due_ms, project_id) > (?2, CAST(?3 AS TEXT))
+ORDER BY due_ms, project_id LIMIT ?4
 `
 
 type DueDeletionsParams struct {
-	Now int64
-	Max int64
+	Now     int64
+	AfterMs int64
+	After   string
+	Max     int64
 }
 
 func (q *Queries) DueDeletions(ctx context.Context, arg DueDeletionsParams) ([]ProjectDeletion, error) {
-	rows, err := q.query(ctx, q.dueDeletionsStmt, dueDeletions, arg.Now, arg.Max)
+	rows, err := q.query(ctx, q.dueDeletionsStmt, dueDeletions,
+		arg.Now,
+		arg.AfterMs,
+		arg.After,
+		arg.Max,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +161,15 @@ func (q *Queries) ReleaseGateways(ctx context.Context, projectID string) ([]int6
 		return nil, err
 	}
 	return items, nil
+}
+
+const removeInvitations = `-- name: RemoveInvitations :exec
+DELETE FROM invitations WHERE project_id = ?1
+`
+
+func (q *Queries) RemoveInvitations(ctx context.Context, projectID string) error {
+	_, err := q.exec(ctx, q.removeInvitationsStmt, removeInvitations, projectID)
+	return err
 }
 
 const removeMembers = `-- name: RemoveMembers :exec

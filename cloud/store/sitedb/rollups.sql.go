@@ -316,16 +316,21 @@ func (q *Queries) WaitingForRollups(ctx context.Context, arg WaitingForRollupsPa
 }
 
 const zonesToSettle = `-- name: ZonesToSettle :many
-SELECT id, time_zone FROM projects WHERE days_zone <> time_zone LIMIT ?1
+SELECT id, time_zone FROM projects WHERE days_zone <> time_zone AND id > ?1 ORDER BY id LIMIT ?2
 `
+
+type ZonesToSettleParams struct {
+	After string
+	Max   int64
+}
 
 type ZonesToSettleRow struct {
 	ID       string
 	TimeZone string
 }
 
-func (q *Queries) ZonesToSettle(ctx context.Context, max int64) ([]ZonesToSettleRow, error) {
-	rows, err := q.query(ctx, q.zonesToSettleStmt, zonesToSettle, max)
+func (q *Queries) ZonesToSettle(ctx context.Context, arg ZonesToSettleParams) ([]ZonesToSettleRow, error) {
+	rows, err := q.query(ctx, q.zonesToSettleStmt, zonesToSettle, arg.After, arg.Max)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,9 @@ INSERT INTO project_deletions (project_id, account_id, asked_ms, due_ms) VALUES 
 DELETE FROM project_deletions WHERE project_id = @project_id AND begun_ms IS NULL;
 
 -- name: DueDeletions :many
-SELECT * FROM project_deletions WHERE due_ms <= @now ORDER BY due_ms LIMIT @max;
+SELECT * FROM project_deletions
+WHERE due_ms <= @now AND (due_ms, project_id) > (@after_ms, CAST(@after AS TEXT))
+ORDER BY due_ms, project_id LIMIT @max;
 
 -- name: BeginDeletion :execrows
 UPDATE project_deletions SET begun_ms = @begun_ms WHERE project_id = @project_id AND begun_ms IS NULL;
@@ -18,6 +20,9 @@ UPDATE project_deletions SET journal_id = @journal_id WHERE project_id = @projec
 
 -- name: ReleaseGateways :many
 DELETE FROM gateway_claims WHERE project_id = @project_id RETURNING gateway;
+
+-- name: RemoveInvitations :exec
+DELETE FROM invitations WHERE project_id = @project_id;
 
 -- name: RemoveMembers :exec
 DELETE FROM members WHERE project_id = @project_id;

@@ -38,7 +38,7 @@ ORDER BY period;
 DELETE FROM rollups WHERE project_id = @project_id AND level = @level AND device = @device;
 
 -- name: ZonesToSettle :many
-SELECT id, time_zone FROM projects WHERE days_zone <> time_zone LIMIT @max;
+SELECT id, time_zone FROM projects WHERE days_zone <> time_zone AND id > @after ORDER BY id LIMIT @max;
 
 -- name: SettleZone :exec
 UPDATE projects SET days_zone = @zone WHERE id = @project_id AND time_zone = @zone;
