@@ -98,7 +98,7 @@ const (
 	LinkQuality Metric = 2 // LQI of the last hop, 0 to 255 (IEEE 802.15.4-2006, 6.9.8)
 	Energy      Metric = 3 // watt-hours, that the device has taken in since it was made
 	Illuminance Metric = 4 // lux
-	Occupancy   Metric = 5 // 1 while somebody is there, else 0
+	Occupancy   Metric = 5 // 1 while somebody is there, else 0; -1 from when on it is not told any more
 	Temperature Metric = 6 // degrees Celsius, inside the device
 	Battery     Metric = 7 // per cent of its charge that is left
 	BurnHours   Metric = 8 // hours that the lamp has been lit since it was new

@@ -12,7 +12,7 @@ import (
 
 func TestADocumentIsReadAsItWasWritten(t *testing.T) {
 	d := document{
-		Version: documentVersion, BootCount: 7, Adopted: wire.Adopt{Project: "p", Network: "n"},
+		Version: documentVersion, BootCount: 7, Adopted: wire.Adopt{Project: "p", Network: "n", Occupancy: 30},
 		Network: &netSection{
 			ID: "n", Coordinator: 1, Node: []byte{1, 2, 3},
 			Snapshot: network.Snapshot{

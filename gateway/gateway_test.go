@@ -199,6 +199,8 @@ func (s *site) parse(m *packets.Publish) wire.Up {
 		up, err = wire.ParseBody[wire.Hello](body)
 	case wire.KindReadings:
 		up, err = wire.ParseBody[wire.Readings](body)
+	case wire.KindOccupancy:
+		up, err = wire.ParseBody[wire.Occupancy](body)
 	case wire.KindEvents:
 		up, err = wire.ParseBody[wire.Events](body)
 	case wire.KindState:
@@ -358,6 +360,45 @@ func TestARestartedGatewayContinuesItsNetwork(t *testing.T) {
 	s.send(again)
 	if r := s.result(again.ID); len(r.Outcomes) != 1 || r.Outcomes[0].Status != wire.Confirmed {
 		t.Errorf("result %+v after the light's power came back", r)
+	}
+}
+
+// That single values of occupancy are not to be told is obeyed at once, and by a gateway that
+// starts again before it hears of its cloud: of a sensor it says that it is told no more.
+func TestDiscretionIsKeptOverARestart(t *testing.T) {
+	s := newSite(t, 1)
+	stop := s.start()
+	s.connect()
+	s.send(adopt())
+	d := s.desired(1, 1)
+	d.Devices[0].Kind = sconce.Sensor
+	s.send(d)
+	s.untilConfigured(1)
+	a := adopt()
+	a.Occupancy = 60
+	s.send(a)
+	s.untilToldNoMore()
+	stop()
+
+	s.start()
+	s.connect()
+	s.untilToldNoMore()
+}
+
+// untilToldNoMore takes messages until there is a reading that says that occupancy is told
+// no more.
+func (s *site) untilToldNoMore() {
+	s.t.Helper()
+	for {
+		m, ok := s.next().(wire.Readings)
+		if !ok {
+			continue
+		}
+		for _, r := range m.Readings {
+			if r.Device == lightAddress(0) && r.Metric == sconce.Occupancy && r.Value == -1 {
+				return
+			}
+		}
 	}
 }
 

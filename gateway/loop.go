@@ -206,6 +206,9 @@ func (l *loop) adopt(now time.Time, a wire.Adopt) error {
 	l.doc.Adopted = a
 	l.dirty = true
 	if a.Network == was {
+		if l.net != nil {
+			l.net.SetDiscretion(now, discretion(a))
+		}
 		return nil
 	}
 	l.keep()
@@ -221,6 +224,9 @@ func (l *loop) adopt(now time.Time, a wire.Adopt) error {
 	}
 	return l.raise(now)
 }
+
+// discretion returns the period of which occupancy is told, 0 for single values.
+func discretion(a wire.Adopt) time.Duration { return time.Duration(a.Occupancy) * time.Minute }
 
 // silence ends the network on the air.
 func (l *loop) silence() {
@@ -259,6 +265,7 @@ func (l *loop) raise(now time.Time) error {
 	}
 	l.node.Start(now)
 	l.net = network.New(network.Config{Node: l.node, Self: section.Coordinator, Log: l.log}, now, section.Snapshot)
+	l.net.SetDiscretion(now, discretion(l.doc.Adopted))
 	l.net.SetAir(now, false)
 	l.air.want()
 	return nil

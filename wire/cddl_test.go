@@ -294,6 +294,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"adopt":         map[any]any{uint64(1): "x", uint64(2): ""},
 		"desired":       map[any]any{uint64(1): uint64(1), uint64(2): "none"},
 		"event":         []any{},
+		"minutes":       uint64(20),
 		"device-report": map[any]any{uint64(1): uint64(1), uint64(2): uint64(5)},
 	} {
 		if ruleRef(rule).match(s, wrong) == "" {

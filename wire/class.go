@@ -25,6 +25,8 @@ func ClassOf(body Up) Class {
 		return ClassLogs
 	case State:
 		return ClassStates
+	case Occupancy:
+		return ClassMetering // the next one tells of another time
 	case Readings:
 		c := ClassSurroundings
 		for _, r := range m.Readings {

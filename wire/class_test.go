@@ -19,7 +19,7 @@ func TestClassesAreInTheOrderOfTheDesign(t *testing.T) {
 	groups := [][]Up{
 		{Log{}},
 		{readings(sconce.Occupancy), readings(sconce.Illuminance, sconce.LinkQuality)},
-		{readings(sconce.Energy), readings(sconce.ActivePower), readings(sconce.Occupancy, sconce.Energy)},
+		{readings(sconce.Energy), readings(sconce.ActivePower), readings(sconce.Occupancy, sconce.Energy), Occupancy{}},
 		{State{}},
 		{Events{}, Result{}, Report{}},
 		{Hello{}},

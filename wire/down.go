@@ -11,6 +11,9 @@ import (
 type Adopt struct {
 	Project sconce.ProjectID `cbor:"1,keyasint"`
 	Network sconce.NetworkID `cbor:"2,keyasint"`
+	// Occupancy is the period in minutes of which occupancy is told, 15, 30 or 60, and nothing
+	// of a shorter time ([Occupancy]); 0 for the values of sensors as they come.
+	Occupancy uint8 `cbor:"3,keyasint,omitempty"`
 }
 
 // Desired is the whole configuration of one network. A gateway brings the
@@ -55,6 +58,9 @@ func (Command) DownKind() Kind { return KindCommand }
 func (m *Adopt) check() error {
 	if (m.Project == "") != (m.Network == "") {
 		return fmt.Errorf("adopt: project and network must both be set or both be empty")
+	}
+	if m.Occupancy != 0 && !isPeriod(m.Occupancy) {
+		return fmt.Errorf("adopt: occupancy by %d minutes, expected 15, 30 or 60", m.Occupancy)
 	}
 	return nil
 }

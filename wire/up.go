@@ -64,6 +64,27 @@ type Reading struct {
 	Value  float64
 }
 
+// Occupancy says for how long sensors saw somebody in a period that is over, where the
+// people of the building do not let single values out ([Adopt]). It has the sensors alone
+// that were known all through the period: less would tell of a shorter time.
+type Occupancy struct {
+	From    Time       `cbor:"1,keyasint"` // when the period began, by the gateway's clock
+	Minutes uint8      `cbor:"2,keyasint"` // length of the period: 15, 30 or 60
+	Sensors []Occupied `cbor:"3,keyasint"`
+}
+
+// Occupied is for how long one sensor saw somebody. The time is rounded, but 0 is never,
+// and the length of the period is always.
+type Occupied struct {
+	_       struct{} `cbor:",toarray"`
+	Device  sconce.EUI64
+	Minutes uint8
+}
+
+// isPeriod reports whether occupancy may be told of periods of so many minutes: they begin
+// with the hours of any time zone, or lie within them.
+func isPeriod(minutes uint8) bool { return minutes == 15 || minutes == 30 || minutes == 60 }
+
 // State carries the latest confirmed state of devices: what a device itself
 // reported or what was read back from it, never what it was asked to do.
 type State struct {
@@ -203,6 +224,9 @@ func (Hello) UpKind() Kind { return KindHello }
 // UpKind returns [KindReadings].
 func (Readings) UpKind() Kind { return KindReadings }
 
+// UpKind returns [KindOccupancy].
+func (Occupancy) UpKind() Kind { return KindOccupancy }
+
 // UpKind returns [KindEvents].
 func (Events) UpKind() Kind { return KindEvents }
 
@@ -232,6 +256,18 @@ func (m *Readings) check() error {
 		}
 		if math.IsNaN(r.Value) || math.IsInf(r.Value, 0) {
 			return fmt.Errorf("reading of %s: value is not a number", r.Device)
+		}
+	}
+	return nil
+}
+
+func (m *Occupancy) check() error {
+	if !isPeriod(m.Minutes) {
+		return fmt.Errorf("occupancy by %d minutes, expected 15, 30 or 60", m.Minutes)
+	}
+	for _, o := range m.Sensors {
+		if o.Device == 0 || o.Minutes > m.Minutes {
+			return fmt.Errorf("occupancy of %s: %d of %d minutes", o.Device, o.Minutes, m.Minutes)
 		}
 	}
 	return nil

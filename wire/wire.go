@@ -41,6 +41,8 @@ const (
 	KindResult   Kind = "result"   // what became of a command
 	KindReport   Kind = "report"   // where each device stands against the desired state
 	KindLog      Kind = "log"      // technical log lines
+	// KindOccupancy is for how long sensors saw somebody, where single values are not told.
+	KindOccupancy Kind = "occupancy"
 )
 
 // The kinds from cloud to gateway.

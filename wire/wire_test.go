@@ -33,6 +33,8 @@ func ups() []Up {
 		Hello{},
 		Readings{[]Reading{{Device: someDevice, Metric: sconce.ActivePower, At: someTime, Value: 11.25}}},
 		Readings{[]Reading{}},
+		Occupancy{someTime, 60, []Occupied{{Device: someDevice, Minutes: 60}, {Device: someDevice + 1}}},
+		Occupancy{Minutes: 15, Sensors: []Occupied{}},
 		Events{[]Event{{someDevice, someTime, EventJoined}}},
 		Events{[]Event{}},
 		State{[]DeviceState{{someDevice, someTime, true, someTime, ptr(true), ptr(sconce.Level(333)), sconce.CauseCommand, ptr(uint16(2700)), ptr(sconce.FaultLamp)}}},
@@ -51,7 +53,7 @@ func ups() []Up {
 
 func downs() []Down {
 	return []Down{
-		Adopt{someProject, someNetwork},
+		Adopt{someProject, someNetwork, 30},
 		Adopt{},
 		Desired{3, []DesiredDevice{{someDevice, sconce.Luminaire, make([]byte, 18), []sconce.GroupNumber{1, 255}}}},
 		Desired{Devices: []DesiredDevice{}},
@@ -67,6 +69,8 @@ func parse(kind Kind, body []byte) (any, error) {
 		return ParseBody[Hello](body)
 	case KindReadings:
 		return ParseBody[Readings](body)
+	case KindOccupancy:
+		return ParseBody[Occupancy](body)
 	case KindEvents:
 		return ParseBody[Events](body)
 	case KindState:
@@ -132,7 +136,7 @@ func TestDownMessages(t *testing.T) {
 func TestEveryFieldIsInTheSchema(t *testing.T) {
 	s := parseSchema(schemaText)
 	for rule, v := range map[string]any{
-		"hello": Hello{}, "network": Network{}, "dropped": Dropped{}, "clock": Clock{}, "asset": Asset{}, "readings": Readings{}, "events": Events{}, "event": Event{},
+		"hello": Hello{}, "network": Network{}, "dropped": Dropped{}, "clock": Clock{}, "asset": Asset{}, "readings": Readings{}, "occupancy": Occupancy{}, "events": Events{}, "event": Event{},
 		"state": State{}, "device-state": DeviceState{}, "result": Result{}, "outcome": Outcome{}, "report": Report{},
 		"device-report": DeviceReport{}, "log": Log{}, "log-line": LogLine{}, "adopt": Adopt{}, "desired": Desired{},
 		"desired-device": DesiredDevice{}, "command": Command{},
@@ -169,6 +173,9 @@ func TestBadMessagesAreRefused(t *testing.T) {
 		"reading without device":  Readings{[]Reading{{Metric: 1}}},
 		"reading without metric":  Readings{[]Reading{{Device: someDevice}}},
 		"reading that is NaN":     Readings{[]Reading{{Device: someDevice, Metric: 1, Value: math.NaN()}}},
+		"occupancy of 61 minutes": Occupancy{Minutes: 60, Sensors: []Occupied{{Device: someDevice, Minutes: 61}}},
+		"occupancy by the minute": Occupancy{Minutes: 1},
+		"occupancy of nobody":     Occupancy{Minutes: 15, Sensors: []Occupied{{Minutes: 1}}},
 		"event without kind":      Events{[]Event{{Device: someDevice}}},
 		"result without id":       Result{},
 		"outcome of no status":    Result{Command: someCommand, Outcomes: []Outcome{{someDevice, 0}}},
@@ -222,6 +229,9 @@ func TestBadMessagesAreRefused(t *testing.T) {
 	}
 	if (&Adopt{Project: someProject}).check() == nil {
 		t.Error("adopt without a network: accepted")
+	}
+	if (&Adopt{Project: someProject, Network: someNetwork, Occupancy: 1}).check() == nil {
+		t.Error("adopt with occupancy by the minute: accepted")
 	}
 }
 

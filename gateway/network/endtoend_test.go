@@ -1,9 +1,9 @@
 package network_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -47,6 +47,8 @@ type hub struct {
 	net  *network.Network
 	told []wire.Up
 	up   func(channel uint8)
+	sent func(now time.Time, m wire.Up) // optional: is given what is told, when it is
+	log  bytes.Buffer                   // warnings, and worse
 }
 
 func (h *hub) Start(now time.Time)                            { h.node.Start(now) }
@@ -83,7 +85,13 @@ func (h *hub) drain(now time.Time) (retune bool) {
 		}
 	}
 	h.net.SetAir(now, h.node.Speaks())
-	h.told = append(h.told, h.net.Drain(now)...)
+	told := h.net.Drain(now)
+	h.told = append(h.told, told...)
+	for _, m := range told {
+		if h.sent != nil {
+			h.sent(now, m)
+		}
+	}
 	return retune
 }
 
@@ -100,7 +108,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.net = network.New(network.Config{Node: h.node, Self: hubAddress, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, s.air.Now(), network.Snapshot{})
+	h.net = network.New(network.Config{Node: h.node, Self: hubAddress, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelWarn}))}, s.air.Now(), network.Snapshot{})
 	s.hub = h
 	s.node = sim.PowerOn(s.air.Attach(sim.TransceiverConfig{EUI64: uint64(hubAddress)}), h, h.drain)
 	s.air.RunFor(10 * time.Second)

@@ -51,6 +51,7 @@ type world struct {
 	rotated int // how often the network key was changed
 	sent    []stack.DataRequest
 	told    []wire.Up
+	tap     func(now time.Time, told []wire.Up) // optional: is given what is told, when it is
 }
 
 // fakeLight is a dimmable light with a power meter.
@@ -75,6 +76,8 @@ type fakeLight struct {
 	missCasts bool // does not receive groupcasts
 	bindings  []uint16
 	commands  int
+	senses    bool // has a sensor of occupancy
+	occupied  bool
 }
 
 func newWorld(t *testing.T, lights int) *world {
@@ -98,11 +101,17 @@ func newFakeLight(w *world, e zigbee.EUI64, short zigbee.ShortAddr) *fakeLight {
 	return l
 }
 
+// clusters are what the light serves.
+func (l *fakeLight) clusters() []uint16 {
+	list := []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature, zcl.ClusterBallast, zcl.ClusterBehaviour}
+	if l.senses {
+		list = append(list, zcl.ClusterOccupancy)
+	}
+	return list
+}
+
 func (l *fakeLight) boot() {
-	s, err := zcl.NewServer(l, 80, []zcl.Endpoint{{
-		ID: 11, Profile: zcl.ProfileHomeAutomation,
-		Clusters: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature, zcl.ClusterBallast, zcl.ClusterBehaviour},
-	}}, nil)
+	s, err := zcl.NewServer(l, 80, []zcl.Endpoint{{ID: 11, Profile: zcl.ProfileHomeAutomation, Clusters: l.clusters()}}, nil)
 	if err != nil {
 		l.w.t.Fatal(err)
 	}
@@ -143,6 +152,7 @@ func (l *fakeLight) Attribute(now time.Time, _ uint8, cluster, attribute uint16)
 		{zcl.ClusterMetering, zcl.AttrMeteringMultiplier, zcl.NewValue(zcl.TypeUint24, 1)},
 		{zcl.ClusterMetering, zcl.AttrMeteringDivisor, zcl.NewValue(zcl.TypeUint24, 3_600_000)},
 		{zcl.ClusterTemperature, zcl.AttrCurrentTemperature, zcl.Int16(-7)},
+		{zcl.ClusterOccupancy, zcl.AttrOccupancy, zcl.Map8(uint8(flag(l.occupied)))},
 	} {
 		if a.cluster == cluster && a.attribute == attribute {
 			return zcl.Reading{Value: a.v, Moving: moving && cluster == zcl.ClusterLevel}, true
@@ -235,7 +245,7 @@ func (l *fakeLight) zdo(now time.Time, r stack.DataRequest) {
 		if req.Endpoint == 11 {
 			d = zdo.SimpleDescriptor{
 				Endpoint: 11, Profile: zcl.ProfileHomeAutomation, Device: zcl.DeviceDimmableLight,
-				In: []uint16{zcl.ClusterBasic, zcl.ClusterGroups, zcl.ClusterOnOff, zcl.ClusterLevel, zcl.ClusterElectrical, zcl.ClusterMetering, zcl.ClusterTemperature, zcl.ClusterBallast, zcl.ClusterBehaviour},
+				In: l.clusters(),
 			}
 		}
 		answer = zdo.SimpleDescRsp{Seq: req.Seq, Addr: l.short, Descriptor: d}.Append(nil)
@@ -390,7 +400,7 @@ func (w *world) run(d time.Duration) {
 		if steps > 1_000_000 {
 			w.t.Fatal("the network never comes to rest")
 		}
-		w.told = append(w.told, w.net.Drain(w.now)...)
+		w.drain()
 		next := end
 		if at, ok := w.events.next(); ok && at.Before(next) {
 			next = at
@@ -408,9 +418,17 @@ func (w *world) run(d time.Duration) {
 		w.events.run(w.now)
 		w.net.Advance(w.now)
 		if !w.now.Before(end) {
-			w.told = append(w.told, w.net.Drain(w.now)...)
+			w.drain()
 			return
 		}
+	}
+}
+
+func (w *world) drain() {
+	told := w.net.Drain(w.now)
+	w.told = append(w.told, told...)
+	if w.tap != nil && len(told) > 0 {
+		w.tap(w.now, told)
 	}
 }
 

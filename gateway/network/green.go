@@ -121,7 +121,9 @@ func (n *Network) green(now time.Time, e stack.GreenPowerEvent) {
 		n.cfg.Log.Warn("a switch was turned away", "source", e.ID, "reason", e.Reason)
 	case gp.Pressed:
 		if d, ok := n.devices[zigbee.EUI64(e.ID.Source)]; ok && d.isGreen() && d.joined {
-			n.out.event(now, d.eui, wire.EventPressed)
+			if !n.keeps(d) {
+				n.out.event(now, d.eui, wire.EventPressed)
+			}
 			n.alive(now, d)
 		}
 	case gp.Unpaired:
@@ -137,6 +139,6 @@ func (n *Network) green(now time.Time, e stack.GreenPowerEvent) {
 
 // alive notes that a switch was heard. Its silence says nothing.
 func (n *Network) alive(now time.Time, d *device) {
-	d.presence.heard, d.presence.reachable = now, true
+	d.presence.heard, d.presence.reachable, d.private.heard = now, true, true
 	n.out.touch(d)
 }

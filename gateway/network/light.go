@@ -82,7 +82,7 @@ func (n *Network) indication(now time.Time, e stack.DataIndication) {
 	n.heard(now, d)
 	if now.Sub(d.outlet.quality) >= qualityEvery {
 		d.outlet.quality = now
-		n.out.reading(now, d, sconce.LinkQuality, float64(e.LQI))
+		n.measured(now, d, sconce.LinkQuality, float64(e.LQI))
 	}
 	if e.Profile == zdo.Profile {
 		n.exchange.answerZDO(n, now, d, e.Cluster, e.Payload)
@@ -139,7 +139,7 @@ func (n *Network) attribute(now time.Time, d *device, cluster, id uint16, v zcl.
 		n.faults(now, d, uint8(v.Uint()))
 	default:
 		if metric, value, ok := d.record.reading(cluster, id, v); ok {
-			n.out.reading(now, d, metric, value)
+			n.measured(now, d, metric, value)
 		}
 	}
 }

@@ -154,6 +154,7 @@ func (n *Network) authorised(now time.Time, e zigbee.EUI64) {
 	d.joinedAt = now
 	n.joined(now, d)
 	n.heard(now, d)
+	d.private.tell(n, d, now, true)
 	n.syncJoining(now)
 }
 
@@ -206,6 +207,7 @@ func (n *Network) left(now time.Time, e zigbee.EUI64) {
 		d.presence.reachable = false
 		n.out.touch(d)
 	}
+	d.private = private{told: d.private.told, due: true}
 	n.unsaved = true
 	n.stage(d)
 	n.syncJoining(now)

@@ -63,6 +63,7 @@ type Network struct {
 	unsaved  bool
 	silent   bool // nothing can be sent
 	apart    bool // nothing gets to the cloud at once
+	discreet discretion
 }
 
 // device is one device of the desired state.
@@ -81,6 +82,7 @@ type device struct {
 	presence presence
 	light    light
 	outlet   outlet
+	private  private
 }
 
 // New returns a network that continues from a snapshot; the zero one begins anew.
@@ -192,6 +194,7 @@ func (n *Network) forget(now time.Time, d *device) {
 // Event takes what the node has to say. Events that concern the radio or the
 // node's own state are the owner's business, and are ignored.
 func (n *Network) Event(now time.Time, e stack.Event) {
+	n.closePeriods(now)
 	switch e := e.(type) {
 	case stack.DeviceAuthorised:
 		n.authorised(now, e.EUI64)

@@ -29,6 +29,7 @@ const (
 type outbox struct {
 	results   []wire.Result
 	events    []wire.Event
+	occupancy []wire.Occupancy
 	readings  gathered[wire.Reading] // of metering
 	around    gathered[wire.Reading] // of the surroundings
 	states    gathered[wire.DeviceState]
@@ -136,6 +137,10 @@ func (n *Network) Drain(now time.Time) []wire.Up {
 	if len(o.changed) > 0 || o.reportDue {
 		list = append(list, n.drainReport())
 	}
+	for _, m := range o.occupancy {
+		list = append(list, m)
+	}
+	o.occupancy = nil
 	for _, g := range []*gathered[wire.Reading]{&o.readings, &o.around} {
 		for chunk := range g.take(now, n.gatherTime(gatherLive)) {
 			list = append(list, wire.Readings{Readings: chunk})
@@ -172,8 +177,15 @@ func (n *Network) DrainDeadline() (at time.Time, some bool) {
 func (n *Network) gatherStates(now time.Time) {
 	for _, e := range slices.Sorted(maps.Keys(n.out.dirty)) {
 		d := n.out.dirty[e]
+		if !n.isTold(d) {
+			continue
+		}
 		d.presence.told = d.presence.heard
-		n.out.states.add(now, d.state())
+		s := d.state()
+		if n.keeps(d) {
+			d.hide(&s)
+		}
+		n.out.states.add(now, s)
 	}
 	n.out.dirty = nil
 }

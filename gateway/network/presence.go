@@ -43,6 +43,7 @@ func (n *Network) watch(now time.Time, d *device) {
 func (n *Network) heard(now time.Time, d *device) {
 	p := &d.presence
 	p.heard, p.missed, p.pause = now, 0, 0
+	d.private.heard = true
 	if !p.reachable {
 		p.reachable, p.lost = true, time.Time{}
 		n.syncJoining(now)
@@ -50,7 +51,7 @@ func (n *Network) heard(now time.Time, d *device) {
 		d.setup.read = nil // it may have changed while nobody heard it
 		n.watch(now, d)
 		n.proceed(now, d)
-	} else if now.Sub(p.told) >= heardEvery {
+	} else if now.Sub(p.told) >= heardEvery && !n.keeps(d) {
 		n.out.touch(d)
 	}
 }

@@ -29,9 +29,13 @@ const (
 	ofAPI      = "./cloud/api"
 	ofEdge     = "./cloud/edge"
 	ofIdentity = "./cloud/identity"
+	ofNetwork  = "./gateway/network"
 	ofProject  = "./cloud/project"
 	ofStore    = "./cloud/store"
 )
+
+// ofDiscretion are the tests of what a gateway keeps to itself.
+const ofDiscretion = "Discretion|TestADayTellsNoMoments"
 
 // listed are the checks that are no call of Scope.Require.
 var listed = []guard{
@@ -114,6 +118,15 @@ var listed = []guard{
 	{"an app has a ticket", "cloud/edge/handle.go", "	case err == nil && principal.ID != \"\" && principal.Rights != nil:", "	case true:", ofEdge, "TestWebClientsAreAuthenticated"},
 	{"a page of another origin does not connect", "cloud/edge/web.go", "	if !s.originAllowed(r) {", "	if false {", ofEdge, "TestWebSocketUpgrade"},
 	{"a device is in the registry", "cloud/edge/tls.go", "	_, err = s.cfg.Devices.Authenticate(s.stop, leaf)\n	return err", "	return nil", ofEdge, "TestHandshakeRefuses|TestResumption"},
+	{"single values of occupancy stay in the building", "gateway/network/occupancy.go", "	case !n.keeps(d), m == sconce.ActivePower", "	case true, m == sconce.ActivePower", ofNetwork, ofDiscretion},
+	{"when a sensor spoke stays in the building", "gateway/network/occupancy.go", "	s.Reachable, s.Heard, s.At = p.there, told, told\n", "", ofNetwork, ofDiscretion},
+	{"when a light's sensor spoke stays in the building", "gateway/network/occupancy.go", "		s.Heard = max(told, s.At)\n", "", ofNetwork, ofDiscretion},
+	{"states of sensors wait for the end of a period", "gateway/network/occupancy.go", "	return due || d.kind == sconce.Luminaire || !n.keeps(d)", "	return true || due", ofNetwork, ofDiscretion},
+	{"a light that was heard is told as it changes", "gateway/network/presence.go", ">= heardEvery && !n.keeps(d) {", ">= heardEvery {", ofNetwork, ofDiscretion},
+	{"who presses a switch stays in the building", "gateway/network/green.go", "			if !n.keeps(d) {\n", "			if true {\n", ofNetwork, ofDiscretion},
+	{"periods are told whole", "gateway/network/occupancy.go", "		if s.whole {\n", "		if true {\n", ofNetwork, ofDiscretion},
+	{"periods are known all through", "gateway/network/occupancy.go", "; !p.unknown && d.senses() {", "; d.senses() {", ofNetwork, ofDiscretion},
+	{"discretion is kept over a restart", "gateway/loop.go", "	l.net.SetDiscretion(now, discretion(l.doc.Adopted))\n", "", "./gateway", "TestDiscretionIsKeptOverARestart"},
 	{"a certificate is of the factory", "cloud/edge/tls.go", "	if err != nil {\n		return fmt.Errorf(\"verifying device certificate", "	if false {\n		return fmt.Errorf(\"verifying device certificate", ofEdge, "TestHandshakeRefuses"},
 }
 
