@@ -92,55 +92,41 @@ func (r *reader) part(first, end int64) (byQuarters, byDays []sconce.EUI64, err 
 // days adds the days of devices that hang where they hung, from one to another that is not
 // included.
 func (r *reader) days(book *figures.Book, devices []sconce.EUI64, from, to figures.Date) error {
-	add := func(device sconce.EUI64, day figures.Date, sums *rollup.Sums) {
-		if day.Before(from) || !day.Before(to) {
-			return
-		}
-		for _, subject := range r.lay.at(device, quarterOf(day.In(r.zone))).subjects {
-			book.Day(subject, day, sums)
-		}
-	}
+	last := to.Add(0, 0, -1)
 	ask := telemetry.RollupQuery{
 		Devices: devices, Level: rollup.Days,
-		From: rollup.MonthOf(from.Year, from.Month), Until: rollup.MonthOf(to.Year, to.Month),
+		From: rollup.MonthOf(from.Year, from.Month), Until: rollup.MonthOf(last.Year, last.Month),
 	}
+	first := quarterOf(from.In(r.zone))
 	return r.Rollups.Rollups(r.ctx, r.scope, ask, func(stored telemetry.Rollup) {
-		year := int(stored.Period / 12)
-		month := time.Month(stored.Period%12 + 1)
-		for i := range stored.Block {
-			e := &stored.Block[i]
-			add(stored.Device, figures.Date{Year: year, Month: month, Day: e.Index + 1}, &e.Sums)
-		}
-	}, func(s telemetry.Series, open telemetry.Open) {
-		parts := rollup.Parts{}
-		open.Waiting(s.Metric, parts)
-		for quarter, sums := range parts {
-			add(s.Device, figures.DateOf(time.UnixMilli(quarter*quarterMs), r.zone), sums)
-		}
-	})
+		book.Days(r.lay.at(stored.Device, first).subjects, int(stored.Period/12), time.Month(stored.Period%12+1), stored.Block)
+	}, r.waiting(book.Part))
 }
 
 // quarters adds the quarters of devices, from one to another that is not included.
 func (r *reader) quarters(book *figures.Book, devices []sconce.EUI64, first, end int64) error {
-	add := func(device sconce.EUI64, quarter int64, sums *rollup.Sums) {
-		if quarter < first || quarter >= end {
-			return
-		}
-		for _, subject := range r.lay.at(device, quarter).subjects {
-			book.Quarter(subject, quarter, sums)
-		}
-	}
 	ask := telemetry.RollupQuery{Devices: devices, Level: rollup.Quarters, From: rollup.QuarterPlace(first).Period, Until: rollup.QuarterPlace(end - 1).Period}
 	return r.Rollups.Rollups(r.ctx, r.scope, ask, func(stored telemetry.Rollup) {
+		begin := stored.Period * rollup.QuartersPerDay
+		if !r.lay.moved(stored.Device, begin, begin+rollup.QuartersPerDay) {
+			book.Quarters(r.lay.at(stored.Device, begin).subjects, begin, stored.Block)
+			return
+		}
 		for i := range stored.Block {
 			e := &stored.Block[i]
-			add(stored.Device, stored.Period*rollup.QuartersPerDay+int64(e.Index), &e.Sums)
+			quarter := begin + int64(e.Index)
+			book.Quarter(r.lay.at(stored.Device, quarter).subjects, quarter, &e.Sums)
 		}
-	}, func(s telemetry.Series, open telemetry.Open) {
+	}, r.waiting(book.Quarter))
+}
+
+// waiting returns what adds the samples that are not in the rollups yet.
+func (r *reader) waiting(add func(subjects []int, quarter int64, sums *rollup.Sums)) func(telemetry.Series, telemetry.Open) {
+	return func(s telemetry.Series, open telemetry.Open) {
 		parts := rollup.Parts{}
 		open.Waiting(s.Metric, parts)
 		for quarter, sums := range parts {
-			add(s.Device, quarter, sums)
+			add(r.lay.at(s.Device, quarter).subjects, quarter, sums)
 		}
-	})
+	}
 }

@@ -134,7 +134,7 @@ func (in *plant) tables() tables {
 			}
 			for _, level := range []rollup.Level{rollup.Quarters, rollup.Days} {
 				q := telemetry.RollupQuery{Devices: []sconce.EUI64{s.Device}, Level: level, Until: 1 << 40}
-				err := from.Rollups(ctx, site.Owner, q, func(b telemetry.Rollup) { got.Rollups = append(got.Rollups, b) }, func(telemetry.Series, telemetry.Open) {})
+				err := from.Rollups(ctx, site.Owner, q, func(b telemetry.Rollup) { b.Block = slices.Clone(b.Block); got.Rollups = append(got.Rollups, b) }, func(telemetry.Series, telemetry.Open) {})
 				if err != nil {
 					in.t.Fatal(err)
 				}

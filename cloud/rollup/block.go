@@ -53,23 +53,15 @@ func (b Block) Append(into []byte) []byte {
 		e := &b[i]
 		into = binary.AppendUvarint(into, uint64(e.Index-next))
 		next = e.Index + 1
-		which, fields := uint64(0), e.fields()
-		if e.Peak != 0 {
-			which = 1
-		}
-		for n, p := range fields {
-			if *p != 0 {
-				which |= 2 << n
+		which := uint64(0)
+		for bit := range fieldCount + 1 {
+			if *e.field(bit) != 0 {
+				which |= 1 << bit
 			}
 		}
 		into = binary.AppendUvarint(into, which)
-		if e.Peak != 0 {
-			into = binary.AppendVarint(into, e.Peak)
-		}
-		for _, p := range fields {
-			if *p != 0 {
-				into = binary.AppendVarint(into, *p)
-			}
+		for ; which != 0; which &= which - 1 {
+			into = binary.AppendVarint(into, *e.field(bits.TrailingZeros64(which)))
 		}
 	}
 	return into
@@ -78,32 +70,30 @@ func (b Block) Append(into []byte) []byte {
 var errBlock = errors.New("stored rollups are damaged")
 
 // Parse reads the form written by [Block.Append].
-func Parse(b []byte) (Block, error) {
-	var all Block
-	next := 0
-	for len(b) > 0 {
-		skip, n := uvarint(b)
-		which, m := uvarint(b[n:])
+func Parse(b []byte) (Block, error) { return Block(nil).Parse(b) }
+
+// Parse is [Parse] into the memory of a block that is not needed any more.
+func (b Block) Parse(stored []byte) (Block, error) {
+	all, next := b[:0], 0
+	for len(stored) > 0 {
+		skip, n := uvarint(stored)
+		which, m := uvarint(stored[n:])
 		if n == 0 || m == 0 || skip > uint64(maxIndex-next) || which == 0 || bits.Len64(which) > fieldCount+1 {
 			return nil, errBlock
 		}
-		b = b[n+m:]
+		stored = stored[n+m:]
 		all = append(all, Entry{Index: next + int(skip)})
 		e := &all[len(all)-1]
 		next = e.Index + 1
-		fields := e.fields()
-		for bit, into := range append([]*int64{&e.Peak}, fields[:]...) {
-			if which>>bit&1 == 0 {
-				continue
-			}
-			zigzag, n := uvarint(b)
+		for ; which != 0; which &= which - 1 {
+			zigzag, n := uvarint(stored)
 			if n == 0 || zigzag == 0 {
 				return nil, errBlock
 			}
-			b = b[n:]
-			*into = int64(zigzag>>1) ^ -int64(zigzag&1)
+			stored = stored[n:]
+			*e.field(bits.TrailingZeros64(which)) = int64(zigzag>>1) ^ -int64(zigzag&1)
 		}
-		if next > maxIndex && len(b) > 0 {
+		if next > maxIndex && len(stored) > 0 {
 			return nil, errBlock
 		}
 	}
@@ -111,11 +101,18 @@ func Parse(b []byte) (Block, error) {
 }
 
 // uvarint reads an unsigned varint in its shortest form; its length is 0 when
-// there is none.
+// there is none. Blocks are mostly varints, so that it does not call [binary.Uvarint].
 func uvarint(b []byte) (v uint64, n int) {
-	v, n = binary.Uvarint(b)
-	if n <= 0 || n > 1 && b[n-1] == 0 {
-		return 0, 0
+	for shift := 0; n < len(b) && shift < 64; shift += 7 {
+		c := b[n]
+		n++
+		if c < 0x80 {
+			if c == 0 && n > 1 || shift == 63 && c > 1 {
+				return 0, 0
+			}
+			return v | uint64(c)<<shift, n
+		}
+		v |= uint64(c&0x7f) << shift
 	}
-	return v, n
+	return 0, 0
 }

@@ -84,23 +84,50 @@ func (s *Sums) Lit() (ms int64) {
 
 // Add adds what is known of another span of time.
 func (s *Sums) Add(t *Sums) {
-	into, from := s.fields(), t.fields()
-	for i, p := range into {
-		*p += *from[i]
-	}
 	s.Peak = max(s.Peak, t.Peak)
+	s.Energy += t.Energy
+	s.Spread += t.Spread
+	s.Metered += t.Metered
+	s.Power += t.Power
+	s.Powered += t.Powered
+	for i, ms := range &t.Band {
+		s.Band[i] += ms
+	}
+	s.Reached += t.Reached
+	s.Watched += t.Watched
+	s.Occupied += t.Occupied
+	s.Sensed += t.Sensed
 }
 
 // fieldCount is how many sums there are that add up.
 const fieldCount = 10 + Bands - 1
 
-// fields returns the fields that add up, which are all but Peak, in the order in which
-// they are stored. The order is never changed; new ones come last.
-func (s *Sums) fields() [fieldCount]*int64 {
-	return [...]*int64{
-		&s.Energy, &s.Spread, &s.Metered, &s.Power, &s.Powered,
-		&s.Band[0], &s.Band[1], &s.Band[2], &s.Band[3], &s.Band[4],
-		&s.Reached, &s.Watched, &s.Occupied, &s.Sensed,
+// field returns the field that a bit of the stored form is for: first Peak, and then those that
+// add up. The order is never changed; new ones come last.
+func (s *Sums) field(bit int) *int64 {
+	switch bit {
+	case 0:
+		return &s.Peak
+	case 1:
+		return &s.Energy
+	case 2:
+		return &s.Spread
+	case 3:
+		return &s.Metered
+	case 4:
+		return &s.Power
+	case 5:
+		return &s.Powered
+	case 6, 7, 8, 9, 10:
+		return &s.Band[bit-6]
+	case 11:
+		return &s.Reached
+	case 12:
+		return &s.Watched
+	case 13:
+		return &s.Occupied
+	default:
+		return &s.Sensed
 	}
 }
 

@@ -2,6 +2,7 @@ package rollup_test
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -178,6 +179,48 @@ func TestBlock(t *testing.T) {
 	b.Add(3, &rollup.Sums{Energy: -4, Sensed: -1})
 	if len(b) != 3 || b[1].Index != 5 {
 		t.Errorf("%+v", b)
+	}
+}
+
+// TestEveryFieldIsStored: each sum has a bit of its own, and is added up; a peak is the higher.
+func TestEveryFieldIsStored(t *testing.T) {
+	var all rollup.Sums
+	v := reflect.ValueOf(&all).Elem()
+	n := int64(0)
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if f.Kind() != reflect.Array {
+			n++
+			f.SetInt(n)
+			continue
+		}
+		for k := range f.Len() {
+			n++
+			f.Index(k).SetInt(n)
+		}
+	}
+	twice := all
+	twice.Add(&all)
+	v = reflect.ValueOf(twice)
+	for i := range v.NumField() {
+		f, want := v.Field(i), int64(2)
+		if v.Type().Field(i).Name == "Peak" {
+			want = 1
+		}
+		once := reflect.ValueOf(all).Field(i)
+		if f.Kind() == reflect.Array {
+			for k := range f.Len() {
+				if f.Index(k).Int() != 2*once.Index(k).Int() {
+					t.Errorf("%s is not added up", v.Type().Field(i).Name)
+				}
+			}
+		} else if f.Int() != want*once.Int() {
+			t.Errorf("%s of two is %d", v.Type().Field(i).Name, f.Int())
+		}
+	}
+	back, err := rollup.Parse(rollup.Block{{Index: 4, Sums: all}}.Append(nil))
+	if err != nil || len(back) != 1 || back[0].Sums != all {
+		t.Errorf("%+v comes back as %+v, %v", all, back, err)
 	}
 }
 

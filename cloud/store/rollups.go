@@ -68,6 +68,7 @@ const devicesAtOnce = 500
 // Rollups implements [telemetry.Store].
 func (m measurements) Rollups(ctx context.Context, s project.Scope, ask telemetry.RollupQuery, stored func(telemetry.Rollup), waiting func(telemetry.Series, telemetry.Open)) error {
 	return m.in(s).view(ctx, func(q *sitedb.Queries) error {
+		var b rollup.Block
 		for some := range slices.Chunk(ask.Devices, devicesAtOnce) {
 			devices := mapped(some, func(d sconce.EUI64) int64 { return int64(d) })
 			rows, err := q.Rollups(ctx, sitedb.RollupsParams{
@@ -77,8 +78,7 @@ func (m measurements) Rollups(ctx context.Context, s project.Scope, ask telemetr
 				return doing("reading rollups", err)
 			}
 			for _, r := range rows {
-				b, err := rollup.Parse(r.Sums)
-				if err != nil {
+				if b, err = b.Parse(r.Sums); err != nil {
 					return doing("reading rollups", err)
 				}
 				stored(telemetry.Rollup{Device: sconce.EUI64(r.Device), Period: r.Period, Block: b})

@@ -177,7 +177,8 @@ type Store interface {
 	InOtherZones(ctx context.Context, s project.Scope, zone string) ([]sconce.EUI64, error)
 	// Rollups calls stored with every block that is asked for, device by device and in the
 	// order of the periods, and waiting with every open chunk of the devices with samples that
-	// are not in the rollups yet. All of it is of one moment.
+	// are not in the rollups yet. All of it is of one moment. A block is there only until stored
+	// returns.
 	Rollups(ctx context.Context, s project.Scope, q RollupQuery, stored func(Rollup), waiting func(Series, Open)) error
 }
 

@@ -14,10 +14,19 @@ type Book struct {
 	first    []int64 // the first quarter of each span
 	end      int64   // the quarter after the last
 	tariff   Tariff
-	costs    []Cost // by quarter since first[0], as far as they were needed
-	known    []bool
+	slots    []slot // by quarter since first[0]; nil as long as none was added
+	days     []slot // by day since firstDay; likewise
+	firstDay int    // a number of [Date]
 	cells    []Cell
 	quarters [][]int64 // by subject: mWh by quarter since first[0]; nil where nothing was added
+}
+
+// slot is what holds for the energy of a quarter or of a day.
+type slot struct {
+	span   int // where it is counted
+	known  bool
+	byTime bool // the price depends on the time of the day
+	cost   Cost
 }
 
 // Cell is what is known of a subject in a span.
@@ -31,55 +40,118 @@ type Cell struct {
 	Expected    int64   // ms for which devices with a meter were there
 }
 
-// NewBook returns an empty book. The spans follow each other without gaps; there is at least one.
+// NewBook returns an empty book. The spans follow each other without gaps, from the beginning of a
+// day to that of another; there is at least one.
 func NewBook(subjects int, spans []Span, tariff Tariff) *Book {
 	b := &Book{spans: spans, first: make([]int64, len(spans)), tariff: tariff, cells: make([]Cell, subjects*len(spans)), quarters: make([][]int64, subjects)}
 	for i, s := range spans {
 		b.first[i] = rollup.QuarterOf(s.From.UnixMilli())
 	}
 	b.end = rollup.QuarterOf(spans[len(spans)-1].To.UnixMilli())
-	b.costs = make([]Cost, b.end-b.first[0])
-	b.known = make([]bool, len(b.costs))
+	b.firstDay = DateOf(spans[0].From, tariff.zone).number()
 	return b
 }
 
-// Quarter adds the sums of a device in a quarter. One outside of the spans is left out.
-func (b *Book) Quarter(subject int, quarter int64, s *rollup.Sums) {
-	c := b.add(subject, quarter, s)
-	if c == nil || s.Energy == 0 {
-		return
-	}
-	if b.quarters[subject] == nil {
-		b.quarters[subject] = make([]int64, len(b.costs))
-	}
-	b.quarters[subject][quarter-b.first[0]] += s.Energy
-}
-
-// Day adds the sums of a device on a day. Where the price depends on the time of that day, what
-// it cost is not known.
-func (b *Book) Day(subject int, day Date, s *rollup.Sums) {
-	c := b.add(subject, rollup.QuarterOf(day.In(b.tariff.zone).UnixMilli()), s)
-	if c == nil {
-		return
-	}
-	c.Days = true
-	if s.Energy != 0 && b.tariff.ByTime(day, day.Add(0, 0, 1)) {
-		c.Cost = math.NaN()
+// Quarters adds the sums of a device in some quarters, of which the first is the one with
+// the index 0, to subjects. Those outside of the spans are left out.
+func (b *Book) Quarters(subjects []int, first int64, block rollup.Block) {
+	for i := range block {
+		e := &block[i]
+		b.Quarter(subjects, first+int64(e.Index), &e.Sums)
 	}
 }
 
-func (b *Book) add(subject int, quarter int64, s *rollup.Sums) *Cell {
-	if quarter < b.first[0] || quarter >= b.end {
-		return nil
+// Quarter adds the sums of a device in a quarter to subjects. One outside of the spans is left out.
+func (b *Book) Quarter(subjects []int, quarter int64, s *rollup.Sums) {
+	at := b.quarter(quarter)
+	if at == nil {
+		return
 	}
-	c := &b.cells[subject*len(b.spans)+b.spanOf(quarter)]
+	for _, subject := range subjects {
+		b.cells[subject*len(b.spans)+at.span].add(s, at.cost)
+		if s.Energy == 0 {
+			continue
+		}
+		if b.quarters[subject] == nil {
+			b.quarters[subject] = make([]int64, b.end-b.first[0])
+		}
+		b.quarters[subject][quarter-b.first[0]] += s.Energy
+	}
+}
+
+// Part adds what is to be added to the day that a quarter is in: its cost is known, but the
+// peak of the day is not.
+func (b *Book) Part(subjects []int, quarter int64, s *rollup.Sums) {
+	at := b.quarter(quarter)
+	if at == nil {
+		return
+	}
+	for _, subject := range subjects {
+		c := &b.cells[subject*len(b.spans)+at.span]
+		c.add(s, at.cost)
+		c.Days = true
+	}
+}
+
+// Days adds the sums of a device on days of a month to subjects. Days outside of the spans are
+// left out. Where the price depends on the time of a day, what it cost is not known.
+func (b *Book) Days(subjects []int, year int, month time.Month, block rollup.Block) {
+	if b.days == nil {
+		b.layDays()
+	}
+	first := Date{year, month, 1}.number() - b.firstDay
+	for i := range block {
+		e := &block[i]
+		n := first + e.Index
+		if n < 0 || n >= len(b.days) {
+			continue
+		}
+		at := &b.days[n]
+		for _, subject := range subjects {
+			c := &b.cells[subject*len(b.spans)+at.span]
+			c.add(&e.Sums, at.cost)
+			c.Days = true
+			if at.byTime && e.Energy != 0 {
+				c.Cost = math.NaN()
+			}
+		}
+	}
+}
+
+// add adds sums of a time in which a kWh costs something.
+func (c *Cell) add(s *rollup.Sums, cost Cost) {
 	c.Add(s)
 	if s.Energy != 0 {
-		cost, kWh := b.costAt(quarter), float64(s.Energy)/1e6
+		kWh := float64(s.Energy) / 1e6
 		c.Cost += kWh * cost.Price
 		c.CO2 += kWh * cost.CO2
 	}
-	return c
+}
+
+// quarter returns what holds in a quarter; nil when it is outside of the spans.
+func (b *Book) quarter(quarter int64) *slot {
+	if quarter < b.first[0] || quarter >= b.end {
+		return nil
+	}
+	if b.slots == nil {
+		b.slots = make([]slot, b.end-b.first[0])
+	}
+	at := &b.slots[quarter-b.first[0]]
+	if !at.known {
+		*at = slot{span: b.spanOf(quarter), known: true, cost: b.tariff.At(quarter)}
+	}
+	return at
+}
+
+// layDays finds out what holds on each day.
+func (b *Book) layDays() {
+	end := DateOf(b.spans[len(b.spans)-1].To, b.tariff.zone).number()
+	b.days = make([]slot, end-b.firstDay)
+	for i := range b.days {
+		day := Date{Year: 1970, Month: time.January, Day: 1}.Add(0, 0, b.firstDay+i)
+		quarter := rollup.QuarterOf(day.In(b.tariff.zone).UnixMilli())
+		b.days[i] = slot{span: b.spanOf(quarter), known: true, byTime: b.tariff.ByTime(day, day.Add(0, 0, 1)), cost: b.tariff.At(quarter)}
+	}
 }
 
 func (b *Book) spanOf(quarter int64) int {
@@ -88,14 +160,6 @@ func (b *Book) spanOf(quarter int64) int {
 		i--
 	}
 	return i
-}
-
-func (b *Book) costAt(quarter int64) Cost {
-	i := quarter - b.first[0]
-	if !b.known[i] {
-		b.costs[i], b.known[i] = b.tariff.At(quarter), true
-	}
-	return b.costs[i]
 }
 
 // Expect says that a device with a meter was there for a subject, from one moment to another.
