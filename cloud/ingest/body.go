@@ -42,6 +42,8 @@ func (p *Projector) body(ctx context.Context, a project.Assignment, m *message) 
 	switch m.Kind {
 	case wire.KindReadings:
 		return true, p.readings(ctx, a, m)
+	case wire.KindOccupancy:
+		return true, p.occupancy(ctx, a, m)
 	case wire.KindState:
 		return true, p.states(ctx, a, m)
 	case wire.KindEvents:
@@ -90,6 +92,28 @@ func (p *Projector) readings(ctx context.Context, a project.Assignment, m *messa
 	m.run.Late += from.Late()
 	return nil
 }
+
+func (p *Projector) occupancy(ctx context.Context, a project.Assignment, m *message) error {
+	body, err := wire.ParseBody[wire.Occupancy](m.Body)
+	if err != nil {
+		return &badBody{err}
+	}
+	if a.Project == "" {
+		return nil
+	}
+	from := p.from(a, m)
+	begin, length := int64(m.run.Clock.right(body.From)), minutes(body.Minutes)
+	for _, o := range body.Sensors {
+		if err := from.Occupied(ctx, o.Device, begin, length, minutes(o.Minutes)); err != nil {
+			return err
+		}
+	}
+	m.run.Late += from.Late()
+	return nil
+}
+
+// minutes returns minutes as milliseconds.
+func minutes(n uint8) int64 { return int64(n) * time.Minute.Milliseconds() }
 
 func (p *Projector) states(ctx context.Context, a project.Assignment, m *message) error {
 	body, err := wire.ParseBody[wire.State](m.Body)

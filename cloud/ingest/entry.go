@@ -20,7 +20,7 @@ import (
 //	payload     unsigned varint length, then the bytes as they came, header first;
 //	            not for duplicates
 //
-// The forms 1 to 7 are the kinds of package wire in the order in which they
+// The forms 1 to 8 are the kinds of package wire in the order in which they
 // stand there; 16 is a kind that this version did not know, 17 a message without
 // a readable header, 18 a message that had come before. They are never renumbered.
 type Entry struct {
@@ -39,10 +39,10 @@ const (
 	formDuplicate = 18
 )
 
-// kinds are the forms 1 to 7, in order.
+// kinds are the forms 1 to 8, in order.
 var kinds = [...]wire.Kind{
 	1: wire.KindHello, 2: wire.KindReadings, 3: wire.KindEvents, 4: wire.KindState,
-	5: wire.KindResult, 6: wire.KindReport, 7: wire.KindLog,
+	5: wire.KindResult, 6: wire.KindReport, 7: wire.KindLog, 8: wire.KindOccupancy,
 }
 
 // maxKind is the longest name of an unknown kind that is kept; the rest is cut.

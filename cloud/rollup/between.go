@@ -26,6 +26,9 @@ func (p Parts) Between(m sconce.Metric, a, b Point, sign int64) {
 			s.Powered += sign * ms
 		})
 	case sconce.Occupancy:
+		if a.Value < 0 {
+			return // what it sees is not told any more
+		}
 		p.holding(a.At, min(b.At, a.At+hold), func(s *Sums, ms int64) {
 			s.Sensed += sign * ms
 			if a.Value > 0 {
@@ -37,6 +40,19 @@ func (p Parts) Between(m sconce.Metric, a, b Point, sign int64) {
 			s.output(a.Value, sign*ms)
 		})
 	}
+}
+
+// Occupied adds for how long a sensor saw somebody in a span of time of which it is known all
+// through, in milliseconds from a time on. It is spread evenly: when in the span that was, nobody says.
+func (p Parts) Occupied(from, length, occupied int64) {
+	passed, given := int64(0), int64(0)
+	p.holding(from, from+length, func(s *Sums, ms int64) {
+		passed += ms
+		until := share(occupied, passed, length)
+		s.Occupied += until - given
+		s.Sensed += ms
+		given = until
+	})
 }
 
 // holdOutput returns for how long an output is taken to last.

@@ -272,3 +272,28 @@ func TestRemade(t *testing.T) {
 		t.Errorf("without quarters: %+v", got)
 	}
 }
+
+// TestOccupied: what is told of a span as a whole is spread over its quarters evenly, in whole
+// milliseconds that add up, wherever it begins.
+func TestOccupied(t *testing.T) {
+	const minute = 60_000
+	for _, test := range []struct{ from, length, occupied int64 }{
+		{1_000 * rollup.Quarter, 60 * minute, 20 * minute},
+		{1_000*rollup.Quarter + 7*minute + 1, 60 * minute, 59 * minute},
+		{1_000*rollup.Quarter + 1, 30 * minute, 30 * minute},
+		{1_000 * rollup.Quarter, 15 * minute, 0},
+	} {
+		p := rollup.Parts{}
+		p.Occupied(test.from, test.length, test.occupied)
+		var sum rollup.Sums
+		for q, s := range p {
+			sum.Add(s)
+			if even := s.Sensed * test.occupied / test.length; s.Occupied < even-1 || s.Occupied > even+1 {
+				t.Errorf("%+v: quarter %d has %d of %d ms", test, q, s.Occupied, s.Sensed)
+			}
+		}
+		if sum != (rollup.Sums{Occupied: test.occupied, Sensed: test.length}) {
+			t.Errorf("%+v: in all %+v", test, sum)
+		}
+	}
+}

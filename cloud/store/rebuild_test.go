@@ -183,7 +183,7 @@ func (w *works) say(g *saying) {
 	}
 	device := sconce.EUI64(0x100 + r.IntN(3))
 	var body wire.Up
-	switch r.IntN(9) {
+	switch r.IntN(10) {
 	case 0:
 		body = wire.State{Devices: []wire.DeviceState{{
 			Device: device, At: at(), Reachable: r.IntN(4) > 0, Heard: at(), On: new(r.IntN(2) == 0), Level: new(sconce.Level(r.IntN(1001))), Kelvin: new(uint16(2700)),
@@ -199,12 +199,14 @@ func (w *works) say(g *saying) {
 		}
 	case 4:
 		body = wire.Result{Command: w.commands[r.IntN(len(w.commands))], Outcomes: []wire.Outcome{{Device: 7, Status: wire.Confirmed}}}
+	case 5:
+		body = wire.Occupancy{From: at(), Minutes: 60, Sensors: []wire.Occupied{{Device: device, Minutes: uint8(r.IntN(61))}, {Device: device + 1, Minutes: 60}}}
 	default:
 		m := wire.Readings{}
 		for range r.IntN(60) {
 			m.Readings = append(m.Readings, wire.Reading{
 				Device: device, Metric: []sconce.Metric{sconce.Energy, sconce.ActivePower, sconce.Occupancy, sconce.Temperature}[r.IntN(4)],
-				At: at(), Value: float64(r.IntN(5000)) / 10,
+				At: at(), Value: float64(r.IntN(5000)-10) / 10,
 			})
 		}
 		body = m

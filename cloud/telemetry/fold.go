@@ -169,6 +169,36 @@ func (f *Source) Reading(ctx context.Context, of Series, s Sample) error {
 	return f.sample(ctx, d, of, s)
 }
 
+// Occupied adds for how long a sensor saw somebody in a span of time, in milliseconds from a
+// time on: all that a gateway tells of occupancy where single values stay in the building.
+// What it sees now is not known then, and it has changed if it saw somebody for some of the
+// span. The span ends no later than the message.
+func (f *Source) Occupied(ctx context.Context, id sconce.EUI64, from, length, occupied int64) error {
+	from = min(from, f.latest-length)
+	if from < f.oldest {
+		f.late++
+		return nil
+	}
+	if !rollup.Usable(rollup.Point{At: from}) {
+		return nil
+	}
+	d, err := f.touch(ctx, id)
+	if err != nil {
+		return err
+	}
+	d.rolls().Occupied(from, length, occupied)
+	f.fold.weight += int(1+length/rollup.Quarter) * partWeight
+	end := from + length
+	if d.state.Occupied != nil && end >= d.heard-backlogAge.Milliseconds() {
+		d.state.Occupied, d.changed = nil, true
+	}
+	at := d.state.OccupiedAt
+	if changed := occupied > 0 && occupied < length; (changed || at.IsZero()) && end > at.UnixMilli() {
+		d.state.OccupiedAt, d.changed = time.UnixMilli(end).UTC(), true
+	}
+	return nil
+}
+
 // KeepAll lets all readings be kept, however old they are.
 func (f *Source) KeepAll() { f.oldest = math.MinInt64 }
 
@@ -233,7 +263,9 @@ func (d *device) latest(m sconce.Metric, value float64, at int64) {
 	case sconce.Illuminance:
 		d.state.Illuminance, d.changed = new(value), true
 	case sconce.Occupancy:
-		if is := value != 0; d.state.Occupied == nil || *d.state.Occupied != is {
+		if value < 0 {
+			d.state.Occupied, d.changed = nil, true
+		} else if is := value != 0; d.state.Occupied == nil || *d.state.Occupied != is {
 			d.state.Occupied, d.state.OccupiedAt = &is, time.UnixMilli(at).UTC()
 			d.changed = true
 		}

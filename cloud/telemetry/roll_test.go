@@ -79,7 +79,7 @@ func randomLife(r *rand.Rand) map[sconce.Metric][]telemetry.Sample {
 			case sconce.ActivePower:
 				value = float64(r.IntN(500))/10 - 1
 			case sconce.Occupancy:
-				value = float64(r.IntN(2))
+				value = float64(r.IntN(3) - 1)
 			case sconce.Output:
 				value = float64(r.IntN(1300) - 250)
 				value = min(max(value, -1), 1000)
@@ -214,6 +214,9 @@ func naivePair(sums *rollup.Sums, m sconce.Metric, a, b telemetry.Sample, from i
 		sums.Powered += ms
 		sums.Power += ms * max(0, int64(math.Round(a.Value*1000)))
 	case sconce.Occupancy:
+		if a.Value < 0 {
+			return
+		}
 		ms := within(min(b.At, a.At+2*3600_000))
 		sums.Sensed += ms
 		sums.Occupied += ms * int64(a.Value)
