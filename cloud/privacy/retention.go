@@ -31,7 +31,7 @@ var rules = []Rule{
 	{"unsealed", 0, "until the first start of a version that seals it"},
 	{"journal", 90 * day, "90 days"},
 	{"base", 0, "until the journal begins after it, which is within 120 days, and no longer than the project"},
-	{"reading", 90 * day, "90 days, or what the operator chose, and no longer than the project; the last 59 of each kind until there are more"},
+	{"reading", 90 * day, "90 days, or what the operator chose, and no longer than the project; the last 159 of each kind until there are more"},
 	{"event", 2 * 366 * day, "2 years, or what the operator chose, and no longer than the project"},
 	{"sum", 10 * 366 * day, "quarters of an hour for 2 years, days for 10, or what the operator chose, and no longer than the project"},
 	{"log", 0, "for ever, so that nothing can be denied; it names people by opaque identifiers only, which mean nothing once a person was erased"},

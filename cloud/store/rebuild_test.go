@@ -203,7 +203,7 @@ func (w *works) say(g *saying) {
 		body = wire.Occupancy{From: at(), Minutes: 60, Sensors: []wire.Occupied{{Device: device, Minutes: uint8(r.IntN(61))}, {Device: device + 1, Minutes: 60}}}
 	default:
 		m := wire.Readings{}
-		for range r.IntN(60) {
+		for range r.IntN(2 * telemetry.ChunkSize) {
 			m.Readings = append(m.Readings, wire.Reading{
 				Device: device, Metric: []sconce.Metric{sconce.Energy, sconce.ActivePower, sconce.Occupancy, sconce.Temperature}[r.IntN(4)],
 				At: at(), Value: float64(r.IntN(5000)-10) / 10,

@@ -25,8 +25,9 @@ type Sample struct {
 // Time returns when the sample was taken.
 func (s Sample) Time() time.Time { return time.UnixMilli(s.At).UTC() }
 
-// ChunkSize is how many samples a chunk holds.
-const ChunkSize = 60
+// ChunkSize is how many samples a chunk holds: so many that what a row of PostgreSQL takes beside
+// them is little, and so few that those of the open chunk can be written with each message.
+const ChunkSize = 160
 
 // Chunk is [ChunkSize] samples of a series, in the order of their times, with
 // what is asked for most.

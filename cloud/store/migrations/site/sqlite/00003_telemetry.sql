@@ -96,8 +96,8 @@ CREATE TABLE events (
   PRIMARY KEY (project_id, at_ms, journal_id, n)
 ) STRICT, WITHOUT ROWID;
 
--- A chunk is 60 readings of one series, in the order of their times; the last
--- ones of a series are in readings_open until there are enough of them.
+-- A chunk is a number of readings of one series, in the order of their times; the
+-- last ones of a series are in readings_open until there are enough of them.
 CREATE TABLE readings (
   project_id TEXT    NOT NULL,
   device     INTEGER NOT NULL,
