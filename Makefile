@@ -62,7 +62,7 @@ internal/e2e/parquet/node_modules/.package-lock.json: internal/e2e/parquet/packa
 # rules of the cloud are tested on both engines.
 test-go: app internal/e2e/provider/node_modules/.package-lock.json internal/e2e/parquet/node_modules/.package-lock.json
 	@go test -timeout 12m -count=1 ./...
-	SCONCE_TEST_STORE=postgres go test -timeout 8m -count=1 ./cloud/access ./cloud/alert ./cloud/api ./cloud/energy ./cloud/identity ./cloud/ingest ./cloud/invitation ./cloud/lighting \
+	SCONCE_TEST_STORE=postgres go test -timeout 8m -count=1 ./cloud/access ./cloud/alert ./cloud/api ./cloud/energy ./cloud/homeassistant ./cloud/identity ./cloud/ingest ./cloud/invitation ./cloud/lighting \
 		./cloud/export ./cloud/project ./cloud/registry ./cloud/telemetry
 
 # Node comes as a package that fetches the program for this machine when it is built.

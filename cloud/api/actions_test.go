@@ -12,7 +12,7 @@ import (
 // as its owner is, by route: all of it, and nothing else. Every route within a project is here or
 // among those of the isolation test that a program may not ask at all.
 var needs = map[string][]string{
-	"get-project": {}, "list-devices": {}, "list-groups": {}, "get-group": {}, "get-command": {}, "list-alerts": {}, "get-alert": {},
+	"get-project": {}, "list-devices": {}, "list-groups": {}, "get-group": {}, "get-command": {}, "list-alerts": {}, "get-alert": {}, "get-home-assistant": {},
 
 	"list-readings": {"readings.read"}, "get-continuity": {"readings.read"}, "get-metrics": {"readings.read"},
 	"get-energy": {"readings.read"}, "get-occupancy": {"readings.read"}, "get-usage": {"readings.read"},
@@ -27,6 +27,7 @@ var needs = map[string][]string{
 	"list-webhooks": {"alerts.configure"}, "make-webhook": {"alerts.configure"}, "remove-webhook": {"alerts.configure"},
 	"change-alert-settings":  {"readings.read", "alerts.configure"}, // what is changed is what was read
 	"change-energy-settings": {"readings.read", "energy.configure"},
+	"change-home-assistant":  {"integrations.configure"},
 	"export-readings":        {"readings.read", "readings.export"},
 	"export-series":          {"readings.read", "readings.export"},
 	"measure-export":         {"readings.read", "readings.export"},

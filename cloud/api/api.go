@@ -33,6 +33,7 @@ import (
 	"sconce/cloud/deletion"
 	"sconce/cloud/energy"
 	"sconce/cloud/export"
+	"sconce/cloud/homeassistant"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
@@ -79,6 +80,8 @@ type Options struct {
 	OAuth       *oauth.Service
 	Deletion    *deletion.Service
 	Consent     *consent.Service
+
+	HomeAssistant *homeassistant.Service
 
 	// Base is where apps find this server, https://….
 	Base string
@@ -172,6 +175,7 @@ func (a *API) routes() {
 	a.readingRoutes()
 	a.energyRoutes()
 	a.energySettingsRoutes()
+	a.homeAssistantRoutes()
 	a.alertRoutes()
 	a.alertSettingsRoutes()
 	a.exportRoutes()

@@ -30,6 +30,7 @@ import (
 	"sconce/cloud/deletion"
 	"sconce/cloud/energy"
 	"sconce/cloud/export"
+	"sconce/cloud/homeassistant"
 	"sconce/cloud/identity"
 	"sconce/cloud/invitation"
 	"sconce/cloud/lighting"
@@ -67,6 +68,7 @@ type bench struct {
 	apps     string          // an app of the other project
 	foreign  string          // a token for the other project
 	sent     []wire.Kind     // to gateways
+	switched []string        // Home Assistant, and where
 	log      strings.Builder // of the API
 	tokens   map[string]string
 	own      estate
@@ -135,13 +137,14 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 	readings := telemetry.New(b.store.Telemetry(), b.presence)
 	b.alerts = &alert.Service{Store: b.store.Alerts(), Vault: sealer, Live: b, Now: time.Now, Changed: func(sconce.ProjectID) {}}
 	o := api.Options{
-		Energy:   &energy.Service{Store: b.store.Energy(), Rollups: b.store.Telemetry(), Now: time.Now},
-		Consent:  consent.New(nil, b.store.Agreements(), time.Now),
-		Deletion: &deletion.Service{Store: b.store.Deletions(), People: b.people, Released: func(sconce.EUI64) {}, Now: time.Now, Log: log},
-		Export:   export.New(export.Parts{Projects: b.projects, Lights: b.lighting, Readings: readings, Log: b.store.SecurityLog(), Now: time.Now}),
-		Access:   &access.Service{Store: b.store.Access(), Projects: b.projects, Vault: sealer, Now: time.Now},
-		Once:     &once.Service{Store: b.store.Once(), Vault: sealer, Now: time.Now},
-		Identity: b.people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
+		HomeAssistant: &homeassistant.Service{Store: b.store.HomeAssistant(), Bridge: b},
+		Energy:        &energy.Service{Store: b.store.Energy(), Rollups: b.store.Telemetry(), Now: time.Now},
+		Consent:       consent.New(nil, b.store.Agreements(), time.Now),
+		Deletion:      &deletion.Service{Store: b.store.Deletions(), People: b.people, Released: func(sconce.EUI64) {}, Now: time.Now, Log: log},
+		Export:        export.New(export.Parts{Projects: b.projects, Lights: b.lighting, Readings: readings, Log: b.store.SecurityLog(), Now: time.Now}),
+		Access:        &access.Service{Store: b.store.Access(), Projects: b.projects, Vault: sealer, Now: time.Now},
+		Once:          &once.Service{Store: b.store.Once(), Vault: sealer, Now: time.Now},
+		Identity:      b.people, Live: identity.NewLive(b.store.Identity(), b.projects, time.Now), Projects: b.projects,
 		Registry: b.registry, Lighting: b.lighting, Telemetry: readings,
 		Log: log, SecurityLog: securityLog,
 		Alerts:      b.alerts,
@@ -189,6 +192,11 @@ func id(who string) sconce.AccountID { return sconce.AccountID("account-of-" + w
 func (b *bench) Send(_ sconce.EUI64, kind wire.Kind, _ []byte) error {
 	b.sent = append(b.sent, kind)
 	return nil
+}
+
+// Switched implements what [homeassistant.Service] tells.
+func (b *bench) Switched(id sconce.ProjectID, on bool) {
+	b.switched = append(b.switched, fmt.Sprint(id, on))
 }
 
 // Publish implements the publishers of live data.

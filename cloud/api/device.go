@@ -64,6 +64,7 @@ type DeviceState struct {
 	LinkQuality OrNull[float64] `json:"link_quality" doc:"Of its last hop, 0 to 255."`
 	BurnHours   OrNull[float64] `json:"burn_hours" doc:"That its lamp has been lit since it was new."`
 	Illuminance OrNull[float64] `json:"illuminance_lx"`
+	Energy      OrNull[float64] `json:"energy_wh" doc:"That it has taken in since it was made, by its own counter."`
 }
 
 // Devices is a page of devices.
@@ -231,6 +232,7 @@ func stateOf(s telemetry.DeviceState) DeviceState {
 		Kelvin: orNull(s.Kelvin), Faults: s.FaultNames(), Temperature: orNull(s.Temperature),
 		Battery: orNull(s.Battery), Occupied: orNull(s.Occupied),
 		Signal: orNull(s.Signal), LinkQuality: orNull(s.LinkQuality), BurnHours: orNull(s.BurnHours), Illuminance: orNull(s.Illuminance),
+		Energy: orNull(s.Energy),
 	}
 }
 

@@ -35,6 +35,7 @@ func tags() []*huma.Tag {
 		{Name: "energy", Description: "What was used, what it cost, and how rooms and lights were used."},
 		{Name: "export", Description: "What was measured, as files."},
 		{Name: "alerts", Description: "What is wrong, and who is told."},
+		{Name: "integrations", Description: "Other systems that are told of a project."},
 		{Name: "gateways", Description: "What connects a light network."},
 		{Name: "members", Description: "Who belongs to a project, and invitations."},
 		{Name: "security", Description: "Who did what."},

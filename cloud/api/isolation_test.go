@@ -102,7 +102,7 @@ func (b *bench) rows() map[string]row {
 			body: newDevice(own), want: but(201, "user", "viewer"),
 			foreign: &row{body: newDevice(estate{network: own.network, group: other.group})}, foreignWant: 404,
 		},
-		"list-groups": {want: all(200)},
+		"list-groups": {want: all(200)}, "list-alerts": {want: all(200)},
 		"make-group": {
 			body: group(own), want: but(201, "user", "viewer"),
 			foreign: &row{body: func() any { return object{"name": "Room", "network_id": other.network} }}, foreignWant: 404,
@@ -140,6 +140,7 @@ func (b *bench) rows() map[string]row {
 				}
 			}, want: but(200, "user", "viewer"),
 		},
+		"get-home-assistant": {want: all(200)}, "change-home-assistant": {body: func() any { return object{"on": true} }, want: but(200, "user", "viewer")},
 		"get-metrics": {path: "/metrics", want: but(200, "user")},
 		"delete-project": {
 			path: "/deletion", body: func() any { return object{"name": "Project of owner", "password": password} },
@@ -219,7 +220,6 @@ func (b *bench) rows() map[string]row {
 			path: "/commands/" + string(own.command), want: all(200),
 			foreign: &row{path: "/commands/" + string(other.command)}, foreignWant: 404,
 		},
-		"list-alerts": {want: all(200)},
 		"get-alert": {
 			path: "/alerts/" + string(own.alert), want: all(200),
 			foreign: &row{path: "/alerts/" + string(other.alert)}, foreignWant: 404,

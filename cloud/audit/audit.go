@@ -150,6 +150,7 @@ const (
 	AlertHookRemoved   Action = "alert.hook-removed"
 	EnergySet          Action = "energy.settings-changed"
 	DeviceReplaced     Action = "device.replaced"
+	HomeAssistantSet   Action = "home-assistant.switched" // the detail says on or off
 )
 
 // Event is what an entry speaks of.

@@ -198,6 +198,9 @@ func (s *Server) Publish(topic string, payload []byte, o PublishOptions) (subscr
 	return n, nil
 }
 
+// Forget lets no message of a topic be retained. Nobody is told.
+func (s *Server) Forget(topic string) { s.hub.forgetRetained(topic) }
+
 // Followed reports whether anybody is subscribed to a topic now.
 func (s *Server) Followed(topic string) bool { return mqtt.ValidTopic(topic) && s.hub.followed(topic) }
 

@@ -292,6 +292,12 @@ func (h *hub) publish(now time.Time, m *mqtt.Message, from *entry) (int, bool) {
 	return n, true
 }
 
+func (h *hub) forgetRetained(topic string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.retained.Put(&mqtt.Message{Topic: topic})
+}
+
 // followed reports whether any subscription matches a topic.
 func (h *hub) followed(topic string) (found bool) {
 	h.mu.Lock()

@@ -41,6 +41,9 @@ func (s *Service) GatewayConnected(ctx context.Context, gateway sconce.EUI64) er
 // changed brings a change of the desired state to the gateway of the network. One
 // that cannot be told now is told when it connects.
 func (s *Service) changed(ctx context.Context, scope project.Scope, network sconce.NetworkID) {
+	if s.Changed != nil {
+		s.Changed(scope.Project())
+	}
 	gateway, err := s.Store.NetworkGateway(ctx, scope, network)
 	if err == nil && gateway != 0 && s.Presence.Online(gateway) {
 		l := s.lockSending(gateway)

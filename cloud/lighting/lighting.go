@@ -135,7 +135,7 @@ type Publisher interface {
 	Publish(topic string, payload []byte)
 }
 
-// Parts are what a [Service] works with; all of them are needed.
+// Parts are what a [Service] works with; all but Changed are needed.
 type Parts struct {
 	Store    Store
 	Vault    Sealer
@@ -144,6 +144,9 @@ type Parts struct {
 	Entrance Entrance
 	Live     Publisher
 	Log      *slog.Logger
+	// Changed is told of each change to the devices or groups of a project, after it was
+	// stored; nil for nobody. It does not block.
+	Changed func(sconce.ProjectID)
 }
 
 // Service holds the rules of lighting. It is safe for concurrent use.

@@ -14,20 +14,21 @@ type Action uint8
 
 // The actions of people.
 const (
-	ReadProject     Action = 1 + iota // see the project, its networks, devices, groups and their present state
-	ReadTelemetry                     // see readings and their history
-	ControlLights                     // command any light of the project
-	ControlGranted                    // command the lights of the groups that were granted
-	ConfigureLights                   // add, change and remove devices, positions and groups
-	ManageNetworks                    // make networks, claim and release gateways
-	ManageMembers                     // decide who belongs to the project, in which role
-	ReadSecurityLog                   // see who did what
-	ManageSupport                     // let operators in for a time, and end it
-	ExportTelemetry                   // take what was measured away, as files
-	DeleteProject                     // delete the project, and take that back
-	HandleAlerts                      // acknowledge alerts, read and write notes about them
-	ConfigureAlerts                   // decide what is an alert, and which programs are told
-	ConfigureEnergy                   // set the time zone, what energy costs, budgets
+	ReadProject           Action = 1 + iota // see the project, its networks, devices, groups and their present state
+	ReadTelemetry                           // see readings and their history
+	ControlLights                           // command any light of the project
+	ControlGranted                          // command the lights of the groups that were granted
+	ConfigureLights                         // add, change and remove devices, positions and groups
+	ManageNetworks                          // make networks, claim and release gateways
+	ManageMembers                           // decide who belongs to the project, in which role
+	ReadSecurityLog                         // see who did what
+	ManageSupport                           // let operators in for a time, and end it
+	ExportTelemetry                         // take what was measured away, as files
+	DeleteProject                           // delete the project, and take that back
+	HandleAlerts                            // acknowledge alerts, read and write notes about them
+	ConfigureAlerts                         // decide what is an alert, and which programs are told
+	ConfigureEnergy                         // set the time zone, what energy costs, budgets
+	ConfigureIntegrations                   // decide which systems of others are told of the project
 )
 
 // The actions of a gateway, within its own network.
@@ -77,6 +78,7 @@ var matrix = [...]row{
 	{HandleAlerts, "alerts.handle", "acknowledge alerts", owner | expert | supportWrite},
 	{ConfigureAlerts, "alerts.configure", "change the rules of alerts", owner | expert},
 	{ConfigureEnergy, "energy.configure", "change the time zone and tariffs", owner | expert},
+	{ConfigureIntegrations, "integrations.configure", "change which other systems are told", owner | expert},
 	{ExportTelemetry, "readings.export", "export readings as files", owner},
 	{DeleteProject, "project.delete", "delete this project", owner},
 

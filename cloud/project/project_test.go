@@ -16,7 +16,7 @@ import (
 var actions = []project.Action{
 	project.ReadProject, project.ReadTelemetry, project.ControlLights, project.ControlGranted, project.ConfigureLights,
 	project.ManageNetworks, project.ManageMembers, project.ReadSecurityLog, project.ManageSupport, project.ExportTelemetry,
-	project.DeleteProject, project.HandleAlerts, project.ConfigureAlerts, project.ConfigureEnergy, project.GatewayReport, project.GatewayReceive,
+	project.DeleteProject, project.HandleAlerts, project.ConfigureAlerts, project.ConfigureEnergy, project.ConfigureIntegrations, project.GatewayReport, project.GatewayReceive,
 }
 
 // TestPermissionMatrix says the whole matrix once more, for people to read: who may
@@ -38,6 +38,7 @@ func TestPermissionMatrix(t *testing.T) {
 		acknowledge alerts            x     x     -     -
 		change the rules of alerts    x     x     -     -
 		change the time zone and tariffs x  x     -     -
+		change which other systems are told x x    -     -
 		report for a network          -     -     -     -
 		receive a network's configuration - -     -     -
 	`

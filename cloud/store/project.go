@@ -72,17 +72,15 @@ func (s projects) Project(ctx context.Context, scope project.Scope) (project.Pro
 
 func (s projects) Networks(ctx context.Context, scope project.Scope) ([]project.Network, error) {
 	rows, err := s.in(scope).reading.Networks(ctx, string(scope.Project()))
-	if err != nil {
-		return nil, doing("reading networks", err)
+	return mapped(rows, networkOf), doing("reading networks", err)
+}
+
+func networkOf(r sitedb.NetworksRow) project.Network {
+	n := project.Network{ID: sconce.NetworkID(r.ID), Name: r.Name, Made: momentOf(r.MadeMs)}
+	if r.Gateway != nil {
+		n.Gateway = sconce.EUI64(*r.Gateway)
 	}
-	all := make([]project.Network, len(rows))
-	for i, r := range rows {
-		all[i] = project.Network{ID: sconce.NetworkID(r.ID), Name: r.Name, Made: momentOf(r.MadeMs)}
-		if r.Gateway != nil {
-			all[i].Gateway = sconce.EUI64(*r.Gateway)
-		}
-	}
-	return all, nil
+	return n
 }
 
 func (s projects) CreateNetwork(ctx context.Context, scope project.Scope, n project.Network, most int) error {

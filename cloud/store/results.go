@@ -47,7 +47,7 @@ func (t *resultsTx) SetState(a project.Assignment, s telemetry.DeviceState) erro
 		IsOn: optionalBool(s.On), Level: optionalLevel(s.Level), Cause: int64(s.Cause),
 		PowerW: s.Power, PowerMs: optionalMs(s.PowerAt),
 		Faults: optionalFaults(s.Faults), Temperature: s.Temperature, Battery: s.Battery, Occupied: optionalBool(s.Occupied), OccupiedMs: optionalMs(s.OccupiedAt),
-		Kelvin: optionalKelvin(s.Kelvin), Signal: s.Signal, LinkQuality: s.LinkQuality, BurnHours: s.BurnHours, Illuminance: s.Illuminance,
+		Kelvin: optionalKelvin(s.Kelvin), Signal: s.Signal, LinkQuality: s.LinkQuality, BurnHours: s.BurnHours, Illuminance: s.Illuminance, Energy: s.Energy,
 	}))
 }
 

@@ -25,7 +25,7 @@ func stateOf(r sitedb.DeviceState) telemetry.DeviceState {
 		Device: sconce.EUI64(r.Device), At: optionalMoment(r.AtMs), Reachable: r.Reachable != 0, Heard: optionalMoment(r.HeardMs),
 		On: boolOf(r.IsOn), Level: levelOf(r.Level), Cause: sconce.Cause(r.Cause), Power: r.PowerW, PowerAt: optionalMoment(r.PowerMs),
 		Faults: faultsOf(r.Faults), Temperature: r.Temperature, Battery: r.Battery, Occupied: boolOf(r.Occupied), OccupiedAt: optionalMoment(r.OccupiedMs),
-		Kelvin: kelvinOf(r.Kelvin), Signal: r.Signal, LinkQuality: r.LinkQuality, BurnHours: r.BurnHours, Illuminance: r.Illuminance,
+		Kelvin: kelvinOf(r.Kelvin), Signal: r.Signal, LinkQuality: r.LinkQuality, BurnHours: r.BurnHours, Illuminance: r.Illuminance, Energy: r.Energy,
 	}
 }
 

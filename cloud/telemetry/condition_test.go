@@ -40,6 +40,8 @@ func TestConditionIsTheLatest(t *testing.T) {
 	reading(sconce.BurnHours, now, 1234.5)
 	reading(sconce.Illuminance, now, 320)
 	reading(sconce.Illuminance, time.Minute, 5)
+	reading(sconce.Energy, now, 5000.5)
+	reading(sconce.Energy, now-time.Second, 5000) // a counter never goes back
 	reading(sconce.Occupancy, now, 1)
 	reading(sconce.Occupancy, now+time.Second, 1) // still: no change
 	if err := s.Results().Apply(t.Context(), 1, func(tx ingest.Tx) error { return fold.Store(tx) }); err != nil {
@@ -63,6 +65,8 @@ func TestConditionIsTheLatest(t *testing.T) {
 		t.Error("burn hours", got.BurnHours)
 	case got.Illuminance == nil || *got.Illuminance != 320:
 		t.Error("illuminance", got.Illuminance)
+	case got.Energy == nil || *got.Energy != 5000.5:
+		t.Error("energy", got.Energy)
 	case got.Occupied == nil || !*got.Occupied || !got.OccupiedAt.Equal(start.Add(now)):
 		t.Error("occupancy", got.Occupied, got.OccupiedAt)
 	}

@@ -67,6 +67,7 @@ type device struct {
 	assignment     project.Assignment // of the last message about it
 	state          DeviceState        // but for what readings said since it was stored
 	heard, powerAt int64              // Heard and PowerAt of state, in milliseconds
+	energyAt       int64              // when Energy of state was read, in milliseconds; 0 for not known
 	power          float64            // at powerAt, when measured
 	measured       bool
 	changed        bool // state
@@ -262,6 +263,10 @@ func (d *device) latest(m sconce.Metric, value float64, at int64) {
 		d.state.BurnHours, d.changed = new(value), true
 	case sconce.Illuminance:
 		d.state.Illuminance, d.changed = new(value), true
+	case sconce.Energy:
+		if at >= d.energyAt { // a counter that goes back would be a new one to who reads it
+			d.state.Energy, d.energyAt, d.changed = new(value), at, true
+		}
 	case sconce.Occupancy:
 		if value < 0 {
 			d.state.Occupied, d.changed = nil, true

@@ -53,9 +53,10 @@ func (s DeviceState) MarshalJSON() ([]byte, error) {
 		LinkQuality *float64 `json:"link_quality"`
 		BurnHours   *float64 `json:"burn_hours"`
 		Illuminance *float64 `json:"illuminance_lx"`
+		Energy      *float64 `json:"energy_wh"`
 	}{
 		s.Device, stamp(s.At), s.Reachable, stamp(s.Heard), s.On, s.Level, known(s.Cause), s.Power, stamp(s.PowerAt),
-		s.Kelvin, s.FaultNames(), s.Temperature, s.Battery, s.Occupied, s.Signal, s.LinkQuality, s.BurnHours, s.Illuminance,
+		s.Kelvin, s.FaultNames(), s.Temperature, s.Battery, s.Occupied, s.Signal, s.LinkQuality, s.BurnHours, s.Illuminance, s.Energy,
 	})
 }
 

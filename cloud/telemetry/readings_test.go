@@ -107,31 +107,31 @@ func TestLatestState(t *testing.T) {
 	}{
 		{
 			"a reading alone", reading(sconce.ActivePower, 1, 12.3),
-			`{"eui64":"00124b0000001001","at":null,"reachable":false,"heard_at":"2027-01-15T08:00:01.000Z","on":null,"level":null,"cause":"unknown","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null}`,
+			`{"eui64":"00124b0000001001","at":null,"reachable":false,"heard_at":"2027-01-15T08:00:01.000Z","on":null,"level":null,"cause":"unknown","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null,"energy_wh":null}`,
 		},
 		{
 			"a state", state(telemetry.DeviceState{Device: light, At: at(5), Reachable: true, Heard: at(5), On: new(true), Level: new(sconce.Level(500)), Cause: sconce.CauseCommand}),
-			`{"eui64":"00124b0000001001","at":"2027-01-15T08:00:05.000Z","reachable":true,"heard_at":"2027-01-15T08:00:05.000Z","on":true,"level":500,"cause":"command","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null}`,
+			`{"eui64":"00124b0000001001","at":"2027-01-15T08:00:05.000Z","reachable":true,"heard_at":"2027-01-15T08:00:05.000Z","on":true,"level":500,"cause":"command","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null,"energy_wh":null}`,
 		},
 		{
 			"what it does not say stays", state(telemetry.DeviceState{Device: light, At: at(6), Reachable: false, Cause: sconce.CausePowerUp}),
-			`{"eui64":"00124b0000001001","at":"2027-01-15T08:00:06.000Z","reachable":false,"heard_at":"2027-01-15T08:00:05.000Z","on":true,"level":500,"cause":"command","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null}`,
+			`{"eui64":"00124b0000001001","at":"2027-01-15T08:00:06.000Z","reachable":false,"heard_at":"2027-01-15T08:00:05.000Z","on":true,"level":500,"cause":"command","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null,"energy_wh":null}`,
 		},
 		{
 			"an older state changes nothing", state(telemetry.DeviceState{Device: light, At: at(4), Reachable: true, On: new(false)}),
-			`{"eui64":"00124b0000001001","at":"2027-01-15T08:00:06.000Z","reachable":false,"heard_at":"2027-01-15T08:00:05.000Z","on":true,"level":500,"cause":"command","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null}`,
+			`{"eui64":"00124b0000001001","at":"2027-01-15T08:00:06.000Z","reachable":false,"heard_at":"2027-01-15T08:00:05.000Z","on":true,"level":500,"cause":"command","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null,"energy_wh":null}`,
 		},
 		{
 			"an older reading neither", reading(sconce.ActivePower, 0, 99),
-			`{"eui64":"00124b0000001001","at":"2027-01-15T08:00:06.000Z","reachable":false,"heard_at":"2027-01-15T08:00:05.000Z","on":true,"level":500,"cause":"command","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null}`,
+			`{"eui64":"00124b0000001001","at":"2027-01-15T08:00:06.000Z","reachable":false,"heard_at":"2027-01-15T08:00:05.000Z","on":true,"level":500,"cause":"command","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null,"energy_wh":null}`,
 		},
 		{
 			"no time is later than when it came", state(telemetry.DeviceState{Device: light, At: at(9999), Reachable: true, Heard: at(9999), Level: new(sconce.Level(0)), Cause: 99}),
-			`{"eui64":"00124b0000001001","at":"2027-01-15T08:01:40.000Z","reachable":true,"heard_at":"2027-01-15T08:01:40.000Z","on":true,"level":0,"cause":"unknown","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null}`,
+			`{"eui64":"00124b0000001001","at":"2027-01-15T08:01:40.000Z","reachable":true,"heard_at":"2027-01-15T08:01:40.000Z","on":true,"level":0,"cause":"unknown","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":null,"burn_hours":null,"illuminance_lx":null,"energy_wh":null}`,
 		},
 		{
 			"another metric is no power", reading(sconce.LinkQuality, 50, 200),
-			`{"eui64":"00124b0000001001","at":"2027-01-15T08:01:40.000Z","reachable":true,"heard_at":"2027-01-15T08:01:40.000Z","on":true,"level":0,"cause":"unknown","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":200,"burn_hours":null,"illuminance_lx":null}`,
+			`{"eui64":"00124b0000001001","at":"2027-01-15T08:01:40.000Z","reachable":true,"heard_at":"2027-01-15T08:01:40.000Z","on":true,"level":0,"cause":"unknown","power_w":12.3,"power_at":"2027-01-15T08:00:01.000Z","kelvin":null,"faults":[],"temperature_c":null,"battery_percent":null,"occupied":null,"signal_dbm":null,"link_quality":200,"burn_hours":null,"illuminance_lx":null,"energy_wh":null}`,
 		},
 	} {
 		if err := step.do(); err != nil {

@@ -38,6 +38,7 @@ type DeviceState struct {
 	LinkQuality *float64  // of its last hop, 0 to 255
 	BurnHours   *float64  // that its lamp was lit
 	Illuminance *float64  // lux
+	Energy      *float64  // watt-hours that it has taken in since it was made
 }
 
 // Event is one thing that happened to one device.

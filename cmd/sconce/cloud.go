@@ -27,6 +27,7 @@ import (
 	"sconce/cloud/edge"
 	"sconce/cloud/energy"
 	"sconce/cloud/export"
+	"sconce/cloud/homeassistant"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/invitation"
@@ -87,6 +88,7 @@ type cloud struct {
 	courier   *alert.Courier
 	notices   chan struct{}
 	intake    *intake
+	home      *homeassistant.Bridge
 	deletion  *deletion.Service
 	consent   *consent.Service
 	api       *api.API
@@ -146,8 +148,15 @@ func (c *cloud) lights(ctx context.Context) (err error) {
 	if c.presences, err = telemetry.NewPresences(ctx, c.store.Presence(), c.bus, c.log); err != nil {
 		return err
 	}
+	c.home, err = homeassistant.NewBridge(ctx, homeassistant.Parts{
+		Store: c.store.HomeAssistant(), Retain: c.bus, Presence: c.presences, Version: version, Log: c.log,
+	})
+	if err != nil {
+		return err
+	}
 	c.lighting = lighting.New(lighting.Parts{
 		Store: c.store.Lighting(), Vault: c.vault, Down: c.bus, Presence: c.presences, Entrance: c.projects, Live: c.bus, Log: c.log,
+		Changed: c.home.Changed,
 	})
 	if err := ingest.Whole(ctx, c.store.Results()); err != nil {
 		return err
@@ -156,7 +165,8 @@ func (c *cloud) lights(ctx context.Context) (err error) {
 		return err
 	}
 	c.alerts()
-	c.projector = ingest.NewProjector(c.store.Journal(), c.store.Results(), c.store.Presence(), announcer{c.bus, c.lighting, c.watcher}, c.config.Retention.kept().Readings, c.log)
+	c.presences.Tell(func(a project.Assignment) { c.watcher.PresenceChanged(a); c.home.PresenceChanged(a) })
+	c.projector = ingest.NewProjector(c.store.Journal(), c.store.Results(), c.store.Presence(), announcer{c.bus, c.lighting, c.watcher, c.home}, c.config.Retention.kept().Readings, c.log)
 	c.intake = newIntake(c.journal, c.lighting, c.log)
 	return nil
 }
@@ -170,7 +180,6 @@ func (c *cloud) alerts() {
 		default:
 		}
 	})
-	c.presences.Tell(c.watcher.PresenceChanged)
 	c.courier = &alert.Courier{
 		Store: c.store.Alerts(), Vault: c.vault, Caller: alert.NewCaller(alert.CallerOptions{AllowPrivate: c.config.Alerts.AllowPrivateWebhooks}),
 		Now: time.Now, Log: c.log,
@@ -194,7 +203,9 @@ func (c *cloud) network() (err error) {
 		Export:      export.New(export.Parts{Projects: c.projects, Lights: c.lighting, Readings: readings, Log: c.store.SecurityLog(), Now: time.Now}),
 		Deletion:    c.deletion,
 		Consent:     c.consent,
-		OAuth:       c.apps(), Base: c.config.base().String(),
+
+		HomeAssistant: &homeassistant.Service{Store: c.store.HomeAssistant(), Bridge: c.home},
+		OAuth:         c.apps(), Base: c.config.base().String(),
 		App: app.Files(), Mailbox: c.mailbox, SecurityText: c.config.securityText(),
 		LiveURL: fmt.Sprintf("wss://web.mqtt.%s:%d/mqtt", c.config.Domain, c.config.PublicPort),
 	}
@@ -229,7 +240,7 @@ func (c *cloud) network() (err error) {
 		HTTP:        c.api,
 		Origins:     origins,
 		Devices:     c.registry,
-		Accounts:    viewers{c.live, c.access},
+		Accounts:    viewers{c.live, c.access, c.home},
 		Intake:      c.intake,
 		Presence:    c.presences,
 		Limits:      edge.DefaultLimits(),
@@ -304,7 +315,7 @@ func (c *cloud) run(ctx context.Context) error {
 	for _, run := range []func(context.Context){
 		c.journal.Run,
 		func(ctx context.Context) { c.projector.Run(ctx, c.journal.Committed()) },
-		c.presences.Run, c.lighting.Run, c.intake.run, c.deletion.Run, c.watcher.Run,
+		c.presences.Run, c.lighting.Run, c.intake.run, c.deletion.Run, c.watcher.Run, c.home.Run,
 		telemetry.Settler{Store: c.store.Days(), Log: c.log}.Run,
 		func(ctx context.Context) { c.courier.Run(ctx, c.notices) },
 		func(ctx context.Context) { privacy.Retain(ctx, c.store, time.Now, c.log) },

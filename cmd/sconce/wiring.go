@@ -9,6 +9,7 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/alert"
 	"sconce/cloud/edge"
+	"sconce/cloud/homeassistant"
 	"sconce/cloud/identity"
 	"sconce/cloud/ingest"
 	"sconce/cloud/lighting"
@@ -40,6 +41,15 @@ func (b *bus) Publish(topic string, payload []byte) {
 	_, _ = b.edge.Publish(topic, payload, edge.PublishOptions{}) // our own topics are valid, and nothing is retained
 }
 
+// Retain implements [homeassistant.Retainer].
+func (b *bus) Retain(topic string, payload []byte) error {
+	_, err := b.edge.Publish(topic, payload, edge.PublishOptions{Retain: true})
+	return err
+}
+
+// Forget implements [homeassistant.Retainer].
+func (b *bus) Forget(topic string) { b.edge.Forget(topic) }
+
 // Followed implements [telemetry.Publisher].
 func (b *bus) Followed(topic string) bool { return b.edge.Followed(topic) }
 
@@ -48,12 +58,14 @@ type announcer struct {
 	bus      *bus
 	lighting *lighting.Service
 	watcher  *alert.Watcher
+	home     *homeassistant.Bridge
 }
 
 // StateChanged tells the apps, and who looks after alerts.
 func (a announcer) StateChanged(id sconce.ProjectID, s telemetry.DeviceState) {
 	telemetry.PublishState(a.bus, id, s)
 	a.watcher.StateChanged(id, s)
+	a.home.StateChanged(id, s)
 }
 
 // CommandEnded tells whoever waits.
@@ -63,7 +75,27 @@ func (a announcer) CommandEnded(c lighting.Command) { a.lighting.CommandEnded(c)
 type viewers struct {
 	live   *identity.Live
 	access *access.Service
+	home   *homeassistant.Bridge
 }
+
+// program is who connected with a token, and whether its project was told to Home Assistant
+// then: its rights are those of that moment.
+type program struct {
+	token access.Token
+	home  bool
+}
+
+// homeRights are those of a program whose project is told to Home Assistant.
+type homeRights struct {
+	edge.Rights
+	home homeassistant.Rights
+}
+
+func (r homeRights) MaySubscribe(filter string) bool {
+	return r.Rights.MaySubscribe(filter) || r.home.MaySubscribe(filter)
+}
+
+func (r homeRights) MayPublish(topic string) bool { return r.home.MayPublish(topic) }
 
 // Authenticate implements [edge.Accounts].
 func (v viewers) Authenticate(ctx context.Context, username, password string) (edge.Principal, error) {
@@ -91,7 +123,13 @@ func (v viewers) program(ctx context.Context, text string) (edge.Principal, erro
 		}
 		return edge.Principal{}, err
 	}
-	return edge.Principal{ID: string(token.Origin()), Rights: receives(scope.Project()), Subject: token}, nil
+	home := v.home.On(scope.Project())
+	p := edge.Principal{ID: string(token.Origin()), Rights: receives(scope.Project()), Subject: program{token, home}}
+	if home {
+		p.Rights = homeRights{p.Rights, homeassistant.Rights{Project: scope.Project()}}
+		p.Inbox, p.Filters = homeassistant.Inbox{Project: scope.Project()}, homeassistant.Filters
+	}
+	return p, nil
 }
 
 // receives returns the rights to the live topics of projects.
@@ -108,9 +146,14 @@ func (v viewers) Ended(ctx context.Context, connected []edge.Principal) ([]int, 
 	var people, programs []int // indices
 	var subjects []identity.Viewer
 	var tokens []access.Token
+	var all []int
 	for i, p := range connected {
-		if token, ok := p.Subject.(access.Token); ok {
-			programs, tokens = append(programs, i), append(tokens, token)
+		if p, ok := p.Subject.(program); ok {
+			if p.home != v.home.On(p.token.Project) {
+				all = append(all, i) // it connects again, with other rights
+				continue
+			}
+			programs, tokens = append(programs, i), append(tokens, p.token)
 			continue
 		}
 		viewer, _ := p.Subject.(identity.Viewer) // Authenticate made all of them
@@ -124,7 +167,6 @@ func (v viewers) Ended(ctx context.Context, connected []edge.Principal) ([]int, 
 	if err != nil {
 		return nil, err
 	}
-	var all []int
 	for _, i := range ended {
 		all = append(all, people[i])
 	}

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"sconce/cloud/access"
 	"sconce/cloud/audit"
 	"sconce/cloud/edge"
+	"sconce/cloud/homeassistant"
 	"sconce/cloud/identity"
 	"sconce/cloud/project"
 	"sconce/cloud/store/storetest"
@@ -31,7 +33,7 @@ var topicKinds = map[string][]string{
 	// Between a gateway and the cloud, up and down.
 	"g/{gateway}/{way}/hello": {}, "g/{gateway}/{way}/readings": {}, "g/{gateway}/{way}/events": {}, "g/{gateway}/{way}/state": {},
 	"g/{gateway}/{way}/result": {}, "g/{gateway}/{way}/report": {}, "g/{gateway}/{way}/log": {},
-	"g/{gateway}/{way}/adopt": {}, "g/{gateway}/{way}/desired": {}, "g/{gateway}/{way}/command": {},
+	"g/{gateway}/{way}/adopt": {}, "g/{gateway}/{way}/occupancy": {}, "g/{gateway}/{way}/desired": {}, "g/{gateway}/{way}/command": {},
 }
 
 // TestTopicIsolation crosses every kind of topic with every role, and with the own, another
@@ -101,6 +103,7 @@ func newPeople(t *testing.T) people {
 		viewers: viewers{
 			identity.NewLive(s.Identity(), projects, time.Now),
 			&access.Service{Store: s.Access(), Projects: projects, Vault: s.Vault(), Now: time.Now},
+			nil,
 		},
 		sessions: map[string]identity.Session{},
 		projects: map[string]sconce.ProjectID{"absent": "0190a6e2-8f0e-7cc3-98c4-dc0c0c07398f", "+": "+", "#": "#"},
@@ -117,6 +120,9 @@ func newPeople(t *testing.T) people {
 		must(t, err)
 		p.projects[which] = m.ID
 	}
+	var err error
+	p.home, err = homeassistant.NewBridge(ctx, homeassistant.Parts{Store: s.HomeAssistant(), Retain: nothingKept{}, Log: slog.New(slog.DiscardHandler)})
+	must(t, err)
 	scope, err := projects.Enter(ctx, project.Caller{Account: "owner"}, p.projects["own"])
 	must(t, err)
 	for who, role := range map[sconce.AccountID]sconce.Role{"expert": sconce.Expert, "user": sconce.User, "viewer": sconce.Viewer} {
@@ -155,6 +161,98 @@ func (p people) makeToken(t *testing.T, who string, of sconce.ProjectID) string 
 	return secret.Reveal()
 }
 
+// nothingKept is a retained store that keeps nothing.
+type nothingKept struct{}
+
+func (nothingKept) Retain(string, []byte) error { return nil }
+func (nothingKept) Forget(string)               {}
+
+// homeTopics are the topics of Home Assistant, with who receives them and who publishes there, by
+// a token of their own project in which the option is on. Without that, and with a ticket of the
+// app, nobody does either.
+var homeTopics = map[string]struct{ receive, publish []string }{
+	"homeassistant/{project}/device/0000000000000010/config": {receive: everybody},
+	"homeassistant/{project}/0000000000000010/state":         {receive: everybody},
+	"homeassistant/{project}/network/x":                      {receive: everybody},
+	"homeassistant/{project}/0000000000000010/set":           {receive: everybody},
+	"homeassistant/{project}/status":                         {receive: everybody, publish: everybody},
+	"homeassistant/{project}/0000000000000010/x":             {receive: everybody},
+	"homeassistant/{project}/0000000000000010/set/x":         {receive: everybody},
+	"homeassistant/{project}":                                {},
+	"homeassistant/x":                                        {},
+}
+
+var everybody = []string{"owner", "expert", "user", "viewer"}
+
+// TestHomeAssistantTopicIsolation crosses the topics of Home Assistant with every role, every
+// project, and the option.
+func TestHomeAssistantTopicIsolation(t *testing.T) {
+	p := newPeople(t)
+	for _, on := range []bool{false, true, false} {
+		p.home.Switched(p.projects["own"], on)
+		for _, who := range []string{"owner", "expert", "user", "viewer", "stranger"} {
+			p.isolateHome(t, who, p.connect(t, who), false)
+			p.isolate(t, who, p.connectWithToken(t, who))
+			// The stranger owns the other project, where it is off.
+			p.isolateHome(t, who, p.connectWithToken(t, who), on && who != "stranger")
+		}
+	}
+	p.home.Switched(p.projects["own"], true)
+	p.home.Switched(p.projects["other"], true)
+	if rights := p.connectWithToken(t, "stranger"); rights.MaySubscribe(p.fill("homeassistant/{project}/#", "own")) || !rights.MaySubscribe(p.fill("homeassistant/{project}/#", "other")) {
+		t.Error("the stranger receives what is not theirs, or not what is")
+	}
+}
+
+func (p people) isolateHome(t *testing.T, who string, rights edge.Rights, on bool) {
+	t.Helper()
+	if rights.MayPublish("homeassistant/status") != on {
+		t.Errorf("%s, option %v: says that Home Assistant is there: %v", who, on, !on)
+	}
+	for topic, may := range homeTopics {
+		for _, whose := range []string{"own", "other", "absent", "+", "#"} {
+			name := p.fill(topic, whose)
+			if got, want := rights.MaySubscribe(name), on && whose == "own" && slices.Contains(may.receive, who); got != want {
+				t.Errorf("%s, option %v, subscribes to %s of the %s project: %v", who, on, topic, whose, got)
+			}
+			if got, want := rights.MayPublish(name), on && whose == "own" && slices.Contains(may.publish, who); got != want {
+				t.Errorf("%s, option %v, publishes to %s of the %s project: %v", who, on, topic, whose, got)
+			}
+		}
+	}
+}
+
+// TestProgramsConnectAgain: when the option is switched, the programs of the project have to
+// connect again, and get other rights.
+func TestProgramsConnectAgain(t *testing.T) {
+	p := newPeople(t)
+	ctx := t.Context()
+	connect := func(who, project string) edge.Principal {
+		t.Helper()
+		principal, err := p.Authenticate(ctx, "", p.makeToken(t, who, p.projects[project]))
+		must(t, err)
+		return principal
+	}
+	ticket, err := p.live.Issue(ctx, p.sessions["owner"])
+	must(t, err)
+	person, err := p.Authenticate(ctx, ticket.Username, ticket.Password.Reveal())
+	must(t, err)
+	connected := []edge.Principal{person, connect("viewer", "own"), connect("stranger", "other")}
+	for _, on := range []bool{true, false} {
+		p.home.Switched(p.projects["own"], on)
+		if ended, err := p.Ended(ctx, connected); err != nil || !slices.Equal(ended, []int{1}) {
+			t.Errorf("switched to %v: ended %v, %v", on, ended, err)
+		}
+		connected[1] = connect("viewer", "own")
+		if (connected[1].Inbox != nil) != on || (connected[1].Filters > 32) != on {
+			t.Errorf("switched to %v: %+v", on, connected[1])
+		}
+		if ended, err := p.Ended(ctx, connected); err != nil || len(ended) != 0 {
+			t.Errorf("with the rights of now: ended %v, %v", ended, err)
+		}
+	}
+}
+
 // TestTokensConnect: the connection of a program lives as long as its token and its maker's
 // membership, beside those of people.
 func TestTokensConnect(t *testing.T) {
@@ -178,7 +276,7 @@ func TestTokensConnect(t *testing.T) {
 	}
 	// The owner's token is revoked, and the expert leaves.
 	owner := project.Caller{Account: "owner"}
-	must(t, p.access.Revoke(ctx, owner, connected[1].Subject.(access.Token).ID))
+	must(t, p.access.Revoke(ctx, owner, connected[1].Subject.(program).token.ID))
 	scope, err := p.access.Projects.Enter(ctx, owner, own)
 	must(t, err)
 	must(t, p.access.Projects.RemoveMember(ctx, scope, "expert"))

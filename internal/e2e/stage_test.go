@@ -44,7 +44,7 @@ func setStage(t *testing.T) *stage {
 		"id": stageProject, "name": "Harbour school", "role": "owner", "deletion": nil, "support_until": nil,
 		"actions": []string{
 			"project.read", "readings.read", "lights.control", "lights.configure", "networks.manage", "members.manage",
-			"readings.export", "alerts.handle", "alerts.configure", "energy.configure",
+			"readings.export", "alerts.handle", "alerts.configure", "energy.configure", "integrations.configure",
 		},
 		"granted_groups": []string{}, "networks": []object{},
 	}

@@ -136,7 +136,7 @@ var call = regexp.MustCompile(`\bscope\.Require(?:Control)?\([^()]*\)`)
 // testsOf are the tests of the calls, by the folder that they are in: those of the folder,
 // and those that cross every route with every role.
 var testsOf = map[string]string{
-	"access": "./cloud/access", "alert": "./cloud/alert", "api": "", "deletion": "./cloud/deletion", "energy": "", "export": "./cloud/export", "invitation": "", "lighting": "./cloud/lighting", "oauth": "./cloud/oauth", "project": ofProject, "registry": "./cloud/registry",
+	"access": "./cloud/access", "alert": "./cloud/alert", "api": "", "deletion": "./cloud/deletion", "energy": "", "export": "./cloud/export", "homeassistant": "./cloud/homeassistant", "invitation": "", "lighting": "./cloud/lighting", "oauth": "./cloud/oauth", "project": ofProject, "registry": "./cloud/registry",
 	"support": "", "telemetry": "./cloud/telemetry",
 }
 

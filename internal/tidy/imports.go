@@ -29,7 +29,7 @@ const (
 // capabilities are the parts of the cloud that hold its rules.
 var capabilities = []string{
 	"sconce/cloud/access", "sconce/cloud/alert", "sconce/cloud/alert/rules", "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/invitation", "sconce/cloud/mail", "sconce/cloud/oauth", "sconce/cloud/once", "sconce/cloud/project", "sconce/cloud/registry", "sconce/cloud/lighting", "sconce/cloud/rollup", "sconce/cloud/support", "sconce/cloud/telemetry",
-	"sconce/cloud/privacy", "sconce/cloud/vault", "sconce/cloud/consent", "sconce/cloud/deletion", "sconce/cloud/energy", "sconce/cloud/energy/figures", "sconce/cloud/export",
+	"sconce/cloud/privacy", "sconce/cloud/vault", "sconce/cloud/consent", "sconce/cloud/deletion", "sconce/cloud/energy", "sconce/cloud/energy/figures", "sconce/cloud/export", "sconce/cloud/homeassistant",
 }
 
 // layers is the import table of ARCHITECTURE.md. A package that no row names may
@@ -63,6 +63,7 @@ var layers = []layer{
 	{"sconce/cloud/energy/figures", true, []string{root, "sconce/cloud/rollup"}},
 	{"sconce/cloud/energy", false, []string{root, "sconce/cloud/energy/figures", "sconce/cloud/project", "sconce/cloud/rollup", "sconce/cloud/telemetry"}},
 	{"sconce/cloud/export", false, []string{root, "sconce/cloud/audit", "sconce/cloud/lighting", "sconce/cloud/project", "sconce/cloud/telemetry"}},
+	{"sconce/cloud/homeassistant", false, []string{root, "sconce/cloud/lighting", "sconce/cloud/project", "sconce/cloud/telemetry"}},
 	{"sconce/cloud/identity", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/mail", "sconce/cloud/vault"}},
 	{"sconce/cloud/invitation", false, []string{root, "sconce/cloud/identity", "sconce/cloud/mail", "sconce/cloud/project"}},
 	{"sconce/cloud/mail", false, []string{root, "sconce/cloud/vault"}},

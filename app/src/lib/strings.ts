@@ -389,6 +389,7 @@ export const strings = {
         'alerts.handle': 'acknowledges alerts and writes notes',
         'alerts.configure': 'changes the rules of alerts and webhooks',
         'energy.configure': 'sets the time zone, tariffs and budgets',
+        'integrations.configure': 'decides which other systems are told',
       } satisfies Record<Action, string>,
     },
     apps: {
@@ -1137,6 +1138,7 @@ export const strings = {
       'alert.hook-made': 'Made a webhook',
       'alert.hook-removed': 'Removed a webhook',
       'energy.settings-changed': 'Changed the time zone, tariffs or budgets',
+      'home-assistant.switched': 'Switched Home Assistant on or off',
       'device.replaced': 'Replaced a device',
       'support.asked': 'Asked to be let in as support',
       'support.granted': 'Let support in',

@@ -146,7 +146,8 @@ export type Action =
   | 'project.delete'
   | 'alerts.handle'
   | 'alerts.configure'
-  | 'energy.configure';
+  | 'energy.configure'
+  | 'integrations.configure';
 
 /** Names a text of the people who run the server. */
 interface TextName {

@@ -318,6 +318,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.growRegistryVersionStmt, err = db.PrepareContext(ctx, growRegistryVersion); err != nil {
 		return nil, fmt.Errorf("error preparing query GrowRegistryVersion: %w", err)
 	}
+	if q.homeAssistantStmt, err = db.PrepareContext(ctx, homeAssistant); err != nil {
+		return nil, fmt.Errorf("error preparing query HomeAssistant: %w", err)
+	}
+	if q.homeAssistantPlacesStmt, err = db.PrepareContext(ctx, homeAssistantPlaces); err != nil {
+		return nil, fmt.Errorf("error preparing query HomeAssistantPlaces: %w", err)
+	}
+	if q.homeAssistantProjectsStmt, err = db.PrepareContext(ctx, homeAssistantProjects); err != nil {
+		return nil, fmt.Errorf("error preparing query HomeAssistantProjects: %w", err)
+	}
 	if q.horizonStmt, err = db.PrepareContext(ctx, horizon); err != nil {
 		return nil, fmt.Errorf("error preparing query Horizon: %w", err)
 	}
@@ -561,6 +570,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setGatewayHelloStmt, err = db.PrepareContext(ctx, setGatewayHello); err != nil {
 		return nil, fmt.Errorf("error preparing query SetGatewayHello: %w", err)
 	}
+	if q.setHomeAssistantStmt, err = db.PrepareContext(ctx, setHomeAssistant); err != nil {
+		return nil, fmt.Errorf("error preparing query SetHomeAssistant: %w", err)
+	}
 	if q.setKeyringStmt, err = db.PrepareContext(ctx, setKeyring); err != nil {
 		return nil, fmt.Errorf("error preparing query SetKeyring: %w", err)
 	}
@@ -608,6 +620,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.statesStmt, err = db.PrepareContext(ctx, states); err != nil {
 		return nil, fmt.Errorf("error preparing query States: %w", err)
+	}
+	if q.statesOfProjectStmt, err = db.PrepareContext(ctx, statesOfProject); err != nil {
+		return nil, fmt.Errorf("error preparing query StatesOfProject: %w", err)
 	}
 	if q.staysStmt, err = db.PrepareContext(ctx, stays); err != nil {
 		return nil, fmt.Errorf("error preparing query Stays: %w", err)
@@ -1146,6 +1161,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing growRegistryVersionStmt: %w", cerr)
 		}
 	}
+	if q.homeAssistantStmt != nil {
+		if cerr := q.homeAssistantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing homeAssistantStmt: %w", cerr)
+		}
+	}
+	if q.homeAssistantPlacesStmt != nil {
+		if cerr := q.homeAssistantPlacesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing homeAssistantPlacesStmt: %w", cerr)
+		}
+	}
+	if q.homeAssistantProjectsStmt != nil {
+		if cerr := q.homeAssistantProjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing homeAssistantProjectsStmt: %w", cerr)
+		}
+	}
 	if q.horizonStmt != nil {
 		if cerr := q.horizonStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing horizonStmt: %w", cerr)
@@ -1551,6 +1581,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setGatewayHelloStmt: %w", cerr)
 		}
 	}
+	if q.setHomeAssistantStmt != nil {
+		if cerr := q.setHomeAssistantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setHomeAssistantStmt: %w", cerr)
+		}
+	}
 	if q.setKeyringStmt != nil {
 		if cerr := q.setKeyringStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setKeyringStmt: %w", cerr)
@@ -1629,6 +1664,11 @@ func (q *Queries) Close() error {
 	if q.statesStmt != nil {
 		if cerr := q.statesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing statesStmt: %w", cerr)
+		}
+	}
+	if q.statesOfProjectStmt != nil {
+		if cerr := q.statesOfProjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing statesOfProjectStmt: %w", cerr)
 		}
 	}
 	if q.staysStmt != nil {
@@ -1838,6 +1878,9 @@ type Queries struct {
 	groupsOfPositionStmt         *sql.Stmt
 	groupsOfProjectStmt          *sql.Stmt
 	growRegistryVersionStmt      *sql.Stmt
+	homeAssistantStmt            *sql.Stmt
+	homeAssistantPlacesStmt      *sql.Stmt
+	homeAssistantProjectsStmt    *sql.Stmt
 	horizonStmt                  *sql.Stmt
 	identitiesOfKindStmt         *sql.Stmt
 	importIdentityStmt           *sql.Stmt
@@ -1919,6 +1962,7 @@ type Queries struct {
 	setAlertWatchStmt            *sql.Stmt
 	setEnergySettingsStmt        *sql.Stmt
 	setGatewayHelloStmt          *sql.Stmt
+	setHomeAssistantStmt         *sql.Stmt
 	setKeyringStmt               *sql.Stmt
 	setMemberStmt                *sql.Stmt
 	setOpenChunkStmt             *sql.Stmt
@@ -1935,6 +1979,7 @@ type Queries struct {
 	stagesStmt                   *sql.Stmt
 	stateStmt                    *sql.Stmt
 	statesStmt                   *sql.Stmt
+	statesOfProjectStmt          *sql.Stmt
 	staysStmt                    *sql.Stmt
 	staysBeyondStmt              *sql.Stmt
 	supportStmt                  *sql.Stmt
@@ -2053,6 +2098,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		groupsOfPositionStmt:         q.groupsOfPositionStmt,
 		groupsOfProjectStmt:          q.groupsOfProjectStmt,
 		growRegistryVersionStmt:      q.growRegistryVersionStmt,
+		homeAssistantStmt:            q.homeAssistantStmt,
+		homeAssistantPlacesStmt:      q.homeAssistantPlacesStmt,
+		homeAssistantProjectsStmt:    q.homeAssistantProjectsStmt,
 		horizonStmt:                  q.horizonStmt,
 		identitiesOfKindStmt:         q.identitiesOfKindStmt,
 		importIdentityStmt:           q.importIdentityStmt,
@@ -2134,6 +2182,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setAlertWatchStmt:            q.setAlertWatchStmt,
 		setEnergySettingsStmt:        q.setEnergySettingsStmt,
 		setGatewayHelloStmt:          q.setGatewayHelloStmt,
+		setHomeAssistantStmt:         q.setHomeAssistantStmt,
 		setKeyringStmt:               q.setKeyringStmt,
 		setMemberStmt:                q.setMemberStmt,
 		setOpenChunkStmt:             q.setOpenChunkStmt,
@@ -2150,6 +2199,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		stagesStmt:                   q.stagesStmt,
 		stateStmt:                    q.stateStmt,
 		statesStmt:                   q.statesStmt,
+		statesOfProjectStmt:          q.statesOfProjectStmt,
 		staysStmt:                    q.staysStmt,
 		staysBeyondStmt:              q.staysBeyondStmt,
 		supportStmt:                  q.supportStmt,

@@ -173,6 +173,7 @@ type DeviceState struct {
 	LinkQuality *float64
 	BurnHours   *float64
 	Illuminance *float64
+	Energy      *float64
 }
 
 type EnergySetting struct {
@@ -316,11 +317,12 @@ type Position struct {
 }
 
 type Project struct {
-	ID       string
-	Name     string
-	MadeMs   int64
-	TimeZone string
-	DaysZone string
+	ID            string
+	Name          string
+	MadeMs        int64
+	TimeZone      string
+	DaysZone      string
+	HomeAssistant int64
 }
 
 type ProjectDeletion struct {

@@ -740,16 +740,17 @@ func (q *Queries) SetStage(ctx context.Context, arg SetStageParams) error {
 
 const setState = `-- name: SetState :exec
 INSERT INTO device_states (project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms,
-  faults, temperature, battery, occupied, occupied_ms, kelvin, signal, link_quality, burn_hours, illuminance)
+  faults, temperature, battery, occupied, occupied_ms, kelvin, signal, link_quality, burn_hours, illuminance, energy)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
   ?12, ?13, ?14, ?15, ?16, ?17,
-  ?18, ?19, ?20, ?21)
+  ?18, ?19, ?20, ?21, ?22)
 ON CONFLICT (project_id, device) DO UPDATE SET
   network_id = excluded.network_id, at_ms = excluded.at_ms, reachable = excluded.reachable, heard_ms = excluded.heard_ms,
   is_on = excluded.is_on, level = excluded.level, cause = excluded.cause, power_w = excluded.power_w, power_ms = excluded.power_ms,
   faults = excluded.faults, temperature = excluded.temperature, battery = excluded.battery,
   occupied = excluded.occupied, occupied_ms = excluded.occupied_ms, kelvin = excluded.kelvin,
-  signal = excluded.signal, link_quality = excluded.link_quality, burn_hours = excluded.burn_hours, illuminance = excluded.illuminance
+  signal = excluded.signal, link_quality = excluded.link_quality, burn_hours = excluded.burn_hours, illuminance = excluded.illuminance,
+  energy = excluded.energy
 `
 
 type SetStateParams struct {
@@ -774,6 +775,7 @@ type SetStateParams struct {
 	LinkQuality *float64
 	BurnHours   *float64
 	Illuminance *float64
+	Energy      *float64
 }
 
 func (q *Queries) SetState(ctx context.Context, arg SetStateParams) error {
@@ -799,6 +801,7 @@ func (q *Queries) SetState(ctx context.Context, arg SetStateParams) error {
 		arg.LinkQuality,
 		arg.BurnHours,
 		arg.Illuminance,
+		arg.Energy,
 	)
 	return err
 }
@@ -851,7 +854,7 @@ func (q *Queries) Stages(ctx context.Context, arg StagesParams) ([]DeviceStage, 
 }
 
 const state = `-- name: State :one
-SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms, kelvin, signal, link_quality, burn_hours, illuminance FROM device_states WHERE project_id = ?1 AND device = ?2
+SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms, kelvin, signal, link_quality, burn_hours, illuminance, energy FROM device_states WHERE project_id = ?1 AND device = ?2
 `
 
 type StateParams struct {
@@ -884,12 +887,13 @@ func (q *Queries) State(ctx context.Context, arg StateParams) (DeviceState, erro
 		&i.LinkQuality,
 		&i.BurnHours,
 		&i.Illuminance,
+		&i.Energy,
 	)
 	return i, err
 }
 
 const states = `-- name: States :many
-SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms, kelvin, signal, link_quality, burn_hours, illuminance FROM device_states WHERE project_id = ?1 AND network_id = ?2
+SELECT project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms, faults, temperature, battery, occupied, occupied_ms, kelvin, signal, link_quality, burn_hours, illuminance, energy FROM device_states WHERE project_id = ?1 AND network_id = ?2
 ORDER BY device
 `
 
@@ -929,6 +933,7 @@ func (q *Queries) States(ctx context.Context, arg StatesParams) ([]DeviceState, 
 			&i.LinkQuality,
 			&i.BurnHours,
 			&i.Illuminance,
+			&i.Energy,
 		); err != nil {
 			return nil, err
 		}

@@ -89,7 +89,7 @@ func testResults(t *testing.T, s *store.Store) {
 		Device: light, At: moment(7000), Reachable: true, Heard: moment(8000), On: new(true), Level: new(sconce.Level(0)),
 		Cause: sconce.CauseCommand, Power: new(12.3), PowerAt: moment(8000),
 		Faults: new(sconce.FaultDriver), Temperature: new(-3.5), Battery: new(0.0), Occupied: new(false), OccupiedAt: moment(6000),
-		Kelvin: new(uint16(2700)), Signal: new(-71.0), LinkQuality: new(200.0), BurnHours: new(12.25), Illuminance: new(0.0),
+		Kelvin: new(uint16(2700)), Signal: new(-71.0), LinkQuality: new(200.0), BurnHours: new(12.25), Illuminance: new(0.0), Energy: new(1234.5),
 	}
 	bare := telemetry.DeviceState{Device: light + 1}
 	stage := telemetry.Stage{Device: light, Desired: 4, Stage: 4, Reason: "no answer", At: moment(9), Asset: &telemetry.Asset{

@@ -7,16 +7,17 @@ SELECT * FROM device_states WHERE project_id = @project_id AND device = @device;
 
 -- name: SetState :exec
 INSERT INTO device_states (project_id, device, network_id, at_ms, reachable, heard_ms, is_on, level, cause, power_w, power_ms,
-  faults, temperature, battery, occupied, occupied_ms, kelvin, signal, link_quality, burn_hours, illuminance)
+  faults, temperature, battery, occupied, occupied_ms, kelvin, signal, link_quality, burn_hours, illuminance, energy)
 VALUES (@project_id, @device, @network_id, @at_ms, @reachable, @heard_ms, @is_on, @level, @cause, @power_w, @power_ms,
   @faults, @temperature, @battery, @occupied, @occupied_ms, @kelvin,
-  @signal, @link_quality, @burn_hours, @illuminance)
+  @signal, @link_quality, @burn_hours, @illuminance, @energy)
 ON CONFLICT (project_id, device) DO UPDATE SET
   network_id = excluded.network_id, at_ms = excluded.at_ms, reachable = excluded.reachable, heard_ms = excluded.heard_ms,
   is_on = excluded.is_on, level = excluded.level, cause = excluded.cause, power_w = excluded.power_w, power_ms = excluded.power_ms,
   faults = excluded.faults, temperature = excluded.temperature, battery = excluded.battery,
   occupied = excluded.occupied, occupied_ms = excluded.occupied_ms, kelvin = excluded.kelvin,
-  signal = excluded.signal, link_quality = excluded.link_quality, burn_hours = excluded.burn_hours, illuminance = excluded.illuminance;
+  signal = excluded.signal, link_quality = excluded.link_quality, burn_hours = excluded.burn_hours, illuminance = excluded.illuminance,
+  energy = excluded.energy;
 
 -- name: Stages :many
 SELECT * FROM device_stages WHERE project_id = @project_id AND network_id = @network_id
