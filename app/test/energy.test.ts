@@ -149,6 +149,7 @@ describe('energy', () => {
 it('lays the weeks over each other, each hour by how much is known of it', () => {
   const answer: OccupancyAnswer = {
     time_zone: 'Europe/Berlin',
+    aggregated: false,
     spans: ['2026-11-02T08:00:00Z', '2026-11-09T08:00:00Z', '2026-11-03T08:00:00Z'].map((from) => ({
       from,
       to: from,

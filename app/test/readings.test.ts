@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { appendReading } from '../src/lib/readings';
+import { appendReading, shareOn } from '../src/lib/readings';
 import { at, state, t0 } from './make';
 
 const readings = [0, 60, 120].map((s) => ({ at: at(s), value: s }));
@@ -16,4 +16,15 @@ it('keeps the last reading before the beginning, whose value still holds', () =>
   expect(appendReading(readings, null, t0 + 90_000).map(({ value }) => value)).toEqual([60, 120]);
   expect(appendReading(readings, null, t0 + 500_000).map(({ value }) => value)).toEqual([120]);
   expect(appendReading([], null, t0)).toEqual([]);
+});
+
+it('takes what is not told for neither there nor away', () => {
+  const minute = (n: number) => new Date(n * 60_000).toISOString();
+  const told = [
+    { at: minute(0), value: 1 },
+    { at: minute(10), value: 0 },
+    { at: minute(20), value: -1 },
+  ];
+  expect(shareOn(told, 0, 60 * 60_000)).toBe(0.5);
+  expect(shareOn([{ at: minute(0), value: -1 }], 0, 60_000)).toBe(0);
 });

@@ -26,7 +26,7 @@ func TestLife(t *testing.T) {
 	projects := project.New(s.Projects(), clock)
 	service := &access.Service{Store: s.Access(), Projects: projects, Vault: s.Vault(), Now: clock}
 	ada := project.Caller{Account: "ada"}
-	m, err := projects.Create(ctx, ada, "Building")
+	m, err := projects.Create(ctx, ada, project.NewProject{Name: "Building"})
 	if err != nil {
 		t.Fatal(err)
 	}

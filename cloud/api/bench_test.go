@@ -223,7 +223,7 @@ func (b *bench) account(who string) {
 func (b *bench) estate(who string, base sconce.EUI64) estate {
 	t, ctx := b.t, b.t.Context()
 	t.Helper()
-	m, err := b.projects.Create(ctx, project.Caller{Account: id(who)}, "Project of "+who)
+	m, err := b.projects.Create(ctx, project.Caller{Account: id(who)}, project.NewProject{Name: "Project of " + who})
 	must(t, err)
 	e := estate{gateway: base, device: base + 1}
 	e.scope, err = b.projects.Enter(ctx, project.Caller{Account: id(who)}, m.ID)

@@ -76,11 +76,12 @@ type OccupancyRow struct {
 
 // OccupancyAnswer is how much of the time rooms were in use.
 type OccupancyAnswer struct {
-	Zone  string         `json:"time_zone" doc:"IANA name."`
-	By    string         `json:"by"`
-	Per   string         `json:"per"`
-	Spans []TimeSpan     `json:"spans" nullable:"false"`
-	Items []OccupancyRow `json:"items" nullable:"false"`
+	Zone       string         `json:"time_zone" doc:"IANA name."`
+	By         string         `json:"by"`
+	Per        string         `json:"per"`
+	Aggregated bool           `json:"aggregated" doc:"Gateways tell of whole periods alone, rounded to minutes, and single values stay in the building."`
+	Spans      []TimeSpan     `json:"spans" nullable:"false"`
+	Items      []OccupancyRow `json:"items" nullable:"false"`
 }
 
 // UsageRow is how lights were used.
@@ -235,7 +236,7 @@ func energyCell(c figures.Cell, baseline float64) Energy {
 }
 
 func occupancyOf(by, per string, answer energy.Answer) OccupancyAnswer {
-	out := OccupancyAnswer{Zone: answer.Settings.Zone, By: by, Per: per, Spans: spansOf(answer.Spans), Items: make([]OccupancyRow, len(answer.Rows))}
+	out := OccupancyAnswer{Zone: answer.Settings.Zone, By: by, Per: per, Aggregated: answer.Settings.Aggregated, Spans: spansOf(answer.Spans), Items: make([]OccupancyRow, len(answer.Rows))}
 	for i, r := range answer.Rows {
 		row := OccupancyRow{ID: r.ID, Name: r.Name, Network: r.Network, Sensors: r.Devices, Values: make([]OccupancyShare, len(r.Cells))}
 		for n, c := range r.Cells {

@@ -16,11 +16,12 @@ import (
 
 // EnergySettings is what a project decided about energy.
 type EnergySettings struct {
-	Zone     string          `json:"time_zone" minLength:"1" maxLength:"64" example:"Europe/Berlin" doc:"IANA name: days begin at midnight there."`
-	Currency string          `json:"currency" minLength:"3" maxLength:"3" example:"EUR" doc:"ISO 4217."`
-	Rates    []EnergyRate    `json:"rates" maxItems:"10" nullable:"false" doc:"In the order of their days."`
-	Baseline *EnergyBaseline `json:"baseline,omitempty" doc:"What figures are compared with; left out for nothing."`
-	Budget   *float64        `json:"monthly_budget_wh" required:"false" doc:"More in a calendar month is an alert, when the rule energy_high is on."`
+	Zone       string          `json:"time_zone" minLength:"1" maxLength:"64" example:"Europe/Berlin" doc:"IANA name: days begin at midnight there."`
+	Currency   string          `json:"currency" minLength:"3" maxLength:"3" example:"EUR" doc:"ISO 4217."`
+	Rates      []EnergyRate    `json:"rates" maxItems:"10" nullable:"false" doc:"In the order of their days."`
+	Baseline   *EnergyBaseline `json:"baseline,omitempty" doc:"What figures are compared with; left out for nothing."`
+	Aggregated *bool           `json:"occupancy_aggregated,omitempty" doc:"Gateways tell for how long sensors saw somebody in whole periods of at most an hour alone, and neither when nor whether somebody is there now. Left out of a change: as it was."`
+	Budget     *float64        `json:"monthly_budget_wh" required:"false" doc:"More in a calendar month is an alert, when the rule energy_high is on."`
 }
 
 // EnergyRate is what energy costs from a day on, until the next rate begins.
@@ -77,6 +78,9 @@ func (a *API) energySettingsRoutes() {
 		if err := in.check(ctx, was.Body); err != nil {
 			return nil, err
 		}
+		if in.Body.Aggregated == nil {
+			in.Body.Aggregated = was.Body.Aggregated
+		}
 		set, err := in.Body.settings()
 		if err != nil {
 			return nil, err
@@ -101,7 +105,7 @@ func (a *API) energySettings(ctx context.Context, scope project.Scope) (*energyS
 var weekdays = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
 func energySettingsOf(s energy.Settings) EnergySettings {
-	out := EnergySettings{Zone: s.Zone, Currency: s.Currency, Rates: []EnergyRate{}}
+	out := EnergySettings{Zone: s.Zone, Currency: s.Currency, Rates: []EnergyRate{}, Aggregated: &s.Aggregated}
 	for _, r := range s.Rates {
 		rate := EnergyRate{From: r.From.String(), Price: r.Price, CO2: r.CO2}
 		for _, t := range r.Times {
@@ -129,7 +133,7 @@ func energySettingsOf(s energy.Settings) EnergySettings {
 }
 
 func (in EnergySettings) settings() (energy.Settings, error) {
-	s := energy.Settings{Zone: in.Zone, Currency: in.Currency}
+	s := energy.Settings{Zone: in.Zone, Currency: in.Currency, Aggregated: in.Aggregated != nil && *in.Aggregated}
 	for _, r := range in.Rates {
 		rate, err := r.rate()
 		if err != nil {

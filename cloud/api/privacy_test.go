@@ -96,7 +96,7 @@ func TestErasure(t *testing.T) {
 	}
 	must(t, b.store.Support().AddOperator(ctx, id, audit.Event{Who: audit.Operator, Action: audit.OperatorMade, Result: audit.Done}))
 	must(t, b.projects.SetMember(ctx, b.other.scope, project.Member{Account: id, Role: sconce.Viewer}))
-	own, err := b.projects.Create(ctx, project.Caller{Account: id}, "Engine room")
+	own, err := b.projects.Create(ctx, project.Caller{Account: id}, project.NewProject{Name: "Engine room"})
 	must(t, err)
 	erase := func(password string) answer {
 		return b.do(request{who: "ada", method: "POST", path: "/account/erasure", body: object{"password": password}})

@@ -19,12 +19,13 @@ type ProjectItem struct {
 // Project is a project with its networks.
 type Project struct {
 	ProjectItem
-	Actions   []string         `json:"actions" nullable:"false" doc:"What whoever asks may do there, as in lights.control; see docs/roles.md." example:"[\"project.read\"]"`
-	Granted   []sconce.GroupID `json:"granted_groups" nullable:"false" doc:"With lights.control-granted and without lights.control: the groups that may be controlled."`
-	Networks  []Network        `json:"networks" nullable:"false"`
-	Deletion  OrNull[Deletion] `json:"deletion" doc:"That the project will be deleted; null when it will not."`
-	Generated OrNull[Time]     `json:"generated_until" doc:"Until when what is known of the project was made up by a program, as in the demo; null when nothing was."`
-	Support   OrNull[Time]     `json:"support_until" doc:"Until when the person who asks sees the project as support; null for a member."`
+	Actions    []string         `json:"actions" nullable:"false" doc:"What whoever asks may do there, as in lights.control; see docs/roles.md." example:"[\"project.read\"]"`
+	Granted    []sconce.GroupID `json:"granted_groups" nullable:"false" doc:"With lights.control-granted and without lights.control: the groups that may be controlled."`
+	Networks   []Network        `json:"networks" nullable:"false"`
+	Deletion   OrNull[Deletion] `json:"deletion" doc:"That the project will be deleted; null when it will not."`
+	Generated  OrNull[Time]     `json:"generated_until" doc:"Until when what is known of the project was made up by a program, as in the demo; null when nothing was."`
+	Aggregated bool             `json:"occupancy_aggregated" doc:"Gateways tell occupancy of whole periods alone: whether somebody is there now is not known."`
+	Support    OrNull[Time]     `json:"support_until" doc:"Until when the person who asks sees the project as support; null for a member."`
 }
 
 // Network is a light network. What is known of it on the air comes from its
@@ -60,6 +61,12 @@ type Named struct {
 
 type namedRequest struct{ Body Named }
 
+// NewProject is a new project.
+type NewProject struct {
+	Named
+	Zone string `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name of the time zone of the building, in which days begin; UTC when left out."`
+}
+
 func (a *API) projectRoutes() {
 	signedIn(a, route{
 		id: "list-projects", method: http.MethodGet, path: "/projects", status: http.StatusOK,
@@ -86,8 +93,8 @@ func (a *API) projectRoutes() {
 	signedIn(a, route{
 		id: "make-project", method: http.MethodPost, path: "/projects", status: http.StatusCreated,
 		summary: "Make a project of which you are the owner", tag: "projects", once: true,
-	}, func(ctx context.Context, who caller, in *namedRequest) (*struct{ Body ProjectItem }, error) {
-		m, err := a.Projects.Create(ctx, who.asCaller(), in.Body.Name)
+	}, func(ctx context.Context, who caller, in *struct{ Body NewProject }) (*struct{ Body ProjectItem }, error) {
+		m, err := a.Projects.Create(ctx, who.asCaller(), project.NewProject{Name: in.Body.Name, Zone: in.Body.Zone})
 		return &struct{ Body ProjectItem }{projectItem(m)}, err
 	})
 
@@ -110,7 +117,7 @@ func (a *API) projectRoutes() {
 		networks, err := a.networks(ctx, scope)
 		s, _ := scope.Support()
 		return &struct{ Body Project }{Project{
-			ProjectItem{p.ID, p.Name, scope.Role()}, scope.May().Names(), append([]sconce.GroupID{}, scope.Granted()...), networks, deletionOf(d), momentOrNull(generated), momentOrNull(s.Until),
+			ProjectItem{p.ID, p.Name, scope.Role()}, scope.May().Names(), append([]sconce.GroupID{}, scope.Granted()...), networks, deletionOf(d), momentOrNull(generated), p.Aggregated, momentOrNull(s.Until),
 		}}, err
 	})
 

@@ -149,6 +149,7 @@ const (
 	AlertHookMade      Action = "alert.hook-made"
 	AlertHookRemoved   Action = "alert.hook-removed"
 	EnergySet          Action = "energy.settings-changed"
+	OccupancySet       Action = "occupancy.detail-changed"
 	DeviceReplaced     Action = "device.replaced"
 	HomeAssistantSet   Action = "home-assistant.switched" // the detail says on or off
 )

@@ -233,7 +233,7 @@ func (s *Service) begin(ctx context.Context, scope project.Scope, q *Question, c
 		return nil, err
 	}
 	r := &reader{Service: s, ctx: ctx, scope: scope, settings: settings, now: s.Now(), counts: counts}
-	if r.zone, err = Zone(settings.Zone); err != nil {
+	if r.zone, err = project.Zone(settings.Zone); err != nil {
 		return nil, err
 	}
 	if q.From.IsZero() && q.To.IsZero() {

@@ -15,7 +15,6 @@ import (
 	"math"
 	"regexp"
 	"time"
-	_ "time/tzdata" // zones are known on every machine
 
 	"sconce"
 	"sconce/cloud/energy/figures"
@@ -30,10 +29,13 @@ type Settings struct {
 	Rates    []figures.Rate // in the order of their days
 	Baseline Baseline
 	Budget   float64 // Wh a month; 0 for none
+	// Aggregated says that gateways tell for how long sensors saw somebody in whole periods
+	// alone, and not when.
+	Aggregated bool
 }
 
 // Defaults returns the settings of a project whose people decided nothing.
-func Defaults() Settings { return Settings{Zone: "UTC", Currency: "EUR"} }
+func Defaults() Settings { return Settings{Zone: "UTC", Currency: "EUR", Aggregated: true} }
 
 // BaselineKind says what figures are compared with.
 type BaselineKind string
@@ -62,19 +64,10 @@ const (
 	maxPower  = 1e9  // W
 )
 
-// Zone returns a time zone by its IANA name.
-func Zone(name string) (*time.Location, error) {
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" || len(name) > 64 {
-		return nil, sconce.FieldErrorf("time_zone", "expected the name of a time zone such as Europe/Berlin")
-	}
-	return zone, nil
-}
-
 var currency = regexp.MustCompile(`^[A-Z]{3}$`)
 
 func (s Settings) check() error {
-	if _, err := Zone(s.Zone); err != nil {
+	if _, err := project.Zone(s.Zone); err != nil {
 		return err
 	}
 	if !currency.MatchString(s.Currency) {
@@ -161,6 +154,8 @@ type Incident struct {
 type Store interface {
 	Settings(ctx context.Context, s project.Scope) (Settings, error)
 	SetSettings(ctx context.Context, s project.Scope, set Settings) error
+	// Gateways returns the gateways of a project.
+	Gateways(ctx context.Context, s project.Scope) ([]sconce.EUI64, error)
 	Places(ctx context.Context, s project.Scope) (Places, error)
 	// Incidents returns those of a project that began from one time, included, to another.
 	Incidents(ctx context.Context, s project.Scope, from, to time.Time) ([]Incident, error)
@@ -177,6 +172,9 @@ type Service struct {
 	Store   Store
 	Rollups Rollups
 	Now     func() time.Time
+	// Tell brings to a gateway, soon, what was decided about its project; nil where there are
+	// none.
+	Tell func(gateway sconce.EUI64)
 }
 
 // Settings returns what the people of the project decided.
@@ -195,5 +193,20 @@ func (s *Service) SetSettings(ctx context.Context, scope project.Scope, set Sett
 	if err := set.check(); err != nil {
 		return err
 	}
-	return s.Store.SetSettings(ctx, scope, set)
+	was, err := s.Store.Settings(ctx, scope)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.SetSettings(ctx, scope, set); err != nil {
+		return err
+	}
+	periods := set.Aggregated && set.Zone != was.Zone
+	if s.Tell == nil || set.Aggregated == was.Aggregated && !periods {
+		return nil
+	}
+	gateways, err := s.Store.Gateways(ctx, scope)
+	for _, g := range gateways {
+		s.Tell(g)
+	}
+	return err
 }

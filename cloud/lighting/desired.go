@@ -32,10 +32,42 @@ func (s *Service) GatewayConnected(ctx context.Context, gateway sconce.EUI64) er
 		return err
 	}
 	_, network := scope.Gateway()
-	if err := s.send(gateway, wire.Adopt{Project: scope.Project(), Network: network}); err != nil {
+	adopt := wire.Adopt{Project: scope.Project(), Network: network}
+	if adopt.Occupancy, err = s.occupancyPeriod(ctx, scope); err != nil {
+		return err
+	}
+	if err := s.send(gateway, adopt); err != nil {
 		return err
 	}
 	return s.sendDesired(ctx, scope, gateway, network)
+}
+
+// occupancyPeriod returns the period in minutes of which gateways of the project tell
+// occupancy, 0 for single values.
+func (s *Service) occupancyPeriod(ctx context.Context, scope project.Scope) (uint8, error) {
+	aggregated, name, err := s.Store.Discretion(ctx, scope)
+	if err != nil || !aggregated {
+		return 0, err
+	}
+	zone, err := project.Zone(name)
+	if err != nil {
+		return 0, err
+	}
+	return period(zone, time.Now().Year()), nil
+}
+
+// period returns the longest period in minutes, of 60, 30 and 15, at whose ends all hours of a
+// time zone begin in a year and the next: what is asked is by the hour there, and gateways
+// count periods in UTC.
+func period(zone *time.Location, year int) uint8 {
+	longest := 60
+	for month := range 24 {
+		_, offset := time.Date(year, time.Month(1+month), 1, 0, 0, 0, 0, zone).Zone()
+		for offset%(longest*60) != 0 && longest > 15 {
+			longest /= 2
+		}
+	}
+	return uint8(longest)
 }
 
 // changed brings a change of the desired state to the gateway of the network. One

@@ -84,6 +84,9 @@ type Store interface {
 
 	// Desired returns the desired state of a network; version 0 for none.
 	Desired(ctx context.Context, s project.Scope, network sconce.NetworkID) (version uint64, devices []SealedDevice, err error)
+	// Discretion returns whether the gateways of the project tell occupancy of whole periods
+	// alone, and the time zone with whose hours these begin.
+	Discretion(ctx context.Context, s project.Scope) (aggregated bool, zone string, err error)
 	// NetworkGateway returns the gateway of a network, 0 for none.
 	NetworkGateway(ctx context.Context, s project.Scope, network sconce.NetworkID) (sconce.EUI64, error)
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sconce"
+	"sconce/cloud/energy"
 	"sconce/cloud/ingest"
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
@@ -192,7 +193,7 @@ func TestDesiredStateReachesTheGateway(t *testing.T) {
 	if len(sent) != 2 || sent[0].kind != wire.KindAdopt || sent[1].kind != wire.KindDesired {
 		t.Fatalf("a gateway that connects is sent %v", sent)
 	}
-	if a := body(t, sent[0], wire.ParseBody[wire.Adopt]); a.Project != p.site.Project || a.Network != p.site.Network {
+	if a := body(t, sent[0], wire.ParseBody[wire.Adopt]); a.Project != p.site.Project || a.Network != p.site.Network || a.Occupancy != 60 {
 		t.Errorf("adopt %+v", a)
 	}
 	if d := body(t, sent[1], wire.ParseBody[wire.Desired]); d.Version != 2 || len(d.Devices) != 2 {
@@ -207,6 +208,37 @@ func TestDesiredStateReachesTheGateway(t *testing.T) {
 	}
 	if sent = p.took(); len(sent) != 1 || body(t, sent[0], wire.ParseBody[wire.Adopt]) != (wire.Adopt{}) {
 		t.Errorf("a gateway that was released is sent %v", sent)
+	}
+}
+
+// TestOccupancyPeriods: a gateway is told the longest period with which all hours of the project
+// begin, in summer and winter, or none where single values may leave the building.
+func TestOccupancyPeriods(t *testing.T) {
+	p := newPlant(t)
+	for _, test := range []struct {
+		zone       string
+		aggregated bool
+		want       uint8
+	}{
+		{"UTC", true, 60},
+		{"Europe/Berlin", true, 60},
+		{"Asia/Kolkata", true, 30},
+		{"Australia/Lord_Howe", true, 30}, // 10:30 and 11:00
+		{"Asia/Kathmandu", true, 15},
+		{"America/St_Johns", true, 30},
+		{"Europe/Berlin", false, 0},
+	} {
+		set := energy.Defaults()
+		set.Zone, set.Aggregated = test.zone, test.aggregated
+		if err := p.store.Energy().SetSettings(t.Context(), p.site.Owner, set); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.GatewayConnected(t.Context(), gateway); err != nil {
+			t.Fatal(err)
+		}
+		if a := body(t, p.took()[0], wire.ParseBody[wire.Adopt]); a.Occupancy != test.want {
+			t.Errorf("%+v: %d minutes", test, a.Occupancy)
+		}
 	}
 }
 

@@ -7,10 +7,12 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"strings"
 	"time"
+	_ "time/tzdata" // zones are known on every machine
 	"unicode/utf8"
 
 	"sconce"
@@ -29,6 +31,24 @@ type Project struct {
 	ID   sconce.ProjectID
 	Name string
 	Made time.Time
+	// Aggregated says that its gateways tell occupancy of whole periods alone; it is known of a
+	// project that is looked at by itself.
+	Aggregated bool
+}
+
+// NewProject is what has to be known to make a project.
+type NewProject struct {
+	Name string // 1 to [MaxNameLength] characters
+	Zone string // IANA name of the time zone of the building; empty is UTC
+}
+
+// Zone returns a time zone by its IANA name.
+func Zone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" || len(name) > 64 {
+		return nil, sconce.FieldErrorf("time_zone", "expected the name of a time zone such as Europe/Berlin")
+	}
+	return zone, nil
 }
 
 // Membership is a project as one of its members sees it.
@@ -85,9 +105,10 @@ type Store interface {
 	// Memberships returns up to limit projects of an account with identifiers
 	// after the given one, in the order of their identifiers.
 	Memberships(ctx context.Context, who sconce.AccountID, after sconce.ProjectID, limit int) ([]Membership, error)
-	// CreateProject stores a project and its first owner, unless the owner already
-	// belongs to max projects: then it returns a [sconce.TooMany].
-	CreateProject(ctx context.Context, p Project, owner Caller, max int) error
+	// CreateProject stores a project in a time zone and its first owner, unless the owner already
+	// belongs to max projects: then it returns a [sconce.TooMany]. Its gateways tell occupancy
+	// of whole periods alone, until its people decide otherwise.
+	CreateProject(ctx context.Context, p Project, zone string, owner Caller, max int) error
 	// Members returns the members of the project in the order of their identifiers.
 	Members(ctx context.Context, s Scope) ([]Member, error)
 	// SetMember gives an account a role and groups in a project, or changes them. It is
@@ -120,9 +141,13 @@ func New(store Store, now func() time.Time) *Service {
 }
 
 // Create makes a project with its first owner.
-func (s *Service) Create(ctx context.Context, owner Caller, name string) (Membership, error) {
-	name, err := CheckName("project", name)
+func (s *Service) Create(ctx context.Context, owner Caller, n NewProject) (Membership, error) {
+	name, err := CheckName("project", n.Name)
 	if err != nil {
+		return Membership{}, err
+	}
+	n.Zone = cmp.Or(n.Zone, "UTC")
+	if _, err := Zone(n.Zone); err != nil {
 		return Membership{}, err
 	}
 	if owner.Account == "" {
@@ -130,7 +155,7 @@ func (s *Service) Create(ctx context.Context, owner Caller, name string) (Member
 	}
 	now := s.now()
 	p := Project{ID: newID[sconce.ProjectID](now), Name: name, Made: now}
-	if err := s.store.CreateProject(ctx, p, owner, MaxProjectsPerAccount); err != nil {
+	if err := s.store.CreateProject(ctx, p, n.Zone, owner, MaxProjectsPerAccount); err != nil {
 		return Membership{}, err
 	}
 	return Membership{Project: p, Role: sconce.Owner}, nil

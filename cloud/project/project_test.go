@@ -90,7 +90,7 @@ func newSite(t *testing.T) site {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	s := site{Service: project.New(storetest.Open(t).Projects(), func() time.Time { return now })}
 	enter := func(who sconce.AccountID) project.Scope {
-		m, err := s.Create(ctx, project.Caller{Account: who}, " Offices of "+string(who)+" ")
+		m, err := s.Create(ctx, project.Caller{Account: who}, project.NewProject{Name: " Offices of " + string(who) + " "})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestListPages(t *testing.T) {
 	s := newSite(t)
 	ctx := t.Context()
 	for i := range 4 {
-		if _, err := s.Create(ctx, project.Caller{Account: "ada"}, fmt.Sprint("Project ", i)); err != nil {
+		if _, err := s.Create(ctx, project.Caller{Account: "ada"}, project.NewProject{Name: fmt.Sprint("Project ", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -253,7 +253,7 @@ func TestBadInput(t *testing.T) {
 		"empty": "", "blank": " \t ", "endless": strings.Repeat("x", 101), "two lines": "a\nb", "a control": "a\x00b",
 		"not UTF-8": "a\xff", "a C1 control": "a\u0085b",
 	} {
-		_, err := s.Create(ctx, project.Caller{Account: "ada"}, text)
+		_, err := s.Create(ctx, project.Caller{Account: "ada"}, project.NewProject{Name: text})
 		wantKind(t, "project: "+name, err, sconce.Invalid)
 		_, err = s.CreateNetwork(ctx, s.own, text)
 		wantKind(t, "network: "+name, err, sconce.Invalid)
@@ -261,7 +261,7 @@ func TestBadInput(t *testing.T) {
 	if _, err := s.CreateNetwork(ctx, s.own, strings.Repeat("ü", 100)); err != nil {
 		t.Errorf("100 characters: %v", err)
 	}
-	_, err := s.Create(ctx, project.Caller{}, "Project")
+	_, err := s.Create(ctx, project.Caller{}, project.NewProject{Name: "Project"})
 	wantKind(t, "a project of nobody", err, sconce.Unauthenticated)
 	for _, role := range []sconce.Role{0, 5, 255} {
 		wantKind(t, role.String(), s.SetMember(ctx, s.own, project.Member{Account: "bob", Role: role}), sconce.Invalid)

@@ -68,7 +68,7 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) newProject(t *testing.T, who sconce.AccountID) project.Scope {
 	t.Helper()
-	m, err := b.projects.Create(t.Context(), project.Caller{Account: who}, "Project of "+string(who))
+	m, err := b.projects.Create(t.Context(), project.Caller{Account: who}, project.NewProject{Name: "Project of " + string(who)})
 	if err != nil {
 		t.Fatal(err)
 	}

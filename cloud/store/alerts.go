@@ -49,6 +49,9 @@ func (a alerts) Situation(ctx context.Context, w alert.Watched, since time.Time)
 		if s.Network.Devices, err = devicesNow(ctx, q, w.Assignment); err != nil {
 			return err
 		}
+		if s.Network.Kept, err = keptOf(ctx, q, w.Project); err != nil {
+			return err
+		}
 		if s.Watches, err = watchesOf(ctx, q, w.Assignment); err != nil {
 			return err
 		}
@@ -124,6 +127,16 @@ func devicesNow(ctx context.Context, q *sitedb.Queries, a project.Assignment) ([
 		}
 		return d
 	}), err
+}
+
+// keptOf returns how long gateways of a project keep to themselves that they heard a sensor,
+// at most: the longest period of which they tell occupancy.
+func keptOf(ctx context.Context, q *sitedb.Queries, id sconce.ProjectID) (time.Duration, error) {
+	d, err := q.Discretion(ctx, string(id))
+	if none(err) || err == nil && d.OccupancyAggregated == 0 {
+		return 0, nil
+	}
+	return time.Hour, err
 }
 
 func watchesOf(ctx context.Context, q *sitedb.Queries, a project.Assignment) (map[rules.Key]rules.Watch, error) {

@@ -39,11 +39,11 @@ func (e energies) Settings(ctx context.Context, s project.Scope) (set energy.Set
 
 func energySettings(ctx context.Context, q *sitedb.Queries, id sconce.ProjectID) (energy.Settings, error) {
 	set := energy.Defaults()
-	zone, err := q.TimeZone(ctx, string(id))
+	d, err := q.Discretion(ctx, string(id))
 	if err != nil {
 		return set, found(err, "project")
 	}
-	set.Zone = zone
+	set.Zone, set.Aggregated = d.TimeZone, d.OccupancyAggregated != 0
 	text, err := q.EnergySettings(ctx, string(id))
 	if none(err) {
 		return set, nil
@@ -64,15 +64,39 @@ func (e energies) SetSettings(ctx context.Context, s project.Scope, set energy.S
 	if err != nil {
 		return doing("storing the settings of energy", err)
 	}
+	id := string(s.Project())
 	return doing("storing the settings of energy", e.in(s).update(ctx, func(q *sitedb.Queries) error {
-		if err := q.SetTimeZone(ctx, sitedb.SetTimeZoneParams{ProjectID: string(s.Project()), TimeZone: set.Zone}); err != nil {
+		was, err := q.Discretion(ctx, id)
+		if err != nil {
+			return found(err, "project")
+		}
+		if err := q.SetTimeZone(ctx, sitedb.SetTimeZoneParams{ProjectID: id, TimeZone: set.Zone}); err != nil {
 			return err
 		}
-		if err := q.SetEnergySettings(ctx, sitedb.SetEnergySettingsParams{ProjectID: string(s.Project()), Settings: string(text)}); err != nil {
+		if err := q.SetEnergySettings(ctx, sitedb.SetEnergySettingsParams{ProjectID: id, Settings: string(text)}); err != nil {
 			return err
 		}
-		return note(ctx, q, s, audit.EnergySet, "", "time_zone="+set.Zone)
+		if err := note(ctx, q, s, audit.EnergySet, "", "time_zone="+set.Zone); err != nil {
+			return err
+		}
+		if is := number(set.Aggregated); is != was.OccupancyAggregated {
+			if err := q.SetDiscretion(ctx, sitedb.SetDiscretionParams{ProjectID: id, OccupancyAggregated: is}); err != nil {
+				return err
+			}
+			return note(ctx, q, s, audit.OccupancySet, "", fmt.Sprintf("aggregated=%v", set.Aggregated))
+		}
+		return nil
 	}))
+}
+
+func (e energies) Gateways(ctx context.Context, s project.Scope) (all []sconce.EUI64, err error) {
+	networks, err := e.in(s).reading.Networks(ctx, string(s.Project()))
+	for _, n := range networks {
+		if n.Gateway != nil {
+			all = append(all, sconce.EUI64(*n.Gateway))
+		}
+	}
+	return all, doing("reading the gateways of a project", err)
 }
 
 func (e energies) Places(ctx context.Context, s project.Scope) (p energy.Places, err error) {

@@ -319,6 +319,11 @@ func (l lights) Desired(ctx context.Context, s project.Scope, network sconce.Net
 	return version, devices, doing("reading the desired state", err)
 }
 
+func (l lights) Discretion(ctx context.Context, s project.Scope) (aggregated bool, zone string, err error) {
+	d, err := l.in(s).reading.Discretion(ctx, string(s.Project()))
+	return d.OccupancyAggregated != 0, d.TimeZone, found(err, "project")
+}
+
 func (l lights) NetworkGateway(ctx context.Context, s project.Scope, network sconce.NetworkID) (sconce.EUI64, error) {
 	g, err := l.in(s).reading.GatewayOfNetwork(ctx, sitedb.GatewayOfNetworkParams{ProjectID: string(s.Project()), NetworkID: string(network)})
 	if none(err) {

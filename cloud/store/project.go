@@ -40,7 +40,7 @@ func (s projects) Memberships(ctx context.Context, who sconce.AccountID, after s
 	return all, nil
 }
 
-func (s projects) CreateProject(ctx context.Context, p project.Project, owner project.Caller, most int) error {
+func (s projects) CreateProject(ctx context.Context, p project.Project, zone string, owner project.Caller, most int) error {
 	return s.across().update(ctx, func(q *sitedb.Queries) error {
 		n, err := q.CountMemberships(ctx, string(owner.Account))
 		if err != nil {
@@ -49,7 +49,7 @@ func (s projects) CreateProject(ctx context.Context, p project.Project, owner pr
 		if n >= int64(most) {
 			return sconce.Errorf(sconce.TooMany, "an account belongs to at most %d projects", most)
 		}
-		err = q.CreateProject(ctx, sitedb.CreateProjectParams{ProjectID: string(p.ID), Name: p.Name, MadeMs: p.Made.UnixMilli()})
+		err = q.CreateProject(ctx, sitedb.CreateProjectParams{ProjectID: string(p.ID), Name: p.Name, MadeMs: p.Made.UnixMilli(), TimeZone: zone, OccupancyAggregated: 1})
 		if err != nil {
 			return doing("storing a project", err)
 		}
@@ -67,7 +67,9 @@ func (s projects) CreateProject(ctx context.Context, p project.Project, owner pr
 
 func (s projects) Project(ctx context.Context, scope project.Scope) (project.Project, error) {
 	p, err := s.in(scope).reading.Project(ctx, string(scope.Project()))
-	return project.Project{ID: sconce.ProjectID(p.ID), Name: p.Name, Made: momentOf(p.MadeMs)}, found(err, "project")
+	return project.Project{
+		ID: sconce.ProjectID(p.ID), Name: p.Name, Made: momentOf(p.MadeMs), Aggregated: p.OccupancyAggregated != 0,
+	}, found(err, "project")
 }
 
 func (s projects) Networks(ctx context.Context, scope project.Scope) ([]project.Network, error) {

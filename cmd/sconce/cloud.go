@@ -196,7 +196,7 @@ func (c *cloud) network() (err error) {
 		Identity: c.identity, Live: c.live, Access: c.access, Once: &once.Service{Store: c.store.Once(), Vault: c.vault, Now: time.Now}, Projects: c.projects, Registry: c.registry, Lighting: c.lighting,
 		Telemetry: readings, Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
-		Energy:      &energy.Service{Store: c.store.Energy(), Rollups: c.store.Telemetry(), Now: time.Now},
+		Energy:      &energy.Service{Store: c.store.Energy(), Rollups: c.store.Telemetry(), Now: time.Now, Tell: c.intake.greet},
 		Alerts:      &alert.Service{Store: c.store.Alerts(), Vault: c.vault, Live: c.bus, Now: time.Now, Changed: c.watcher.Look},
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
 		Privacy:     newPrivacy(c.store, c.identity, c.access, c.apps(), c.projects, c.consent),

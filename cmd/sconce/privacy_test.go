@@ -100,7 +100,7 @@ func TestCopy(t *testing.T) {
 	_, err = people.FinishPasskey(ctx, session, ada, asked.Token, "Ada's key", securitykey.New(t, origin).Create(asked.Options))
 	must(err)
 	caller := project.Caller{Account: ada.ID, Origin: session.Origin()}
-	p, err := projects.Create(ctx, caller, "Engine room")
+	p, err := projects.Create(ctx, caller, project.NewProject{Name: "Engine room"})
 	must(err)
 	scope, err := projects.Enter(ctx, caller, p.ID)
 	must(err)

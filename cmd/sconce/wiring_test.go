@@ -116,7 +116,7 @@ func newPeople(t *testing.T) people {
 		p.sessions[who] = session
 	}
 	for which, who := range map[string]sconce.AccountID{"own": "owner", "other": "stranger"} {
-		m, err := projects.Create(ctx, project.Caller{Account: who}, "Building")
+		m, err := projects.Create(ctx, project.Caller{Account: who}, project.NewProject{Name: "Building"})
 		must(t, err)
 		p.projects[which] = m.ID
 	}

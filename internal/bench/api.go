@@ -123,7 +123,7 @@ func (b *site) settle(ctx context.Context, n, devices int) error {
 	if err := b.Identity().CreateSession(ctx, identity.Session{ID: a.session, Account: a.Account, Made: now, Used: now}, nil, 1); err != nil {
 		return err
 	}
-	m, err := b.projects.Create(ctx, a.Caller, "Building")
+	m, err := b.projects.Create(ctx, a.Caller, project.NewProject{Name: "Building"})
 	if err != nil {
 		return err
 	}

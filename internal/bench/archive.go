@@ -94,7 +94,7 @@ const (
 
 // building makes a project with networks and lights that were heard.
 func (d *archived) building(ctx context.Context, name string, first sconce.EUI64, networks, devices int) (project.Scope, error) {
-	m, err := d.projects.Create(ctx, d.askers[0].Caller, name)
+	m, err := d.projects.Create(ctx, d.askers[0].Caller, project.NewProject{Name: name})
 	if err != nil {
 		return project.Scope{}, err
 	}

@@ -78,4 +78,16 @@ func TestDevicePage(t *testing.T) {
 		t.Errorf("of what has no history it says %q", said)
 	}
 	p.judged("device")
+
+	// What a sensor sees now is not told where occupancy is told by the hour alone: nor what it
+	// saw before that began.
+	s.mu.Lock()
+	s.says["GET "].(object)["occupancy_aggregated"] = true
+	devices[9]["state"].(object)["occupied"] = true
+	s.mu.Unlock()
+	p.see("/devices/"+devices[9]["eui64"].(string), byTestID("hourly"))
+	if said := p.text("device-now"); !strings.Contains(said, "Not told") || strings.Contains(said, "is there") {
+		t.Errorf("of a sensor it says %q", said)
+	}
+	p.judged("device-hourly")
 }

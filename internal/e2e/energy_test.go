@@ -105,7 +105,7 @@ func meter(t *testing.T) func(url.Values) any {
 
 func energySettings() object {
 	return object{
-		"time_zone": "Europe/Berlin", "currency": "EUR", "baseline": object{"kind": "wh_per_day", "wh_per_day": 12000}, "monthly_budget_wh": 400000,
+		"time_zone": "Europe/Berlin", "currency": "EUR", "baseline": object{"kind": "wh_per_day", "wh_per_day": 12000}, "monthly_budget_wh": 400000, "occupancy_aggregated": true,
 		"rates": []object{{
 			"valid_from": "2026-01-01", "price_per_kwh": 0.3125, "co2_g_per_kwh": 380,
 			"times": []object{{"days": []string{"mon", "tue"}, "from": "22:00", "to": "06:00", "price_per_kwh": 0.21}},
@@ -170,9 +170,9 @@ func TestEnergyPages(t *testing.T) {
 	p.do("coming to what it costs", chromedp.Click(byTestID("to-energy-settings")), chromedp.WaitVisible(byTestID("rate-price")))
 	p.judged("energy-settings")
 	p.fill("rate-price", "0.4")
-	p.do("saving", chromedp.Click(byTestID("settings-save")))
+	p.do("saving", chromedp.Click(byTestID("aggregated")), chromedp.Click(byTestID("settings-save")))
 	p.eventually("it to be saved", fmt.Sprintf(`document.querySelector('%s').textContent !== ""`, byTestID("settings-said")))
-	if asked := s.changes(); len(asked) != 1 || !strings.Contains(asked[0], `"price_per_kwh":0.4`) || !strings.Contains(asked[0], `"wh_per_day":12000`) {
+	if asked := s.changes(); len(asked) != 1 || !strings.Contains(asked[0], `"price_per_kwh":0.4`) || !strings.Contains(asked[0], `"wh_per_day":12000`) || !strings.Contains(asked[0], `"occupancy_aggregated":false`) {
 		t.Errorf("asked was %q", asked)
 	}
 
@@ -205,11 +205,14 @@ func TestOccupancyPage(t *testing.T) {
 			}
 			items = append(items, object{"id": fmt.Sprint("g", i), "name": name, "network_id": "n0", "sensors": 3 - i%3, "values": values})
 		}
-		return object{"time_zone": "Europe/Berlin", "by": "hour", "per": "group", "spans": cut, "items": items}
+		return object{"time_zone": "Europe/Berlin", "by": "hour", "per": "group", "aggregated": true, "spans": cut, "items": items}
 	}
 	p := s.audience()
 	p.see("/occupancy", byTestID("week"))
 	p.judged("occupancy")
+	if said := p.text("aggregated"); !strings.Contains(said, "by the hour alone") {
+		t.Errorf("of how it is told it says %q", said)
+	}
 	if at := p.text("hour-0-7"); at != "78" {
 		t.Errorf("of Mondays at seven it says %s per cent", at)
 	}

@@ -36,6 +36,7 @@ export function shareOn(readings: readonly Reading[], from: number, to: number):
   readings.forEach(({ at, value }, i) => {
     const begin = Math.max(from, parseTime(at) ?? to);
     const end = Math.min(to, parseTime(readings[i + 1]?.at) ?? to);
+    if (value < 0) return; // not told from here on
     known += Math.max(0, end - begin);
     if (value > 0) on += Math.max(0, end - begin);
   });

@@ -197,6 +197,8 @@ export interface Project extends ProjectItem {
   deletion: Deletion | null;
   /** Until when what is known of it was made up by a program; null when nothing was. */
   generated_until: string | null;
+  /** Gateways tell occupancy of whole periods alone: whether somebody is there now is not known. */
+  occupancy_aggregated: boolean;
   /** Until when who is signed in sees the project as support; null for a member. */
   support_until: string | null;
   /** What who is signed in may do there. */
@@ -421,6 +423,8 @@ export interface OccupancyRow {
 
 export interface OccupancyAnswer {
   time_zone: string;
+  /** Gateways tell of whole periods alone. */
+  aggregated: boolean;
   spans: Period[];
   items: OccupancyRow[];
 }
@@ -454,6 +458,7 @@ export interface EnergySettings {
   rates: Rate[];
   baseline: Baseline | null;
   monthly_budget_wh: number | null;
+  occupancy_aggregated: boolean;
 }
 
 /** Something that is, or was, wrong in a project. */

@@ -41,6 +41,9 @@ type Device struct {
 type Network struct {
 	Gateway Gateway
 	Devices []Device
+	// Kept is how long gateways keep to themselves that they heard a sensor or a switch, at
+	// most; 0 where they tell it at once.
+	Kept time.Duration
 	// Used is how many watt-hours the project has used in this month, and Budget how many its
 	// people planned for it; 0 for no plan.
 	Used, Budget float64

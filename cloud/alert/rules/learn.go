@@ -43,6 +43,8 @@ func (l *look) presence(d *Device, w *Watch) judgement {
 	if w.Count >= rhythmPauses {
 		limit = max(rhythmLeast, time.Duration(w.Learned*rhythmTimes*float64(time.Second)))
 	}
+	// One that was heard in every period is as old as two of them before that is told.
+	limit = max(limit, 3*l.net.Kept)
 	// What it said while nobody listened is not known.
 	due := later(d.Heard, l.net.Gateway.Since).Add(limit)
 	if l.now.Before(due) {

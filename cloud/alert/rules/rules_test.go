@@ -291,6 +291,28 @@ func TestRhythm(t *testing.T) {
 	b.want("begins device_offline 1")
 }
 
+// TestRhythmOfPeriods: where gateways tell but once an hour that they heard a device, one that
+// was known by its minutes is not missed for that, and is after three hours.
+func TestRhythmOfPeriods(t *testing.T) {
+	b := newBuilding(t, 1)
+	b.sweep = time.Hour
+	d := &b.net.Devices[0]
+	d.Kind = sconce.Sensor
+	for range 100 {
+		b.look(time.Minute)
+		d.Heard = b.now
+	}
+	b.net.Kept = time.Hour
+	b.look(2*time.Hour + time.Minute) // it was heard just after a period began, and the next is over
+	b.want()
+	d.Heard = b.now
+	b.look(0)
+	b.want()
+	b.net.Kept = 0
+	b.look(12 * time.Hour)
+	b.want("begins device_offline 1")
+}
+
 // TestBusyNetworkRaisesNothing: 250 lights and sensors for two days, of whose words many get
 // lost, none of which is wrong.
 func TestBusyNetworkRaisesNothing(t *testing.T) {

@@ -231,6 +231,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.devicesOfStaysStmt, err = db.PrepareContext(ctx, devicesOfStays); err != nil {
 		return nil, fmt.Errorf("error preparing query DevicesOfStays: %w", err)
 	}
+	if q.discretionStmt, err = db.PrepareContext(ctx, discretion); err != nil {
+		return nil, fmt.Errorf("error preparing query Discretion: %w", err)
+	}
 	if q.dueAlertNoticesStmt, err = db.PrepareContext(ctx, dueAlertNotices); err != nil {
 		return nil, fmt.Errorf("error preparing query DueAlertNotices: %w", err)
 	}
@@ -563,6 +566,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setAlertWatchStmt, err = db.PrepareContext(ctx, setAlertWatch); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAlertWatch: %w", err)
+	}
+	if q.setDiscretionStmt, err = db.PrepareContext(ctx, setDiscretion); err != nil {
+		return nil, fmt.Errorf("error preparing query SetDiscretion: %w", err)
 	}
 	if q.setEnergySettingsStmt, err = db.PrepareContext(ctx, setEnergySettings); err != nil {
 		return nil, fmt.Errorf("error preparing query SetEnergySettings: %w", err)
@@ -1014,6 +1020,11 @@ func (q *Queries) Close() error {
 	if q.devicesOfStaysStmt != nil {
 		if cerr := q.devicesOfStaysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing devicesOfStaysStmt: %w", cerr)
+		}
+	}
+	if q.discretionStmt != nil {
+		if cerr := q.discretionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing discretionStmt: %w", cerr)
 		}
 	}
 	if q.dueAlertNoticesStmt != nil {
@@ -1571,6 +1582,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setAlertWatchStmt: %w", cerr)
 		}
 	}
+	if q.setDiscretionStmt != nil {
+		if cerr := q.setDiscretionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setDiscretionStmt: %w", cerr)
+		}
+	}
 	if q.setEnergySettingsStmt != nil {
 		if cerr := q.setEnergySettingsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setEnergySettingsStmt: %w", cerr)
@@ -1849,6 +1865,7 @@ type Queries struct {
 	deviceGroupsStmt             *sql.Stmt
 	devicesStmt                  *sql.Stmt
 	devicesOfStaysStmt           *sql.Stmt
+	discretionStmt               *sql.Stmt
 	dueAlertNoticesStmt          *sql.Stmt
 	dueDeletionsStmt             *sql.Stmt
 	emptyGroupStmt               *sql.Stmt
@@ -1960,6 +1977,7 @@ type Queries struct {
 	setAlertSettingsStmt         *sql.Stmt
 	setAlertToldStmt             *sql.Stmt
 	setAlertWatchStmt            *sql.Stmt
+	setDiscretionStmt            *sql.Stmt
 	setEnergySettingsStmt        *sql.Stmt
 	setGatewayHelloStmt          *sql.Stmt
 	setHomeAssistantStmt         *sql.Stmt
@@ -2069,6 +2087,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deviceGroupsStmt:             q.deviceGroupsStmt,
 		devicesStmt:                  q.devicesStmt,
 		devicesOfStaysStmt:           q.devicesOfStaysStmt,
+		discretionStmt:               q.discretionStmt,
 		dueAlertNoticesStmt:          q.dueAlertNoticesStmt,
 		dueDeletionsStmt:             q.dueDeletionsStmt,
 		emptyGroupStmt:               q.emptyGroupStmt,
@@ -2180,6 +2199,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setAlertSettingsStmt:         q.setAlertSettingsStmt,
 		setAlertToldStmt:             q.setAlertToldStmt,
 		setAlertWatchStmt:            q.setAlertWatchStmt,
+		setDiscretionStmt:            q.setDiscretionStmt,
 		setEnergySettingsStmt:        q.setEnergySettingsStmt,
 		setGatewayHelloStmt:          q.setGatewayHelloStmt,
 		setHomeAssistantStmt:         q.setHomeAssistantStmt,

@@ -105,6 +105,22 @@ func (q *Queries) DevicesOfStays(ctx context.Context, projectID string) ([]int64
 	return items, nil
 }
 
+const discretion = `-- name: Discretion :one
+SELECT time_zone, occupancy_aggregated FROM projects WHERE id = ?1
+`
+
+type DiscretionRow struct {
+	TimeZone            string
+	OccupancyAggregated int64
+}
+
+func (q *Queries) Discretion(ctx context.Context, projectID string) (DiscretionRow, error) {
+	row := q.queryRow(ctx, q.discretionStmt, discretion, projectID)
+	var i DiscretionRow
+	err := row.Scan(&i.TimeZone, &i.OccupancyAggregated)
+	return i, err
+}
+
 const endStay = `-- name: EndStay :exec
 UPDATE stays SET until_ms = ?1
 WHERE project_id = ?2 AND device = ?3 AND until_ms IS NULL
@@ -212,6 +228,20 @@ func (q *Queries) MembersOfGroups(ctx context.Context, projectID string) ([]Memb
 		return nil, err
 	}
 	return items, nil
+}
+
+const setDiscretion = `-- name: SetDiscretion :exec
+UPDATE projects SET occupancy_aggregated = ?1 WHERE id = ?2
+`
+
+type SetDiscretionParams struct {
+	OccupancyAggregated int64
+	ProjectID           string
+}
+
+func (q *Queries) SetDiscretion(ctx context.Context, arg SetDiscretionParams) error {
+	_, err := q.exec(ctx, q.setDiscretionStmt, setDiscretion, arg.OccupancyAggregated, arg.ProjectID)
+	return err
 }
 
 const setEnergySettings = `-- name: SetEnergySettings :exec

@@ -317,12 +317,13 @@ type Position struct {
 }
 
 type Project struct {
-	ID            string
-	Name          string
-	MadeMs        int64
-	TimeZone      string
-	DaysZone      string
-	HomeAssistant int64
+	ID                  string
+	Name                string
+	MadeMs              int64
+	TimeZone            string
+	DaysZone            string
+	HomeAssistant       int64
+	OccupancyAggregated int64
 }
 
 type ProjectDeletion struct {

@@ -75,17 +75,26 @@ func (q *Queries) CreateNetwork(ctx context.Context, arg CreateNetworkParams) er
 }
 
 const createProject = `-- name: CreateProject :exec
-INSERT INTO projects (id, name, made_ms) VALUES (?1, ?2, ?3)
+INSERT INTO projects (id, name, made_ms, time_zone, days_zone, occupancy_aggregated)
+VALUES (?1, ?2, ?3, ?4, ?4, ?5)
 `
 
 type CreateProjectParams struct {
-	ProjectID string
-	Name      string
-	MadeMs    int64
+	ProjectID           string
+	Name                string
+	MadeMs              int64
+	TimeZone            string
+	OccupancyAggregated int64
 }
 
 func (q *Queries) CreateProject(ctx context.Context, arg CreateProjectParams) error {
-	_, err := q.exec(ctx, q.createProjectStmt, createProject, arg.ProjectID, arg.Name, arg.MadeMs)
+	_, err := q.exec(ctx, q.createProjectStmt, createProject,
+		arg.ProjectID,
+		arg.Name,
+		arg.MadeMs,
+		arg.TimeZone,
+		arg.OccupancyAggregated,
+	)
 	return err
 }
 
@@ -327,19 +336,25 @@ func (q *Queries) Networks(ctx context.Context, projectID string) ([]NetworksRow
 }
 
 const project = `-- name: Project :one
-SELECT id, name, made_ms FROM projects WHERE id = ?1
+SELECT id, name, made_ms, occupancy_aggregated FROM projects WHERE id = ?1
 `
 
 type ProjectRow struct {
-	ID     string
-	Name   string
-	MadeMs int64
+	ID                  string
+	Name                string
+	MadeMs              int64
+	OccupancyAggregated int64
 }
 
 func (q *Queries) Project(ctx context.Context, projectID string) (ProjectRow, error) {
 	row := q.queryRow(ctx, q.projectStmt, project, projectID)
 	var i ProjectRow
-	err := row.Scan(&i.ID, &i.Name, &i.MadeMs)
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.MadeMs,
+		&i.OccupancyAggregated,
+	)
 	return i, err
 }
 

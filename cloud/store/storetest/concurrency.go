@@ -79,7 +79,7 @@ func testConcurrency(t *testing.T, s *store.Store) {
 	owner := project.Caller{Account: "ada", Origin: audit.Console}
 	wantEach(t, "making projects", together(func(i int) error {
 		p := project.Project{ID: id[sconce.ProjectID](100 + i), Name: "Home", Made: now}
-		return s.Projects().CreateProject(ctx, p, owner, 3)
+		return s.Projects().CreateProject(ctx, p, "UTC", owner, 3)
 	}), 3, sconce.TooMany)
 	wantEach(t, "adding devices", together(func(i int) error {
 		d := lighting.Device{Position: sconce.PositionID(fmt.Sprint("p", i)), Network: site.Network, Name: "Desk", Device: 0x30, Kind: sconce.Luminaire, Made: now}

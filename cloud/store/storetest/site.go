@@ -37,7 +37,7 @@ func MakeSite(t testing.TB, s *store.Store, gateway sconce.EUI64) Site {
 	rand.Read(random[:])
 	owner := sconce.MakeID[sconce.AccountID](time.Now(), random)
 	projects := project.New(s.Projects(), time.Now)
-	p, err := projects.Create(ctx, project.Caller{Account: owner}, "Office")
+	p, err := projects.Create(ctx, project.Caller{Account: owner}, project.NewProject{Name: "Office"})
 	must(err)
 	scope, err := projects.Enter(ctx, project.Caller{Account: owner}, p.ID)
 	must(err)

@@ -4,6 +4,12 @@ SELECT time_zone FROM projects WHERE id = @project_id;
 -- name: SetTimeZone :exec
 UPDATE projects SET time_zone = @time_zone WHERE id = @project_id;
 
+-- name: Discretion :one
+SELECT time_zone, occupancy_aggregated FROM projects WHERE id = @project_id;
+
+-- name: SetDiscretion :exec
+UPDATE projects SET occupancy_aggregated = @occupancy_aggregated WHERE id = @project_id;
+
 -- name: EnergySettings :one
 SELECT settings FROM energy_settings WHERE project_id = @project_id;
 

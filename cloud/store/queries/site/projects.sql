@@ -22,7 +22,8 @@ LIMIT @max;
 SELECT COUNT(*) FROM members WHERE account_id = @account_id;
 
 -- name: CreateProject :exec
-INSERT INTO projects (id, name, made_ms) VALUES (@project_id, @name, @made_ms);
+INSERT INTO projects (id, name, made_ms, time_zone, days_zone, occupancy_aggregated)
+VALUES (@project_id, @name, @made_ms, @time_zone, @time_zone, @occupancy_aggregated);
 
 -- name: SetMember :exec
 INSERT INTO members (project_id, account_id, role) VALUES (@project_id, @account_id, @role)
@@ -53,7 +54,7 @@ INSERT INTO grants (project_id, account_id, group_id) VALUES (@project_id, @acco
 DELETE FROM grants WHERE project_id = @project_id AND account_id = @account_id;
 
 -- name: Project :one
-SELECT id, name, made_ms FROM projects WHERE id = @project_id;
+SELECT id, name, made_ms, occupancy_aggregated FROM projects WHERE id = @project_id;
 
 -- name: Networks :many
 SELECT n.id, n.name, n.made_ms, c.gateway
