@@ -2,7 +2,7 @@
 
 -- Whether gateways tell occupancy of whole periods alone. Projects that are there keep what
 -- they have; new ones begin with it.
-ALTER TABLE projects ADD COLUMN occupancy_aggregated INTEGER NOT NULL DEFAULT 0 CHECK (occupancy_aggregated IN (0, 1));
+ALTER TABLE projects ADD COLUMN occupancy_aggregated INTEGER NOT NULL DEFAULT 0;
 
 -- +goose Down
 ALTER TABLE projects DROP COLUMN occupancy_aggregated;
