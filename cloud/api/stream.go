@@ -12,9 +12,13 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// stallTime is how long somebody may take to receive the next part of a long answer, of
-// some 32 KiB; who takes longer is disconnected.
-const stallTime = 30 * time.Second
+// Who receives a long answer holds one of a few places, and is disconnected when they keep it
+// waiting for longer than stallTime with one part of it, of some 32 KiB, or for longer than
+// that in all beyond what they would need at leastRate.
+const (
+	stallTime = 30 * time.Second
+	leastRate = 32 << 10 // bytes a second
+)
 
 // lasting is the context of a request without the time limit of answers: it ends when the
 // client goes away.
@@ -51,8 +55,8 @@ func (a *API) stream(ctx context.Context, f download) *huma.StreamResponse {
 		w.Header().Set("Content-Type", f.MediaType())
 		w.Header().Set("Content-Disposition", `attachment; filename="`+f.FileName()+`"`)
 		w.WriteHeader(http.StatusOK)
-		moving := movingWriter{w, http.NewResponseController(w)}
-		if err := f.Write(ctx, moving); err != nil {
+		moving := movingWriter{to: w, control: http.NewResponseController(w)}
+		if err := f.Write(ctx, &moving); err != nil {
 			if ctx.Err() == nil && !errors.Is(err, errStalled) {
 				a.Log.Error("a long answer was cut off", slog.String("request", requestID(ctx)), slog.Any("error", err))
 			}
@@ -64,16 +68,22 @@ func (a *API) stream(ctx context.Context, f download) *huma.StreamResponse {
 
 var errStalled = errors.New("the receiver does not take any more")
 
-// movingWriter gives each write a time of its own.
+// movingWriter gives each write a time of its own, as long as they are fast enough together.
 type movingWriter struct {
 	to      io.Writer
 	control *http.ResponseController
+	taken   int64         // bytes
+	waited  time.Duration // for the receiver
 }
 
 // Write implements [io.Writer].
-func (m movingWriter) Write(p []byte) (int, error) {
-	_ = m.control.SetWriteDeadline(time.Now().Add(stallTime)) // every connection of a server has one
+func (m *movingWriter) Write(p []byte) (int, error) {
+	begun := time.Now()
+	left := stallTime + time.Duration(m.taken)*(time.Second/leastRate) - m.waited
+	_ = m.control.SetWriteDeadline(begun.Add(min(left, stallTime))) // every connection of a server has one
 	n, err := m.to.Write(p)
+	m.taken += int64(n)
+	m.waited += time.Since(begun)
 	if err != nil {
 		err = errors.Join(errStalled, err)
 	}

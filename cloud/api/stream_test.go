@@ -98,6 +98,40 @@ func TestSlowReceiver(t *testing.T) {
 	})
 }
 
+// TestTricklingReceiver takes a block every 20 seconds, which is never too long for one, and is
+// disconnected all the same: it would hold its place for a day.
+func TestTricklingReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := endless{0, make(chan error, 1)}
+		_, answer := receive(t, d)
+		start := time.Now()
+		for range 10 {
+			<-time.After(20 * time.Second)
+			if _, err := io.CopyN(io.Discard, answer.Body, 32<<10); err != nil {
+				if ended := <-d.ended; !errors.Is(ended, errStalled) || time.Since(start) > 2*stallTime {
+					t.Errorf("it ended with %v after %s", ended, time.Since(start))
+				}
+				return
+			}
+		}
+		t.Errorf("it goes on after %s", time.Since(start))
+	})
+}
+
+// TestSteadyReceiver takes as much in a second as it has to, for as long as it likes.
+func TestSteadyReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := endless{0, make(chan error, 1)}
+		_, answer := receive(t, d)
+		for range 3600 {
+			<-time.After(time.Second)
+			if _, err := io.CopyN(io.Discard, answer.Body, leastRate); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // TestStalledReceiver takes nothing any more, and is disconnected.
 func TestStalledReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
