@@ -15,6 +15,7 @@ import (
 	"sconce/cloud/ingest"
 	"sconce/cloud/lighting"
 	"sconce/cloud/project"
+	"sconce/cloud/rollup"
 	"sconce/cloud/store"
 	"sconce/cloud/store/storetest"
 	"sconce/cloud/telemetry"
@@ -147,11 +148,11 @@ func (w *world) check(q energy.Question, price func(time.Time) float64) (days bo
 			if c.Energy != want.mwh || c.Metered != want.metered {
 				w.t.Errorf("%s: %s from %s: %d mWh over %d ms, want %d over %d", what, row.Name, a.Spans[i].From, c.Energy, c.Metered, want.mwh, want.metered)
 			}
-			if !c.Days && c.Energy != 0 && (math.Abs(c.Cost-want.cost) > 1e-9 || c.PeakQuarter != want.peak) {
-				w.t.Errorf("%s: %s from %s: cost %g, peak %d, want %g, %d", what, row.Name, a.Spans[i].From, c.Cost, c.PeakQuarter, want.cost, want.peak)
+			if c.Energy != 0 && !(math.Abs(c.Cost-want.cost) <= 1e-9) {
+				w.t.Errorf("%s: %s from %s: cost %g, want %g", what, row.Name, a.Spans[i].From, c.Cost, want.cost)
 			}
-			if c.Days && c.Energy != 0 && !math.IsNaN(c.Cost) {
-				w.t.Errorf("%s: a cost of %g of days without quarters", what, c.Cost)
+			if !c.Days && c.Energy != 0 && c.PeakQuarter != want.peak {
+				w.t.Errorf("%s: %s from %s: peak %d, want %d", what, row.Name, a.Spans[i].From, c.PeakQuarter, want.peak)
 			}
 		}
 	}
@@ -182,9 +183,9 @@ func TestAnswersAreThoseOfTheReadings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rates, price := nightly(zone)
-			w.settings(c.zone, rates) // the days are in the other zone still
 			first := figures.DateOf(c.night, zone)
+			rates, price := nightly(zone, first.Add(0, 0, 2))
+			w.settings(c.zone, rates) // the days are in the other zone still
 			ask := func(settled bool) {
 				for _, per := range []energy.Per{energy.PerProject, energy.PerGroup, energy.PerPosition, energy.PerDevice} {
 					w.check(energy.Question{From: first.Add(0, 0, -1), To: first.Add(0, 0, 3), By: figures.Hour, Per: per}, price)
@@ -199,12 +200,70 @@ func TestAnswersAreThoseOfTheReadings(t *testing.T) {
 			w.say(0xd, w.random(r, c.night.Add(80*time.Hour), 40)...) // added to days in the other zone
 			ask(false)
 			w.settle()
-			if left, err := w.store.Telemetry().InOtherZones(t.Context(), w.site.Owner, c.zone); err != nil || len(left) != 0 {
-				t.Errorf("days of %v are in another zone, %v", left, err)
+			if zones, hours, err := w.store.Telemetry().OtherCalendars(t.Context(), w.site.Owner, c.zone, figures.Calendar(rates, zone)); err != nil || len(zones)+len(hours) != 0 {
+				t.Errorf("days of %v are in another zone, of %v by other hours, %v", zones, hours, err)
 			}
+			ask(true)
+			w.say(0xc, w.random(r, c.night.Add(30*time.Hour), 60)...) // late, to days and months that are settled
+			ask(true)
+			w.forgetMonths(0xd, 0x10)
 			ask(true)
 		})
 	}
+}
+
+// forgetMonths lets devices have no months, as if they were of before there were any.
+func (w *world) forgetMonths(devices ...sconce.EUI64) {
+	w.t.Helper()
+	w.batch++
+	err := w.store.Results().Apply(w.t.Context(), w.batch, func(tx ingest.Tx) error {
+		for _, d := range devices {
+			for year := w.now.Year() - 1; year <= w.now.Year(); year++ {
+				if err := tx.SetRollup(project.Assignment{Project: w.site.Project, Network: w.site.Network}, d, rollup.Months, int64(year), nil); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestCostAfterOtherHours: when other hours have prices of their own, what was used long ago has
+// no cost until its days have been made again, and then the right one; that prices are
+// others makes no day again.
+func TestCostAfterOtherHours(t *testing.T) {
+	night := time.Date(2026, 3, 28, 20, 0, 0, 0, time.UTC)
+	w := newWorld(t, night.AddDate(0, 2, 0))
+	w.settings("Europe/Berlin", nil)
+	w.live(rand.New(rand.NewPCG(3, 11)), night)
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := figures.DateOf(night, zone)
+	years := energy.Question{From: first.Add(-5, 0, 0), To: first.Add(5, 0, 0), By: figures.Year, Per: energy.PerProject}
+	w.settings("Europe/Berlin", []figures.Rate{{From: first.Add(-1, 0, 0), Price: new(0.5)}})
+	if !w.check(years, func(time.Time) float64 { return 0.5 }) {
+		t.Error("the days of the rollups were not looked at")
+	}
+	rates, price := nightly(zone, first.Add(0, 0, 1))
+	w.settings("Europe/Berlin", rates)
+	if cost := w.ask(years).Rows[0].Total.Cost; !math.IsNaN(cost) {
+		t.Errorf("before the days are made again, all costs %g", cost)
+	}
+	w.settle()
+	if !w.check(years, price) {
+		t.Error("the days of the rollups were not looked at")
+	}
+	for i := range rates {
+		*rates[i].Price *= 2
+		rates[i].Times[0].Price *= 2
+	}
+	w.settings("Europe/Berlin", rates)
+	w.check(years, func(at time.Time) float64 { return 2 * price(at) })
 }
 
 // live lets devices hang, be replaced and moved, and measure.

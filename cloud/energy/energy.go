@@ -19,6 +19,7 @@ import (
 	"sconce"
 	"sconce/cloud/energy/figures"
 	"sconce/cloud/project"
+	"sconce/cloud/rollup"
 	"sconce/cloud/telemetry"
 )
 
@@ -163,7 +164,7 @@ type Store interface {
 
 // Rollups is where the sums of devices are read; package telemetry says how.
 type Rollups interface {
-	InOtherZones(ctx context.Context, s project.Scope, zone string) ([]sconce.EUI64, error)
+	OtherCalendars(ctx context.Context, s project.Scope, zone string, c rollup.Calendar) (zones, hours []sconce.EUI64, err error)
 	Rollups(ctx context.Context, s project.Scope, q telemetry.RollupQuery, stored func(telemetry.Rollup), waiting func(telemetry.Series, telemetry.Open)) error
 }
 

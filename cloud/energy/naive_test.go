@@ -90,14 +90,23 @@ func between(a, b telemetry.Sample, q int64) (mwh, ms int64) {
 }
 
 // nightly is 0.20 from 22:00 to 06:00 from Monday to Friday evening, and 0.30 else, by the clock
-// on the wall.
-func nightly(zone *time.Location) ([]figures.Rate, func(time.Time) float64) {
-	day := 0.3
-	rates := []figures.Rate{{From: figures.Date{Year: 2020, Month: 1, Day: 1}, Price: &day, Times: []figures.Time{
-		{Days: 0b0111110, From: 22 * 4, To: 6 * 4, Price: 0.2},
-	}}}
+// on the wall; from a day on it is 0.5 before noon and 0.6 after it.
+func nightly(zone *time.Location, dear figures.Date) ([]figures.Rate, func(time.Time) float64) {
+	day, noon := 0.3, 0.5
+	rates := []figures.Rate{
+		{From: figures.Date{Year: 2020, Month: 1, Day: 1}, Price: &day, Times: []figures.Time{
+			{Days: 0b0111110, From: 22 * 4, To: 6 * 4, Price: 0.2},
+		}},
+		{From: dear, Price: &noon, Times: []figures.Time{{Days: figures.EveryDay, From: 12 * 4, To: 24 * 4, Price: 0.6}}},
+	}
 	return rates, func(t time.Time) float64 {
 		local := t.In(zone)
+		if !figures.DateOf(t, zone).Before(dear) {
+			if local.Hour() < 12 {
+				return 0.5
+			}
+			return 0.6
+		}
 		evening := local
 		if local.Hour() < 6 {
 			evening = time.Date(local.Year(), local.Month(), local.Day()-1, 12, 0, 0, 0, time.UTC)

@@ -1,9 +1,7 @@
 package energy
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"sconce"
@@ -37,17 +35,17 @@ type reader struct {
 	lay      *layout
 	spans    []figures.Span
 	counts   func(sconce.DeviceKind) bool
+	unpriced map[sconce.EUI64]bool // devices whose days are by other hours than the tariff's
 }
 
-// read adds up a time, from the days of the rollups where they tell all that is asked, and
-// else from the quarters.
+// read adds up a time, from the months and days of the rollups where they tell all that is asked,
+// and else from the quarters.
 func (r *reader) read(by figures.Step, from, to figures.Date, spans []figures.Span) (*figures.Book, error) {
-	tariff := figures.NewTariff(r.settings.Rates, r.zone)
-	book := figures.NewBook(len(r.lay.subjects), spans, tariff)
+	book := figures.NewBook(len(r.lay.subjects), spans, figures.NewTariff(r.settings.Rates, r.zone))
 	r.lay.expects(r.counts, r.now, book.Expect)
 	first, end := quarterOf(from.In(r.zone)), quarterOf(to.In(r.zone))
 	days := from.Until(to) * len(r.lay.devices)
-	if by == figures.Hour || days <= fewDays || days <= maxQuarterDays && tariff.ByTime(from, to) {
+	if by == figures.Hour || days <= fewDays {
 		if days > maxQuarterDays {
 			return nil, errTooLarge(days, "days", maxQuarterDays)
 		}
@@ -56,7 +54,7 @@ func (r *reader) read(by figures.Step, from, to figures.Date, spans []figures.Sp
 	if months := (from.Until(to)/28 + 2) * len(r.lay.devices); months > maxMonths {
 		return nil, errTooLarge(months, "months", maxMonths)
 	}
-	byQuarters, byDays, err := r.part(first, end)
+	byQuarters, byDays, err := r.part()
 	if err != nil {
 		return nil, err
 	}
@@ -66,21 +64,30 @@ func (r *reader) read(by figures.Step, from, to figures.Date, spans []figures.Sp
 	if err := r.quarters(book, byQuarters, first, end); err != nil {
 		return nil, err
 	}
-	return book, r.days(book, byDays, from, to)
+	return book, newWhole(r, book, byDays, from, to).add()
 }
 
 func errTooLarge(n int, what string, most int) error {
 	return sconce.Errorf(sconce.Invalid, "this would read %d %s of devices, and a question reads at most %d: ask for a shorter time or for one group, or by day", n, what, most)
 }
 
-// part parts the devices: those of which a day tells less than its quarters, and the others.
-func (r *reader) part(first, end int64) (byQuarters, byDays []sconce.EUI64, err error) {
-	others, err := r.Rollups.InOtherZones(r.ctx, r.scope, r.settings.Zone)
+// part parts the devices: those whose days begin at other times than the project's, and the
+// others. Of some of these the days do not tell what they cost yet: r.unpriced.
+func (r *reader) part() (byQuarters, byDays []sconce.EUI64, err error) {
+	zones, hours, err := r.Rollups.OtherCalendars(r.ctx, r.scope, r.settings.Zone, figures.Calendar(r.settings.Rates, r.zone))
 	if err != nil {
 		return nil, nil, err
 	}
+	other := map[sconce.EUI64]bool{}
+	for _, d := range zones {
+		other[d] = true
+	}
+	r.unpriced = map[sconce.EUI64]bool{}
+	for _, d := range hours {
+		r.unpriced[d] = true
+	}
 	for _, d := range r.lay.devices {
-		if _, other := slices.BinarySearchFunc(others, d, func(a, b sconce.EUI64) int { return cmp.Compare(int64(a), int64(b)) }); other || r.lay.moved(d, first, end) {
+		if other[d] {
 			byQuarters = append(byQuarters, d)
 		} else {
 			byDays = append(byDays, d)
@@ -89,44 +96,37 @@ func (r *reader) part(first, end int64) (byQuarters, byDays []sconce.EUI64, err 
 	return byQuarters, byDays, nil
 }
 
-// days adds the days of devices that hang where they hung, from one to another that is not
-// included.
-func (r *reader) days(book *figures.Book, devices []sconce.EUI64, from, to figures.Date) error {
-	last := to.Add(0, 0, -1)
-	ask := telemetry.RollupQuery{
-		Devices: devices, Level: rollup.Days,
-		From: rollup.MonthOf(from.Year, from.Month), Until: rollup.MonthOf(last.Year, last.Month),
-	}
-	first := quarterOf(from.In(r.zone))
-	return r.Rollups.Rollups(r.ctx, r.scope, ask, func(stored telemetry.Rollup) {
-		book.Days(r.lay.at(stored.Device, first).subjects, int(stored.Period/12), time.Month(stored.Period%12+1), stored.Block)
-	}, r.waiting(book.Part))
-}
-
 // quarters adds the quarters of devices, from one to another that is not included.
 func (r *reader) quarters(book *figures.Book, devices []sconce.EUI64, first, end int64) error {
 	ask := telemetry.RollupQuery{Devices: devices, Level: rollup.Quarters, From: rollup.QuarterPlace(first).Period, Until: rollup.QuarterPlace(end - 1).Period}
 	return r.Rollups.Rollups(r.ctx, r.scope, ask, func(stored telemetry.Rollup) {
 		begin := stored.Period * rollup.QuartersPerDay
-		if !r.lay.moved(stored.Device, begin, begin+rollup.QuartersPerDay) {
-			book.Quarters(r.lay.at(stored.Device, begin).subjects, begin, stored.Block)
-			return
-		}
+		moved := r.lay.moved(stored.Device, begin, begin+rollup.QuartersPerDay)
+		subjects := r.lay.at(stored.Device, begin).subjects
 		for i := range stored.Block {
 			e := &stored.Block[i]
 			quarter := begin + int64(e.Index)
-			book.Quarter(r.lay.at(stored.Device, quarter).subjects, quarter, &e.Sums)
+			if moved {
+				subjects = r.lay.at(stored.Device, quarter).subjects
+			}
+			if first <= quarter && quarter < end {
+				book.Quarter(subjects, quarter, &e.Sums)
+			}
 		}
-	}, r.waiting(book.Quarter))
+	}, eachWaiting(func(device sconce.EUI64, quarter int64, sums *rollup.Sums) {
+		if first <= quarter && quarter < end {
+			book.Quarter(r.lay.at(device, quarter).subjects, quarter, sums)
+		}
+	}))
 }
 
-// waiting returns what adds the samples that are not in the rollups yet.
-func (r *reader) waiting(add func(subjects []int, quarter int64, sums *rollup.Sums)) func(telemetry.Series, telemetry.Open) {
+// eachWaiting returns what calls do for the quarters of samples that are not in the rollups yet.
+func eachWaiting(do func(device sconce.EUI64, quarter int64, sums *rollup.Sums)) func(telemetry.Series, telemetry.Open) {
 	return func(s telemetry.Series, open telemetry.Open) {
 		parts := rollup.Parts{}
 		open.Waiting(s.Metric, parts)
 		for quarter, sums := range parts {
-			add(r.lay.at(s.Device, quarter).subjects, quarter, sums)
+			do(s.Device, quarter, sums)
 		}
 	}
 }

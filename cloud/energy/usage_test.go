@@ -44,9 +44,9 @@ func (office) Incidents(context.Context, project.Scope, time.Time, time.Time) ([
 // meters are what is known of the two.
 type meters struct{}
 
-// InOtherZones says that no days are in another time zone.
-func (meters) InOtherZones(context.Context, project.Scope, string) ([]sconce.EUI64, error) {
-	return nil, nil
+// OtherCalendars says that no days are being made again.
+func (meters) OtherCalendars(context.Context, project.Scope, string, rollup.Calendar) (zones, hours []sconce.EUI64, err error) {
+	return nil, nil, nil
 }
 
 // Rollups implements [energy.Rollups]: for an hour the lamp was dark, and the sensor could not

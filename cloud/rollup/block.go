@@ -16,28 +16,72 @@ type Block []Entry
 type Entry struct {
 	Index int // of the span in its block, from 0 to maxIndex
 	Sums
+	// Hours is, where hours of the day have prices of their own, of which of them Energy is, in
+	// mWh: see [Calendar.Place]. They add up to Energy, or it is not known of which hours it is.
+	Hours [MaxHours + 1]int64
+}
+
+// InHours reports whether it is known of which hours of the day the energy is.
+func (e *Entry) InHours() bool {
+	sum := int64(0)
+	for _, mwh := range &e.Hours {
+		sum += mwh
+	}
+	return sum == e.Energy
 }
 
 // maxIndex is the largest index of an entry: the last quarter of 24 hours.
 const maxIndex = QuartersPerDay - 1
 
 // Add adds sums to those of a span.
-func (b *Block) Add(index int, s *Sums) {
-	i, found := slices.BinarySearchFunc(*b, index, func(e Entry, index int) int { return e.Index - index })
+func (b *Block) Add(index int, s *Sums) { b.AddIn(index, NoHours, s) }
+
+// AddIn adds sums of some hours to those of a span; hours are those of [Calendar.Place].
+func (b *Block) AddIn(index, hours int, s *Sums) {
+	i, found := b.find(index)
 	if !found {
 		*b = slices.Insert(*b, i, Entry{Index: index})
 	}
 	e := &(*b)[i]
 	e.Add(s)
-	if e.Sums == (Sums{}) {
+	if hours != NoHours {
+		e.Hours[hours] += s.Energy
+	}
+	if *e == (Entry{Index: index}) {
 		*b = slices.Delete(*b, i, i+1)
 	}
 }
 
+// Put makes the sums of a span those of an entry.
+func (b *Block) Put(e Entry) {
+	i, found := b.find(e.Index)
+	empty := e == (Entry{Index: e.Index})
+	switch {
+	case empty && found:
+		*b = slices.Delete(*b, i, i+1)
+	case empty:
+	case found:
+		(*b)[i] = e
+	default:
+		*b = slices.Insert(*b, i, e)
+	}
+}
+
+func (b *Block) find(index int) (int, bool) {
+	return slices.BinarySearchFunc(*b, index, func(e Entry, index int) int { return e.Index - index })
+}
+
 // Total returns the sums of all spans.
-func (b Block) Total() (t Sums) {
+func (b Block) Total() Sums { return b.As(0).Sums }
+
+// As returns the sums of all spans as those of one.
+func (b Block) As(index int) Entry {
+	t := Entry{Index: index}
 	for i := range b {
 		t.Add(&b[i].Sums)
+		for n, mwh := range &b[i].Hours {
+			t.Hours[n] += mwh
+		}
 	}
 	return t
 }
@@ -45,7 +89,8 @@ func (b Block) Total() (t Sums) {
 // Append appends the stored form of the block to into. For each entry:
 //
 //	skip    unsigned varint: index less the one that would follow the entry before
-//	which   unsigned varint: bit 0 for Peak, bit n+1 for the n-th of the other sums
+//	which   unsigned varint: bit 0 for Peak, bit n for the n-th of the sums that add up, and the bits
+//	        from hoursBit on for those of Hours
 //	values  for each bit of which, from the lowest: zigzag varint, never 0
 func (b Block) Append(into []byte) []byte {
 	next := 0
@@ -54,7 +99,7 @@ func (b Block) Append(into []byte) []byte {
 		into = binary.AppendUvarint(into, uint64(e.Index-next))
 		next = e.Index + 1
 		which := uint64(0)
-		for bit := range fieldCount + 1 {
+		for bit := range hoursBit + len(e.Hours) {
 			if *e.field(bit) != 0 {
 				which |= 1 << bit
 			}
@@ -69,6 +114,17 @@ func (b Block) Append(into []byte) []byte {
 
 var errBlock = errors.New("stored rollups are damaged")
 
+// hoursBit is the first bit of Hours in the stored form of a block.
+const hoursBit = fieldCount + 1
+
+// field returns what a bit of the stored form is for.
+func (e *Entry) field(bit int) *int64 {
+	if bit >= hoursBit {
+		return &e.Hours[bit-hoursBit]
+	}
+	return e.Sums.field(bit)
+}
+
 // Parse reads the form written by [Block.Append].
 func Parse(b []byte) (Block, error) { return Block(nil).Parse(b) }
 
@@ -78,7 +134,7 @@ func (b Block) Parse(stored []byte) (Block, error) {
 	for len(stored) > 0 {
 		skip, n := uvarint(stored)
 		which, m := uvarint(stored[n:])
-		if n == 0 || m == 0 || skip > uint64(maxIndex-next) || which == 0 || bits.Len64(which) > fieldCount+1 {
+		if n == 0 || m == 0 || skip > uint64(maxIndex-next) || which == 0 || bits.Len64(which) > hoursBit+len(Entry{}.Hours) {
 			return nil, errBlock
 		}
 		stored = stored[n+m:]

@@ -6,20 +6,23 @@ import (
 	"time"
 )
 
-// Level is one of the two ways in which rollups are kept.
+// Level is one of the ways in which rollups are kept.
 type Level uint8
 
 // The levels. Their values are stored.
 const (
 	Quarters Level = 0 // a block has the quarters of 24 hours from midnight UTC on
 	Days     Level = 1 // a block has the days of a month in the time zone of the project
+	// Months are what the days of a month are together: a block has those of a year. A month
+	// that is not there is to be taken from its days.
+	Months Level = 2
 )
 
 // Place is where sums are kept: which block, and which entry of it.
 type Place struct {
 	Level  Level
-	Period int64 // of Quarters: days since 1970-01-01 UTC; of Days: months since January of the year 0
-	Index  int   // of Quarters: quarters since midnight UTC; of Days: the day of the month, less one
+	Period int64 // of Quarters: days since 1970-01-01 UTC; of Days: months since January of the year 0; of Months: the year
+	Index  int   // of Quarters: quarters since midnight UTC; of Days: the day of the month, less one; of Months: the month, less one
 }
 
 // QuarterPlace returns the place of a quarter.
@@ -34,6 +37,12 @@ func QuarterPlace(quarter int64) Place {
 func DayPlace(quarter int64, zone *time.Location) Place {
 	y, m, d := time.UnixMilli(quarter * Quarter).In(zone).Date()
 	return Place{Days, MonthOf(y, m), d - 1}
+}
+
+// MonthPlace returns the place of a month, by its period.
+func MonthPlace(period int64) Place {
+	year := floor(period, 12)
+	return Place{Months, year, int(period - year*12)}
 }
 
 // MonthOf returns the period of a month.
@@ -56,31 +65,32 @@ func Midnight(year int, month time.Month, day int, zone *time.Location) time.Tim
 	return t
 }
 
-// Remade returns the days of a device in a time zone, made from its quarters, by their
-// periods. days is what was kept until now, in whichever zone; both are by their periods. Days
+// Remade returns the days of a device by a calendar, made from its quarters, by their
+// periods. days is what was kept until now, by the calendar was; both are by their periods. Days
 // that lie before the quarters that are kept stay as they are, under their dates: nothing is
 // known any more of when on them something was.
-func Remade(quarters, days map[int64]Block, zone *time.Location) map[int64]Block {
+func Remade(quarters, days map[int64]Block, was, now Calendar) map[int64]Block {
 	made := map[int64]Block{}
 	oldest := int64(math.MaxInt64)
 	for period, b := range quarters {
 		oldest = min(oldest, period)
 		for i := range b {
-			p := DayPlace(period*QuartersPerDay+int64(b[i].Index), zone)
+			p, hours := now.Place(period*QuartersPerDay + int64(b[i].Index))
 			block := made[p.Period]
-			block.Add(p.Index, &b[i].Sums)
+			block.AddIn(p.Index, hours, &b[i].Sums)
 			made[p.Period] = block
 		}
 	}
+	days = now.forgetting(was, days)
 	if len(quarters) == 0 {
 		return days
 	}
-	seam := DayPlace(oldest*QuartersPerDay, zone)
+	seam := DayPlace(oldest*QuartersPerDay, now.Zone)
 	if !reachesBack(days, seam) {
 		return made // all there ever was is in the quarters
 	}
 	// The first day of the quarters may have begun before them: it stays as well.
-	if DateOf(seam.Period, seam.Index, zone).UnixMilli() < oldest*QuartersPerDay*Quarter {
+	if DateOf(seam.Period, seam.Index, now.Zone).UnixMilli() < oldest*QuartersPerDay*Quarter {
 		seam.Index++
 	}
 	for period, b := range made {
@@ -92,7 +102,7 @@ func Remade(quarters, days map[int64]Block, zone *time.Location) map[int64]Block
 		for i := range b {
 			if period < seam.Period || period == seam.Period && b[i].Index < seam.Index {
 				block := made[period]
-				block.Add(b[i].Index, &b[i].Sums)
+				block.Put(b[i])
 				made[period] = block
 			}
 		}

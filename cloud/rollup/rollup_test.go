@@ -144,6 +144,7 @@ func FuzzBlock(f *testing.F) {
 	var b rollup.Block
 	b.Add(95, &rollup.Sums{Energy: 1, Peak: 7, Sensed: 900_000})
 	b.Add(3, &rollup.Sums{Energy: -5, Band: [5]int64{4: 900_000}})
+	b.AddIn(4, 10, &rollup.Sums{Energy: 5})
 	f.Add(b.Append(nil))
 	f.Add([]byte{})
 	corpus.Fuzz(f, func(t *testing.T, stored []byte) {
@@ -231,6 +232,7 @@ func TestRemade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	utc, there := rollup.Calendar{Zone: time.UTC}, rollup.Calendar{Zone: berlin}
 	begin := time.Date(2026, 3, 20, 0, 0, 0, 0, time.UTC)
 	quarters, days := map[int64]rollup.Block{}, map[int64]rollup.Block{}
 	add := func(to map[int64]rollup.Block, p rollup.Place, mwh int64) {
@@ -250,7 +252,7 @@ func TestRemade(t *testing.T) {
 		}
 		return n
 	}
-	made := rollup.Remade(quarters, days, berlin)
+	made := rollup.Remade(quarters, days, utc, there)
 	march := rollup.MonthOf(2026, time.March)
 	if total(made) != 12*96 || made[march][0].Index != 19 || made[march][0].Energy != 92 || made[march][9].Index != 28 || made[march][9].Energy != 92 {
 		t.Errorf("%d mWh, %+v", total(made), made)
@@ -260,7 +262,7 @@ func TestRemade(t *testing.T) {
 		add(days, rollup.Place{Level: rollup.Days, Period: march - 12, Index: day}, 5)
 	}
 	add(days, rollup.Place{Level: rollup.Days, Period: march, Index: 18}, 7) // the day before the quarters
-	made = rollup.Remade(quarters, days, berlin)
+	made = rollup.Remade(quarters, days, utc, there)
 	if got := made[march-12].Total(); got.Energy != 100 {
 		t.Errorf("what is older is %+v", got)
 	}
@@ -268,7 +270,7 @@ func TestRemade(t *testing.T) {
 	if b := made[march]; b[0].Energy != 7 || b[1].Index != 19 || b[1].Energy != 96 || b[2].Energy != 96 || total(made) != 100+7+96+10*96+92+8 {
 		t.Errorf("%d mWh, %+v", total(made), b)
 	}
-	if got := rollup.Remade(nil, days, berlin); total(got) != total(days) {
+	if got := rollup.Remade(nil, days, utc, there); total(got) != total(days) {
 		t.Errorf("without quarters: %+v", got)
 	}
 }
@@ -295,5 +297,62 @@ func TestOccupied(t *testing.T) {
 		if sum != (rollup.Sums{Occupied: test.occupied, Sensed: test.length}) {
 			t.Errorf("%+v: in all %+v", test, sum)
 		}
+	}
+}
+
+// TestHoursOfDays: a day tells of which hours its energy is, and where it cannot be made again
+// it tells that no more, unless they are the same.
+func TestHoursOfDays(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	night := []rollup.Hours{{Days: rollup.EveryDay, From: 22 * 4, To: 6 * 4}}
+	was := rollup.Calendar{Zone: berlin, Tables: []rollup.Table{{From: 20250101, Hours: night}}}
+	now := rollup.Calendar{Zone: berlin, Tables: []rollup.Table{{From: 20250101, Hours: night}, {From: 20250103, Hours: []rollup.Hours{{Days: 1 << time.Sunday, From: 0, To: 96}}}, {From: 20260401}}}
+	add := func(to map[int64]rollup.Block, p rollup.Place, hours int) {
+		b := to[p.Period]
+		b.AddIn(p.Index, hours, &rollup.Sums{Energy: 1})
+		to[p.Period] = b
+	}
+	quarters, days := map[int64]rollup.Block{}, map[int64]rollup.Block{}
+	each := func(from time.Time, quartersToo bool) {
+		first := rollup.QuarterOf(from.UnixMilli())
+		for q := first; q < first+4*96; q++ {
+			p, hours := was.Place(q)
+			add(days, p, hours)
+			if quartersToo {
+				add(quarters, rollup.QuarterPlace(q), rollup.NoHours)
+			}
+		}
+	}
+	each(time.Date(2025, 1, 1, 0, 0, 0, 0, berlin), false)
+	each(time.Date(2026, 3, 28, 0, 0, 0, 0, berlin), true)
+	made := rollup.Remade(quarters, days, was, now)
+	for _, c := range []struct {
+		month  int64
+		day    int
+		energy int64
+		hours  [3]int64 // none, the first, and others
+	}{
+		{rollup.MonthOf(2025, 1), 1, 96, [3]int64{64, 32}}, // the same hours
+		{rollup.MonthOf(2025, 1), 3, 96, [3]int64{}},       // others, and no quarters
+		{rollup.MonthOf(2026, 3), 28, 96, [3]int64{96}},    // a Saturday
+		{rollup.MonthOf(2026, 3), 29, 92, [3]int64{0, 92}}, // a Sunday
+	} {
+		for _, e := range made[c.month] {
+			if e.Index == c.day-1 && (e.Energy != c.energy || [3]int64{e.Hours[0], e.Hours[1]} != c.hours || e.InHours() != (c.hours != [3]int64{})) {
+				t.Errorf("%d of %d: %+v", c.day, c.month, e)
+			}
+		}
+	}
+	if n := len(made[rollup.MonthOf(2025, 1)]) + len(made[rollup.MonthOf(2026, 3)]); n != 8 {
+		t.Errorf("%d days", n)
+	}
+	if _, hours := now.Place(rollup.QuarterOf(time.Date(2026, 4, 5, 12, 0, 0, 0, berlin).UnixMilli())); hours != rollup.NoHours {
+		t.Errorf("without hours they are %d", hours)
+	}
+	if got := made[rollup.MonthOf(2026, 3)].As(2); got.Index != 2 || got.Energy != 4*96-4 || got.Hours[1] != 92 {
+		t.Errorf("a month: %+v", got)
 	}
 }

@@ -29,9 +29,9 @@ var based = []table{
 	{name: "rollup_zones", key: []string{"project_id", "device"}},
 }
 
-// changing is the rows of rollups that can still change, by the first quarters and the first
-// days of them.
-const changing = "(level = 0 AND period >= %d OR level = 1 AND period >= %d)"
+// changing is the rows of rollups that can still change, by the first quarters, the first
+// days and the first months of them.
+const changing = "(level = 0 AND period >= %d OR level = 1 AND period >= %d OR level = 2 AND period >= %d)"
 
 // spread is how far before the oldest reading that is kept the sums reach that it changes:
 // what a counter shows after a silence is spread over that at most.
@@ -43,7 +43,7 @@ func changes(b ingest.Base) string {
 		return "level >= 0"
 	}
 	oldest := b.Made.Add(-b.Keep - spread).UTC()
-	return fmt.Sprintf(changing, rollup.QuarterPlace(oldest.UnixMilli()/rollup.Quarter).Period, rollup.MonthOf(oldest.Year(), oldest.Month()))
+	return fmt.Sprintf(changing, rollup.QuarterPlace(oldest.UnixMilli()/rollup.Quarter).Period, rollup.MonthOf(oldest.Year(), oldest.Month()), oldest.Year())
 }
 
 // Bases implements [ingest.Results].

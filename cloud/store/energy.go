@@ -76,6 +76,9 @@ func (e energies) SetSettings(ctx context.Context, s project.Scope, set energy.S
 		if err := q.SetEnergySettings(ctx, sitedb.SetEnergySettingsParams{ProjectID: id, Settings: string(text)}); err != nil {
 			return err
 		}
+		if err := q.UnsettleZone(ctx, id); err != nil {
+			return err
+		}
 		if err := note(ctx, q, s, audit.EnergySet, "", "time_zone="+set.Zone); err != nil {
 			return err
 		}

@@ -117,7 +117,8 @@ func (e *expiring) series(one series) (more bool, err error) {
 		return false, err
 	}
 	if one.project != e.at.project || one.device != e.at.device {
-		for level, period := range []int64{e.before.Quarters, e.before.Days} { // [rollup.Quarters], [rollup.Days]
+		months := (e.before.Days + 11) / 12                                            // years without a month that is over: of the others the days tell
+		for level, period := range []int64{e.before.Quarters, e.before.Days, months} { // [rollup.Quarters], [rollup.Days], [rollup.Months]
 			full, err := e.remove("rollups", expireRollups, one.project, level, one.device, period, expireRows)
 			if err != nil || full {
 				return false, err

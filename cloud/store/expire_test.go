@@ -44,6 +44,9 @@ func TestExpireTelemetry(t *testing.T) {
 					for back := range int64(125) {
 						errs = append(errs, tx.SetRollup(a, of.Device, rollup.Days, rollup.MonthOf(2026, 11)-back, sum))
 					}
+					for back := range int64(12) {
+						errs = append(errs, tx.SetRollup(a, of.Device, rollup.Months, 2026-back, sum))
+					}
 				}
 				for n := range 1200 {
 					at := now.Add(-keep.Events).Add(time.Duration(n-1100) * time.Millisecond)
@@ -73,8 +76,9 @@ func TestExpireTelemetry(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// Of 735 days, and of 125 months, those stay of which anything is not over: 733 and 121.
-		want := map[string]int{"readings": 2 * devices * (over + 1), "rollups": 2 * devices * (735 - 733 + 125 - 121), "events": 2 * 1100}
+		// Of 735 days, and of 125 months, those stay of which anything is not over: 733 and 121. Of 12 years
+		// those of which nothing is: 10.
+		want := map[string]int{"readings": 2 * devices * (over + 1), "rollups": 2 * devices * (735 - 733 + 125 - 121 + 12 - 10), "events": 2 * 1100}
 		for table, n := range want {
 			if removed[table] != n {
 				t.Errorf("%d rows of %s are removed, want %d", removed[table], table, n)

@@ -13,6 +13,7 @@ import (
 
 // walks are the statements that go through a whole table, and why they may.
 var walks = map[string]string{
+	"CalendarsInUse":        "once at the beginning of a rebuild, which goes through the whole journal",
 	"CountLetters":          "of the queue, which is bounded",
 	"Unsealed":              "of one row",
 	"UnsealedProfiles":      "empty after the first start",

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 	"strings"
 
@@ -26,10 +25,27 @@ var takenBack = []string{
 const laterChunks = `DELETE FROM readings WHERE part >= COALESCE((
 	SELECT o.part FROM readings_open AS o WHERE o.project_id = readings.project_id AND o.device = readings.device AND o.metric = readings.metric), 0)`
 
-// earlierZones says which projects have days in a time zone that was theirs when the base was
-// made, and is not now: those are made again.
-const earlierZones = `UPDATE projects SET days_zone = '' WHERE EXISTS (
-	SELECT 1 FROM rollup_zones AS z WHERE z.project_id = projects.id AND z.zone <> projects.time_zone)`
+// earlierCalendars lets those days be made again that are by a calendar that was their project's
+// when the base was made, and is not now.
+func earlierCalendars(ctx context.Context, q *sitedb.Queries) error {
+	used, err := q.CalendarsInUse(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range used {
+		now, err := calendarOf(ctx, q, one.ProjectID)
+		if sconce.KindOf(err) == sconce.NotFound || err == nil && now == one.Zone {
+			continue
+		}
+		if err == nil {
+			err = q.UnsettleZone(ctx, one.ProjectID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Rebuilding implements [ingest.Results].
 func (r results) Rebuilding(ctx context.Context) (ingest.Rebuild, error) {
@@ -83,9 +99,10 @@ func (r results) takeBack(ctx context.Context, tx *sql.Tx, after int64) error {
 	if err := putBack(ctx, tx, after); err != nil {
 		return err
 	}
-	_, err1 := tx.ExecContext(ctx, laterChunks)
-	_, err2 := tx.ExecContext(ctx, earlierZones)
-	return errors.Join(err1, err2)
+	if _, err := tx.ExecContext(ctx, laterChunks); err != nil {
+		return err
+	}
+	return earlierCalendars(ctx, sitedb.New(tx))
 }
 
 // Rebuilt implements [ingest.Results].

@@ -65,11 +65,15 @@ func (r results) ChunksAround(ctx context.Context, id sconce.ProjectID, s teleme
 // devicesAtOnce is how many devices one statement asks for.
 const devicesAtOnce = 500
 
+// rowsAtOnce is about how many blocks are in memory at a time, some 8 MB.
+const rowsAtOnce = 4000
+
 // Rollups implements [telemetry.Store].
 func (m measurements) Rollups(ctx context.Context, s project.Scope, ask telemetry.RollupQuery, stored func(telemetry.Rollup), waiting func(telemetry.Series, telemetry.Open)) error {
 	return m.in(s).view(ctx, func(q *sitedb.Queries) error {
 		var b rollup.Block
-		for some := range slices.Chunk(ask.Devices, devicesAtOnce) {
+		since, until := ask.Times()
+		for some := range slices.Chunk(ask.Devices, int(min(devicesAtOnce, max(1, rowsAtOnce/(ask.Until-ask.From+1))))) {
 			devices := mapped(some, func(d sconce.EUI64) int64 { return int64(d) })
 			rows, err := q.Rollups(ctx, sitedb.RollupsParams{
 				ProjectID: string(s.Project()), Level: int64(ask.Level), Since: ask.From, Until: ask.Until, Devices: devices,
@@ -83,7 +87,7 @@ func (m measurements) Rollups(ctx context.Context, s project.Scope, ask telemetr
 				}
 				stored(telemetry.Rollup{Device: sconce.EUI64(r.Device), Period: r.Period, Block: b})
 			}
-			open, err := q.WaitingForRollups(ctx, sitedb.WaitingForRollupsParams{ProjectID: string(s.Project()), Devices: devices})
+			open, err := q.WaitingForRollups(ctx, sitedb.WaitingForRollupsParams{ProjectID: string(s.Project()), Since: since, Until: until, Devices: devices})
 			if err != nil {
 				return doing("reading what waits for the rollups", err)
 			}

@@ -13,20 +13,14 @@ import (
 // what comes meanwhile is added to the days that a device has, and questions take the quarters
 // of those whose turn has not come.
 
-// Zoned is a project and the time zone that its days are to be in, by its IANA name.
-type Zoned struct {
-	Project sconce.ProjectID
-	Zone    string
-}
-
 // Days is where the days of rollups are made again.
 type Days interface {
-	// Unsettled returns some projects with days in another time zone than theirs, in the order
+	// Unsettled returns some projects with days that may be made by another calendar than theirs, in the order
 	// of their identifiers, from the one that follows after; "" is before all.
-	Unsettled(ctx context.Context, after sconce.ProjectID) ([]Zoned, error)
+	Unsettled(ctx context.Context, after sconce.ProjectID) ([]sconce.ProjectID, error)
 	// Settle makes the days of up to limit devices of a project again, each in a transaction.
 	// When there are none left, the project is unsettled no more.
-	Settle(ctx context.Context, z Zoned, limit int) error
+	Settle(ctx context.Context, id sconce.ProjectID, limit int) error
 }
 
 // How days are made again.
@@ -79,18 +73,18 @@ func (s Settler) pass(ctx context.Context, failed map[sconce.ProjectID]bool) (wo
 		if err != nil || len(all) == 0 {
 			return worked, err
 		}
-		for _, z := range all {
-			after = z.Project
-			if failed[z.Project] {
+		for _, id := range all {
+			after = id
+			if failed[id] {
 				continue
 			}
-			err := s.Store.Settle(ctx, z, devicesAtOnce)
+			err := s.Store.Settle(ctx, id, devicesAtOnce)
 			switch {
 			case ctx.Err() != nil:
 				return worked, ctx.Err()
 			case err != nil:
-				s.Log.Error("the days of a project cannot be made again for its time zone", slog.String("project", string(z.Project)), slog.Any("error", err))
-				failed[z.Project] = true
+				s.Log.Error("the days of a project cannot be made again for its time zone", slog.String("project", string(id)), slog.Any("error", err))
+				failed[id] = true
 			default:
 				worked = true
 			}

@@ -22,12 +22,12 @@ type damaged struct {
 	tried   int
 }
 
-func (d *damaged) Settle(ctx context.Context, z telemetry.Zoned, limit int) error {
-	if z.Project == d.project {
+func (d *damaged) Settle(ctx context.Context, id sconce.ProjectID, limit int) error {
+	if id == d.project {
 		d.tried++
 		return errors.New("a damaged row")
 	}
-	return d.Days.Settle(ctx, z, limit)
+	return d.Days.Settle(ctx, id, limit)
 }
 
 // TestDamagedDaysKeepNoOther: when the days of one project cannot be made again for its new
@@ -49,7 +49,7 @@ func TestDamagedDaysKeepNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	left, err := s.Days().Unsettled(t.Context(), "")
-	if err != nil || len(left) != 1 || left[0].Project != d.project || d.tried != 1 {
+	if err != nil || len(left) != 1 || left[0] != d.project || d.tried != 1 {
 		t.Errorf("%v are left after it was tried %d times, %v", left, d.tried, err)
 	}
 }

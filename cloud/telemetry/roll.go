@@ -26,8 +26,8 @@ type Rolled struct {
 type Rollups interface {
 	// Rollup returns a block of the rollups of a device, nil for none.
 	Rollup(a project.Assignment, device sconce.EUI64, level rollup.Level, period int64) (rollup.Block, error)
-	// DayZone returns the time zone that the days of a device are in.
-	DayZone(a project.Assignment, device sconce.EUI64) (*time.Location, error)
+	// Calendar returns what the days of a device are made by.
+	Calendar(a project.Assignment, device sconce.EUI64) (rollup.Calendar, error)
 	// SetRollup stores a block.
 	SetRollup(a project.Assignment, device sconce.EUI64, level rollup.Level, period int64, b rollup.Block) error
 }
@@ -44,6 +44,22 @@ type RollupQuery struct {
 	Devices     []sconce.EUI64
 	Level       rollup.Level
 	From, Until int64
+}
+
+// Times returns between which moments, in milliseconds, what is asked for may lie, in whichever
+// time zone.
+func (q RollupQuery) Times() (from, until int64) {
+	begin := func(period int64) time.Time {
+		switch q.Level {
+		case rollup.Quarters:
+			return time.Unix(min(max(period, 0), 1e6)*24*60*60, 0)
+		case rollup.Days:
+			return time.Date(0, time.Month(min(max(period, 0), 1e5)+1), 1, 0, 0, 0, 0, time.UTC)
+		default:
+			return time.Date(int(min(max(period, 0), 1e4)), time.January, 1, 0, 0, 0, 0, time.UTC)
+		}
+	}
+	return begin(q.From).Add(-day).UnixMilli(), begin(q.Until + 1).Add(day).UnixMilli()
 }
 
 // Waiting adds to parts what the samples say that are not in the rollups yet.
@@ -214,33 +230,69 @@ func addParts(tx Rollups, a project.Assignment, device sconce.EUI64, parts rollu
 	if len(parts) == 0 {
 		return nil
 	}
-	type key struct {
-		level  rollup.Level
-		period int64
-	}
-	zone, err := tx.DayZone(a, device)
+	calendar, err := tx.Calendar(a, device)
 	if err != nil {
 		return err
 	}
-	blocks := map[key]rollup.Block{}
+	all := blocks{tx: tx, assignment: a, device: device, changed: map[blockKey]rollup.Block{}}
+	months := map[int64]bool{}
 	for _, quarter := range slices.Sorted(maps.Keys(parts)) {
-		for _, p := range [...]rollup.Place{rollup.QuarterPlace(quarter), rollup.DayPlace(quarter, zone)} {
-			k := key{p.Level, p.Period}
-			b, ok := blocks[k]
-			if !ok {
-				var err error
-				if b, err = tx.Rollup(a, device, p.Level, p.Period); err != nil {
-					return err
-				}
-			}
-			b.Add(p.Index, parts[quarter])
-			blocks[k] = b
+		if err := all.add(rollup.QuarterPlace(quarter), rollup.NoHours, parts[quarter]); err != nil {
+			return err
+		}
+		day, hours := calendar.Place(quarter)
+		if err := all.add(day, hours, parts[quarter]); err != nil {
+			return err
+		}
+		months[day.Period] = true
+	}
+	for month := range months {
+		if err := all.month(month); err != nil {
+			return err
 		}
 	}
-	for k, b := range blocks {
+	for k, b := range all.changed {
 		if err := tx.SetRollup(a, device, k.level, k.period, b); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// blocks is the rollups of a device while they are added to.
+type blocks struct {
+	tx         Rollups
+	assignment project.Assignment
+	device     sconce.EUI64
+	changed    map[blockKey]rollup.Block
+}
+
+type blockKey struct {
+	level  rollup.Level
+	period int64
+}
+
+// add adds to a block.
+func (b *blocks) add(p rollup.Place, hours int, sums *rollup.Sums) error {
+	return b.change(p, func(block *rollup.Block) { block.AddIn(p.Index, hours, sums) })
+}
+
+// month makes a month what its days are together.
+func (b *blocks) month(period int64) error {
+	p := rollup.MonthPlace(period)
+	days := b.changed[blockKey{rollup.Days, period}]
+	return b.change(p, func(block *rollup.Block) { block.Put(days.As(p.Index)) })
+}
+
+func (b *blocks) change(p rollup.Place, change func(*rollup.Block)) (err error) {
+	k := blockKey{p.Level, p.Period}
+	block, ok := b.changed[k]
+	if !ok {
+		if block, err = b.tx.Rollup(b.assignment, b.device, p.Level, p.Period); err != nil {
+			return err
+		}
+	}
+	change(&block)
+	b.changed[k] = block
 	return nil
 }

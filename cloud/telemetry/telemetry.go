@@ -13,6 +13,7 @@ import (
 
 	"sconce"
 	"sconce/cloud/project"
+	"sconce/cloud/rollup"
 )
 
 // DeviceState is the latest confirmed state of one device. A pointer is nil for
@@ -173,9 +174,10 @@ type Store interface {
 	// in the order of their parts.
 	Chunks(ctx context.Context, s project.Scope, series Series, from, to time.Time) ([]Chunk, error)
 
-	// InOtherZones returns the devices of the project whose days are in another time zone than
-	// the one with a name: they are being made again.
-	InOtherZones(ctx context.Context, s project.Scope, zone string) ([]sconce.EUI64, error)
+	// OtherCalendars returns the devices of the project whose days are being made again: those that
+	// have them in another time zone than the one with a name, and of the rest those that have them
+	// with other hours than a calendar.
+	OtherCalendars(ctx context.Context, s project.Scope, zone string, c rollup.Calendar) (zones, hours []sconce.EUI64, err error)
 	// Rollups calls stored with every block that is asked for, device by device and in the
 	// order of the periods, and waiting with every open chunk of the devices with samples that
 	// are not in the rollups yet. All of it is of one moment. A block is there only until stored

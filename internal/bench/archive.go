@@ -139,7 +139,7 @@ func (d *archived) summed(ctx context.Context) error {
 	for i := range yearDevices {
 		device := firstOfYear + sconce.EUI64(i)
 		err := d.Results().Apply(ctx, 1, func(tx ingest.Tx) error {
-			zone, err := tx.DayZone(at, device)
+			calendar, err := tx.Calendar(at, device)
 			if err != nil {
 				return err
 			}
@@ -155,14 +155,24 @@ func (d *archived) summed(ctx context.Context) error {
 					}
 				}
 				for n := range b {
-					p := rollup.DayPlace(period*rollup.QuartersPerDay+int64(b[n].Index), zone)
+					p, hours := calendar.Place(period*rollup.QuartersPerDay + int64(b[n].Index))
 					block := days[p.Period]
-					block.Add(p.Index, &b[n].Sums)
+					block.AddIn(p.Index, hours, &b[n].Sums)
 					days[p.Period] = block
 				}
 			}
+			years := map[int64]rollup.Block{}
 			for period, b := range days {
 				if err := tx.SetRollup(at, device, rollup.Days, period, b); err != nil {
+					return err
+				}
+				p := rollup.MonthPlace(period)
+				year := years[p.Period]
+				year.Put(b.As(p.Index))
+				years[p.Period] = year
+			}
+			for period, b := range years {
+				if err := tx.SetRollup(at, device, rollup.Months, period, b); err != nil {
 					return err
 				}
 			}

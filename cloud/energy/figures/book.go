@@ -15,18 +15,23 @@ type Book struct {
 	end      int64   // the quarter after the last
 	tariff   Tariff
 	slots    []slot // by quarter since first[0]; nil as long as none was added
-	days     []slot // by day since firstDay; likewise
-	firstDay int    // a number of [Date]
+	days     []day  // those of the spans
+	firstDay int    // the number of the first, see [Date]
 	cells    []Cell
 	quarters [][]int64 // by subject: mWh by quarter since first[0]; nil where nothing was added
 }
 
-// slot is what holds for the energy of a quarter or of a day.
+// slot is what holds for the energy of a quarter.
 type slot struct {
-	span   int // where it is counted
-	known  bool
-	byTime bool // the price depends on the time of the day
-	cost   Cost
+	span  int // where it is counted
+	known bool
+	cost  Cost
+}
+
+// day is what holds for the energy of a day.
+type day struct {
+	span   int
+	prices *prices // the same for all days on which a rate holds
 }
 
 // Cell is what is known of a subject in a span.
@@ -48,17 +53,8 @@ func NewBook(subjects int, spans []Span, tariff Tariff) *Book {
 		b.first[i] = rollup.QuarterOf(s.From.UnixMilli())
 	}
 	b.end = rollup.QuarterOf(spans[len(spans)-1].To.UnixMilli())
-	b.firstDay = DateOf(spans[0].From, tariff.zone).number()
+	b.layDays()
 	return b
-}
-
-// Quarters adds the sums of a device in some quarters, of which the first is the one with
-// the index 0, to subjects. Those outside of the spans are left out.
-func (b *Book) Quarters(subjects []int, first int64, block rollup.Block) {
-	for i := range block {
-		e := &block[i]
-		b.Quarter(subjects, first+int64(e.Index), &e.Sums)
-	}
 }
 
 // Quarter adds the sums of a device in a quarter to subjects. One outside of the spans is left out.
@@ -68,7 +64,7 @@ func (b *Book) Quarter(subjects []int, quarter int64, s *rollup.Sums) {
 		return
 	}
 	for _, subject := range subjects {
-		b.cells[subject*len(b.spans)+at.span].add(s, at.cost)
+		b.cells[subject*len(b.spans)+at.span].add(s, at.cost.of(s))
 		if s.Energy == 0 {
 			continue
 		}
@@ -88,44 +84,57 @@ func (b *Book) Part(subjects []int, quarter int64, s *rollup.Sums) {
 	}
 	for _, subject := range subjects {
 		c := &b.cells[subject*len(b.spans)+at.span]
-		c.add(s, at.cost)
+		c.add(s, at.cost.of(s))
 		c.Days = true
 	}
 }
 
 // Days adds the sums of a device on days of a month to subjects. Days outside of the spans are
-// left out. Where the price depends on the time of a day, what it cost is not known.
-func (b *Book) Days(subjects []int, year int, month time.Month, block rollup.Block) {
-	if b.days == nil {
-		b.layDays()
-	}
-	first := Date{year, month, 1}.number() - b.firstDay
+// left out. hours says that the hours of the entries are those of the tariff's calendar; else what
+// was taken in on a day on which the price depends on the time has a cost that is not known.
+func (b *Book) Days(subjects []int, period int64, block rollup.Block, hours bool) {
+	first := b.dayOf(period)
 	for i := range block {
 		e := &block[i]
-		n := first + e.Index
-		if n < 0 || n >= len(b.days) {
-			continue
-		}
-		at := &b.days[n]
-		for _, subject := range subjects {
-			c := &b.cells[subject*len(b.spans)+at.span]
-			c.add(&e.Sums, at.cost)
-			c.Days = true
-			if at.byTime && e.Energy != 0 {
-				c.Cost = math.NaN()
-			}
+		if n := first + e.Index; n >= 0 && n < len(b.days) {
+			b.whole(subjects, &b.days[n], e, hours)
 		}
 	}
 }
 
-// add adds sums of a time in which a kWh costs something.
-func (c *Cell) add(s *rollup.Sums, cost Cost) {
-	c.Add(s)
-	if s.Energy != 0 {
-		kWh := float64(s.Energy) / 1e6
-		c.Cost += kWh * cost.Price
-		c.CO2 += kWh * cost.CO2
+// Month adds the sums of a device in a month that [Book.IsWhole] to subjects, as [Book.Days] does.
+func (b *Book) Month(subjects []int, period int64, e *rollup.Entry, hours bool) {
+	b.whole(subjects, &b.days[b.dayOf(period)], e, hours)
+}
+
+// IsWhole reports whether the sums of a month, given by its period, tell as much as those of its
+// days: all of it is within one span, and while one rate holds.
+func (b *Book) IsWhole(period int64) bool {
+	first, next := b.dayOf(period), b.dayOf(period+1)
+	return first >= 0 && next <= len(b.days) && b.days[first] == b.days[next-1]
+}
+
+// dayOf returns the index of the first day of a month.
+func (b *Book) dayOf(period int64) int {
+	p := rollup.MonthPlace(period)
+	return Date{int(p.Period), time.Month(p.Index + 1), 1}.number() - b.firstDay
+}
+
+// whole adds sums of whole days that are alike.
+func (b *Book) whole(subjects []int, at *day, e *rollup.Entry, hours bool) {
+	cost := at.prices.cost(e, hours)
+	for _, subject := range subjects {
+		c := &b.cells[subject*len(b.spans)+at.span]
+		c.Days = true
+		c.add(&e.Sums, cost)
 	}
+}
+
+// add adds sums and what they cost.
+func (c *Cell) add(s *rollup.Sums, cost cost) {
+	c.Add(s)
+	c.Cost += cost.money
+	c.CO2 += cost.grams
 }
 
 // quarter returns what holds in a quarter; nil when it is outside of the spans.
@@ -145,12 +154,21 @@ func (b *Book) quarter(quarter int64) *slot {
 
 // layDays finds out what holds on each day.
 func (b *Book) layDays() {
-	end := DateOf(b.spans[len(b.spans)-1].To, b.tariff.zone).number()
-	b.days = make([]slot, end-b.firstDay)
+	from, zone := DateOf(b.spans[0].From, b.tariff.zone), b.tariff.zone
+	b.firstDay = from.number()
+	b.days = make([]day, DateOf(b.spans[len(b.spans)-1].To, zone).number()-b.firstDay)
+	known := map[int]*prices{}
+	span, at := 0, from
 	for i := range b.days {
-		day := Date{Year: 1970, Month: time.January, Day: 1}.Add(0, 0, b.firstDay+i)
-		quarter := rollup.QuarterOf(day.In(b.tariff.zone).UnixMilli())
-		b.days[i] = slot{span: b.spanOf(quarter), known: true, byTime: b.tariff.ByTime(day, day.Add(0, 0, 1)), cost: b.tariff.At(quarter)}
+		for begin := at.In(zone); span+1 < len(b.spans) && !begin.Before(b.spans[span+1].From); {
+			span++
+		}
+		rate := b.tariff.rate(at)
+		if known[rate] == nil {
+			known[rate] = b.tariff.of(rate)
+		}
+		b.days[i] = day{span, known[rate]}
+		at = at.Add(0, 0, 1)
 	}
 }
 

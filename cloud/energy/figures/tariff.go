@@ -12,7 +12,7 @@ import (
 // Limits of rates.
 const (
 	MaxRates = 10
-	MaxTimes = 10
+	MaxTimes = rollup.MaxHours
 	maxPrice = 1e6
 	maxCO2   = 5000 // brown coal is at some 1,200
 )
@@ -34,14 +34,11 @@ type Time struct {
 	Price float64  `json:"price"`
 }
 
-// Weekdays is a set of days of the week: bit n for [time.Weekday] n.
-type Weekdays uint8
+// Weekdays is a set of days of the week.
+type Weekdays = rollup.Weekdays
 
 // EveryDay is all days of the week.
-const EveryDay Weekdays = 1<<7 - 1
-
-// Has reports whether a day is in the set.
-func (w Weekdays) Has(d time.Weekday) bool { return w>>d&1 != 0 }
+const EveryDay = rollup.EveryDay
 
 // CheckRates says what is wrong with rates.
 func CheckRates(rates []Rate) error {
@@ -91,16 +88,25 @@ type Tariff struct {
 // NewTariff returns the tariff of rates that [CheckRates] takes.
 func NewTariff(rates []Rate, zone *time.Location) Tariff { return Tariff{slices.Clone(rates), zone} }
 
-// ByTime reports whether a price depends on the time of day, for any day from one to another,
-// the last not included.
-func (t Tariff) ByTime(from, to Date) bool {
-	for i, r := range t.rates {
-		over := i+1 < len(t.rates) && !from.Before(t.rates[i+1].From)
-		if len(r.Times) > 0 && r.From.Before(to) && !over {
-			return true
+// Calendar returns what days are made by, so that they tell what energy costs by such rates.
+func Calendar(rates []Rate, zone *time.Location) rollup.Calendar {
+	c := rollup.Calendar{Zone: zone}
+	var last []rollup.Hours
+	for _, r := range rates {
+		if hours := r.hours(); !slices.Equal(hours, last) {
+			c.Tables = append(c.Tables, rollup.Table{From: rollup.Dated(r.From.Year, r.From.Month, r.From.Day), Hours: hours})
+			last = hours
 		}
 	}
-	return false
+	return c
+}
+
+func (r *Rate) hours() []rollup.Hours {
+	var all []rollup.Hours
+	for _, t := range r.Times {
+		all = append(all, rollup.Hours{Days: t.Days, From: t.From, To: t.To})
+	}
+	return all
 }
 
 // Cost is what a kWh costs at a time. NaN says that it is not known.
@@ -109,40 +115,92 @@ type Cost struct {
 	CO2   float64 // grams
 }
 
-// At returns what a kWh costs in a quarter.
-func (t Tariff) At(quarter int64) Cost {
-	cost := Cost{math.NaN(), math.NaN()}
-	local := time.UnixMilli(quarter * rollup.Quarter).In(t.zone)
-	day := DateOf(local, t.zone)
+// rate returns what holds on a day; -1 for nothing.
+func (t Tariff) rate(day Date) int {
 	i := len(t.rates) - 1
 	for i >= 0 && day.Before(t.rates[i].From) {
 		i--
 	}
+	return i
+}
+
+// At returns what a kWh costs in a quarter.
+func (t Tariff) At(quarter int64) Cost {
+	local := time.UnixMilli(quarter * rollup.Quarter).In(t.zone)
+	i := t.rate(DateOf(local, t.zone))
 	if i < 0 {
-		return cost
+		return Cost{math.NaN(), math.NaN()}
 	}
-	r := &t.rates[i]
+	return t.rates[i].in(rollup.Which(t.rates[i].hours(), local))
+}
+
+// in returns what a kWh costs in some of its hours, those of [rollup.Which].
+func (r *Rate) in(hours int) Cost {
+	cost := Cost{math.NaN(), math.NaN()}
 	if r.CO2 != nil {
 		cost.CO2 = *r.CO2
 	}
-	if r.Price == nil {
-		return cost
-	}
-	cost.Price = *r.Price
-	now := local.Hour()*4 + local.Minute()/15
-	for _, one := range r.Times {
-		if one.holds(day.Weekday(), now) {
-			cost.Price = one.Price
-			break
-		}
+	if hours > 0 {
+		cost.Price = r.Times[hours-1].Price
+	} else if r.Price != nil {
+		cost.Price = *r.Price
 	}
 	return cost
 }
 
-// holds reports whether a time holds in a quarter of a day of the week.
-func (t Time) holds(day time.Weekday, quarter int) bool {
-	if t.From < t.To {
-		return t.Days.Has(day) && t.From <= quarter && quarter < t.To
+// prices are what a kWh costs on a day, by the hours of [rollup.Entry].
+type prices struct {
+	byTime bool
+	hours  [rollup.MaxHours + 1]float64
+	co2    float64
+}
+
+// of returns what a kWh costs while a rate holds.
+func (t Tariff) of(rate int) *prices {
+	p := &prices{co2: math.NaN()}
+	p.hours[0] = math.NaN()
+	if rate >= 0 {
+		r := &t.rates[rate]
+		p.byTime = len(r.Times) > 0
+		for i := range 1 + len(r.Times) {
+			cost := r.in(i)
+			p.hours[i], p.co2 = cost.Price, cost.CO2
+		}
 	}
-	return t.Days.Has(day) && quarter >= t.From || t.Days.Has((day+6)%7) && quarter < t.To
+	return p
+}
+
+// cost is what some energy costs.
+type cost struct {
+	money float64 // in the currency of the project
+	grams float64 // of carbon dioxide
+}
+
+// of returns what was taken in costs.
+func (c Cost) of(s *rollup.Sums) cost {
+	if s.Energy == 0 {
+		return cost{}
+	}
+	kWh := float64(s.Energy) / 1e6
+	return cost{kWh * c.Price, kWh * c.CO2}
+}
+
+// cost returns what costs that was taken in on a day, or on days with the same prices; hours says
+// that it is known of which hours it is, if the entry does.
+func (p *prices) cost(e *rollup.Entry, hours bool) cost {
+	c := Cost{p.hours[0], p.co2}.of(&e.Sums)
+	if !p.byTime || e.Energy == 0 {
+		return c
+	}
+	if !hours || !e.InHours() {
+		c.money = math.NaN()
+		return c
+	}
+	c.money = 0
+	for i, mwh := range &e.Hours {
+		if mwh != 0 {
+			c.money += float64(mwh) / 1e6 * p.hours[i]
+		}
+	}
+	return c
 }

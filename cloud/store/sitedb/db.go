@@ -111,6 +111,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.beginStayStmt, err = db.PrepareContext(ctx, beginStay); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginStay: %w", err)
 	}
+	if q.calendarsInUseStmt, err = db.PrepareContext(ctx, calendarsInUse); err != nil {
+		return nil, fmt.Errorf("error preparing query CalendarsInUse: %w", err)
+	}
 	if q.chunksStmt, err = db.PrepareContext(ctx, chunks); err != nil {
 		return nil, fmt.Errorf("error preparing query Chunks: %w", err)
 	}
@@ -339,9 +342,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.importIdentityStmt, err = db.PrepareContext(ctx, importIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportIdentity: %w", err)
 	}
-	if q.inOtherZonesStmt, err = db.PrepareContext(ctx, inOtherZones); err != nil {
-		return nil, fmt.Errorf("error preparing query InOtherZones: %w", err)
-	}
 	if q.invitationByTokenStmt, err = db.PrepareContext(ctx, invitationByToken); err != nil {
 		return nil, fmt.Errorf("error preparing query InvitationByToken: %w", err)
 	}
@@ -416,6 +416,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.operatorsStmt, err = db.PrepareContext(ctx, operators); err != nil {
 		return nil, fmt.Errorf("error preparing query Operators: %w", err)
+	}
+	if q.otherCalendarsStmt, err = db.PrepareContext(ctx, otherCalendars); err != nil {
+		return nil, fmt.Errorf("error preparing query OtherCalendars: %w", err)
 	}
 	if q.outcomesStmt, err = db.PrepareContext(ctx, outcomes); err != nil {
 		return nil, fmt.Errorf("error preparing query Outcomes: %w", err)
@@ -513,8 +516,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.rollupStmt, err = db.PrepareContext(ctx, rollup); err != nil {
 		return nil, fmt.Errorf("error preparing query Rollup: %w", err)
 	}
-	if q.rollupZoneStmt, err = db.PrepareContext(ctx, rollupZone); err != nil {
-		return nil, fmt.Errorf("error preparing query RollupZone: %w", err)
+	if q.rollupCalendarStmt, err = db.PrepareContext(ctx, rollupCalendar); err != nil {
+		return nil, fmt.Errorf("error preparing query RollupCalendar: %w", err)
 	}
 	if q.rollupsStmt, err = db.PrepareContext(ctx, rollups); err != nil {
 		return nil, fmt.Errorf("error preparing query Rollups: %w", err)
@@ -600,8 +603,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setRollupStmt, err = db.PrepareContext(ctx, setRollup); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRollup: %w", err)
 	}
-	if q.setRollupZoneStmt, err = db.PrepareContext(ctx, setRollupZone); err != nil {
-		return nil, fmt.Errorf("error preparing query SetRollupZone: %w", err)
+	if q.setRollupCalendarStmt, err = db.PrepareContext(ctx, setRollupCalendar); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRollupCalendar: %w", err)
 	}
 	if q.setRunStmt, err = db.PrepareContext(ctx, setRun); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRun: %w", err)
@@ -656,6 +659,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.timeZoneStmt, err = db.PrepareContext(ctx, timeZone); err != nil {
 		return nil, fmt.Errorf("error preparing query TimeZone: %w", err)
+	}
+	if q.unsettleZoneStmt, err = db.PrepareContext(ctx, unsettleZone); err != nil {
+		return nil, fmt.Errorf("error preparing query UnsettleZone: %w", err)
 	}
 	if q.waitingForRollupsStmt, err = db.PrepareContext(ctx, waitingForRollups); err != nil {
 		return nil, fmt.Errorf("error preparing query WaitingForRollups: %w", err)
@@ -820,6 +826,11 @@ func (q *Queries) Close() error {
 	if q.beginStayStmt != nil {
 		if cerr := q.beginStayStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing beginStayStmt: %w", cerr)
+		}
+	}
+	if q.calendarsInUseStmt != nil {
+		if cerr := q.calendarsInUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing calendarsInUseStmt: %w", cerr)
 		}
 	}
 	if q.chunksStmt != nil {
@@ -1202,11 +1213,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing importIdentityStmt: %w", cerr)
 		}
 	}
-	if q.inOtherZonesStmt != nil {
-		if cerr := q.inOtherZonesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing inOtherZonesStmt: %w", cerr)
-		}
-	}
 	if q.invitationByTokenStmt != nil {
 		if cerr := q.invitationByTokenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing invitationByTokenStmt: %w", cerr)
@@ -1330,6 +1336,11 @@ func (q *Queries) Close() error {
 	if q.operatorsStmt != nil {
 		if cerr := q.operatorsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing operatorsStmt: %w", cerr)
+		}
+	}
+	if q.otherCalendarsStmt != nil {
+		if cerr := q.otherCalendarsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing otherCalendarsStmt: %w", cerr)
 		}
 	}
 	if q.outcomesStmt != nil {
@@ -1492,9 +1503,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing rollupStmt: %w", cerr)
 		}
 	}
-	if q.rollupZoneStmt != nil {
-		if cerr := q.rollupZoneStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing rollupZoneStmt: %w", cerr)
+	if q.rollupCalendarStmt != nil {
+		if cerr := q.rollupCalendarStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rollupCalendarStmt: %w", cerr)
 		}
 	}
 	if q.rollupsStmt != nil {
@@ -1637,9 +1648,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setRollupStmt: %w", cerr)
 		}
 	}
-	if q.setRollupZoneStmt != nil {
-		if cerr := q.setRollupZoneStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing setRollupZoneStmt: %w", cerr)
+	if q.setRollupCalendarStmt != nil {
+		if cerr := q.setRollupCalendarStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRollupCalendarStmt: %w", cerr)
 		}
 	}
 	if q.setRunStmt != nil {
@@ -1730,6 +1741,11 @@ func (q *Queries) Close() error {
 	if q.timeZoneStmt != nil {
 		if cerr := q.timeZoneStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing timeZoneStmt: %w", cerr)
+		}
+	}
+	if q.unsettleZoneStmt != nil {
+		if cerr := q.unsettleZoneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unsettleZoneStmt: %w", cerr)
 		}
 	}
 	if q.waitingForRollupsStmt != nil {
@@ -1825,6 +1841,7 @@ type Queries struct {
 	basesStmt                    *sql.Stmt
 	beginDeletionStmt            *sql.Stmt
 	beginStayStmt                *sql.Stmt
+	calendarsInUseStmt           *sql.Stmt
 	chunksStmt                   *sql.Stmt
 	chunksAcrossStmt             *sql.Stmt
 	chunksFromStmt               *sql.Stmt
@@ -1901,7 +1918,6 @@ type Queries struct {
 	horizonStmt                  *sql.Stmt
 	identitiesOfKindStmt         *sql.Stmt
 	importIdentityStmt           *sql.Stmt
-	inOtherZonesStmt             *sql.Stmt
 	invitationByTokenStmt        *sql.Stmt
 	invitationsStmt              *sql.Stmt
 	isOperatorStmt               *sql.Stmt
@@ -1927,6 +1943,7 @@ type Queries struct {
 	openInvitationsStmt          *sql.Stmt
 	openSupportGrantsStmt        *sql.Stmt
 	operatorsStmt                *sql.Stmt
+	otherCalendarsStmt           *sql.Stmt
 	outcomesStmt                 *sql.Stmt
 	ownersStmt                   *sql.Stmt
 	partFromStmt                 *sql.Stmt
@@ -1959,7 +1976,7 @@ type Queries struct {
 	revokeGrantsStmt             *sql.Stmt
 	revokeIdentityStmt           *sql.Stmt
 	rollupStmt                   *sql.Stmt
-	rollupZoneStmt               *sql.Stmt
+	rollupCalendarStmt           *sql.Stmt
 	rollupsStmt                  *sql.Stmt
 	rollupsOfStmt                *sql.Stmt
 	runStmt                      *sql.Stmt
@@ -1988,7 +2005,7 @@ type Queries struct {
 	setPresenceStmt              *sql.Stmt
 	setRebuildingStmt            *sql.Stmt
 	setRollupStmt                *sql.Stmt
-	setRollupZoneStmt            *sql.Stmt
+	setRollupCalendarStmt        *sql.Stmt
 	setRunStmt                   *sql.Stmt
 	setStageStmt                 *sql.Stmt
 	setStateStmt                 *sql.Stmt
@@ -2007,6 +2024,7 @@ type Queries struct {
 	supportedProjectsStmt        *sql.Stmt
 	takeDeletionBackStmt         *sql.Stmt
 	timeZoneStmt                 *sql.Stmt
+	unsettleZoneStmt             *sql.Stmt
 	waitingForRollupsStmt        *sql.Stmt
 	watchedDevicesStmt           *sql.Stmt
 	watchedGatewayStmt           *sql.Stmt
@@ -2047,6 +2065,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		basesStmt:                    q.basesStmt,
 		beginDeletionStmt:            q.beginDeletionStmt,
 		beginStayStmt:                q.beginStayStmt,
+		calendarsInUseStmt:           q.calendarsInUseStmt,
 		chunksStmt:                   q.chunksStmt,
 		chunksAcrossStmt:             q.chunksAcrossStmt,
 		chunksFromStmt:               q.chunksFromStmt,
@@ -2123,7 +2142,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		horizonStmt:                  q.horizonStmt,
 		identitiesOfKindStmt:         q.identitiesOfKindStmt,
 		importIdentityStmt:           q.importIdentityStmt,
-		inOtherZonesStmt:             q.inOtherZonesStmt,
 		invitationByTokenStmt:        q.invitationByTokenStmt,
 		invitationsStmt:              q.invitationsStmt,
 		isOperatorStmt:               q.isOperatorStmt,
@@ -2149,6 +2167,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		openInvitationsStmt:          q.openInvitationsStmt,
 		openSupportGrantsStmt:        q.openSupportGrantsStmt,
 		operatorsStmt:                q.operatorsStmt,
+		otherCalendarsStmt:           q.otherCalendarsStmt,
 		outcomesStmt:                 q.outcomesStmt,
 		ownersStmt:                   q.ownersStmt,
 		partFromStmt:                 q.partFromStmt,
@@ -2181,7 +2200,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeGrantsStmt:             q.revokeGrantsStmt,
 		revokeIdentityStmt:           q.revokeIdentityStmt,
 		rollupStmt:                   q.rollupStmt,
-		rollupZoneStmt:               q.rollupZoneStmt,
+		rollupCalendarStmt:           q.rollupCalendarStmt,
 		rollupsStmt:                  q.rollupsStmt,
 		rollupsOfStmt:                q.rollupsOfStmt,
 		runStmt:                      q.runStmt,
@@ -2210,7 +2229,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setPresenceStmt:              q.setPresenceStmt,
 		setRebuildingStmt:            q.setRebuildingStmt,
 		setRollupStmt:                q.setRollupStmt,
-		setRollupZoneStmt:            q.setRollupZoneStmt,
+		setRollupCalendarStmt:        q.setRollupCalendarStmt,
 		setRunStmt:                   q.setRunStmt,
 		setStageStmt:                 q.setStageStmt,
 		setStateStmt:                 q.setStateStmt,
@@ -2229,6 +2248,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		supportedProjectsStmt:        q.supportedProjectsStmt,
 		takeDeletionBackStmt:         q.takeDeletionBackStmt,
 		timeZoneStmt:                 q.timeZoneStmt,
+		unsettleZoneStmt:             q.unsettleZoneStmt,
 		waitingForRollupsStmt:        q.waitingForRollupsStmt,
 		watchedDevicesStmt:           q.watchedDevicesStmt,
 		watchedGatewayStmt:           q.watchedGatewayStmt,

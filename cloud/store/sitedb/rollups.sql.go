@@ -10,31 +10,68 @@ import (
 	"strings"
 )
 
-const inOtherZones = `-- name: InOtherZones :many
-SELECT device FROM rollup_zones WHERE project_id = ?1 AND zone <> ?2
+const calendarsInUse = `-- name: CalendarsInUse :many
+SELECT DISTINCT project_id, zone FROM rollup_zones ORDER BY project_id, zone
+`
+
+type CalendarsInUseRow struct {
+	ProjectID string
+	Zone      string
+}
+
+func (q *Queries) CalendarsInUse(ctx context.Context) ([]CalendarsInUseRow, error) {
+	rows, err := q.query(ctx, q.calendarsInUseStmt, calendarsInUse)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CalendarsInUseRow
+	for rows.Next() {
+		var i CalendarsInUseRow
+		if err := rows.Scan(&i.ProjectID, &i.Zone); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const otherCalendars = `-- name: OtherCalendars :many
+SELECT device, zone FROM rollup_zones WHERE project_id = ?1 AND zone <> ?2
 ORDER BY device
 LIMIT ?3
 `
 
-type InOtherZonesParams struct {
+type OtherCalendarsParams struct {
 	ProjectID string
 	Zone      string
 	Max       int64
 }
 
-func (q *Queries) InOtherZones(ctx context.Context, arg InOtherZonesParams) ([]int64, error) {
-	rows, err := q.query(ctx, q.inOtherZonesStmt, inOtherZones, arg.ProjectID, arg.Zone, arg.Max)
+type OtherCalendarsRow struct {
+	Device int64
+	Zone   string
+}
+
+func (q *Queries) OtherCalendars(ctx context.Context, arg OtherCalendarsParams) ([]OtherCalendarsRow, error) {
+	rows, err := q.query(ctx, q.otherCalendarsStmt, otherCalendars, arg.ProjectID, arg.Zone, arg.Max)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []int64
+	var items []OtherCalendarsRow
 	for rows.Next() {
-		var device int64
-		if err := rows.Scan(&device); err != nil {
+		var i OtherCalendarsRow
+		if err := rows.Scan(&i.Device, &i.Zone); err != nil {
 			return nil, err
 		}
-		items = append(items, device)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -84,17 +121,17 @@ func (q *Queries) Rollup(ctx context.Context, arg RollupParams) ([]byte, error) 
 	return sums, err
 }
 
-const rollupZone = `-- name: RollupZone :one
+const rollupCalendar = `-- name: RollupCalendar :one
 SELECT zone FROM rollup_zones WHERE project_id = ?1 AND device = ?2
 `
 
-type RollupZoneParams struct {
+type RollupCalendarParams struct {
 	ProjectID string
 	Device    int64
 }
 
-func (q *Queries) RollupZone(ctx context.Context, arg RollupZoneParams) (string, error) {
-	row := q.queryRow(ctx, q.rollupZoneStmt, rollupZone, arg.ProjectID, arg.Device)
+func (q *Queries) RollupCalendar(ctx context.Context, arg RollupCalendarParams) (string, error) {
+	row := q.queryRow(ctx, q.rollupCalendarStmt, rollupCalendar, arg.ProjectID, arg.Device)
 	var zone string
 	err := row.Scan(&zone)
 	return zone, err
@@ -222,44 +259,50 @@ func (q *Queries) SetRollup(ctx context.Context, arg SetRollupParams) error {
 	return err
 }
 
-const setRollupZone = `-- name: SetRollupZone :exec
+const setRollupCalendar = `-- name: SetRollupCalendar :exec
 INSERT INTO rollup_zones (project_id, device, zone) VALUES (?1, ?2, ?3)
 ON CONFLICT (project_id, device) DO UPDATE SET zone = excluded.zone
 `
 
-type SetRollupZoneParams struct {
+type SetRollupCalendarParams struct {
 	ProjectID string
 	Device    int64
 	Zone      string
 }
 
-func (q *Queries) SetRollupZone(ctx context.Context, arg SetRollupZoneParams) error {
-	_, err := q.exec(ctx, q.setRollupZoneStmt, setRollupZone, arg.ProjectID, arg.Device, arg.Zone)
+func (q *Queries) SetRollupCalendar(ctx context.Context, arg SetRollupCalendarParams) error {
+	_, err := q.exec(ctx, q.setRollupCalendarStmt, setRollupCalendar, arg.ProjectID, arg.Device, arg.Zone)
 	return err
 }
 
 const settleZone = `-- name: SettleZone :exec
-UPDATE projects SET days_zone = ?1 WHERE id = ?2 AND time_zone = ?1
+UPDATE projects SET days_zone = time_zone WHERE id = ?1
 `
 
-type SettleZoneParams struct {
-	Zone      string
-	ProjectID string
+func (q *Queries) SettleZone(ctx context.Context, projectID string) error {
+	_, err := q.exec(ctx, q.settleZoneStmt, settleZone, projectID)
+	return err
 }
 
-func (q *Queries) SettleZone(ctx context.Context, arg SettleZoneParams) error {
-	_, err := q.exec(ctx, q.settleZoneStmt, settleZone, arg.Zone, arg.ProjectID)
+const unsettleZone = `-- name: UnsettleZone :exec
+UPDATE projects SET days_zone = '' WHERE id = ?1
+`
+
+func (q *Queries) UnsettleZone(ctx context.Context, projectID string) error {
+	_, err := q.exec(ctx, q.unsettleZoneStmt, unsettleZone, projectID)
 	return err
 }
 
 const waitingForRollups = `-- name: WaitingForRollups :many
 SELECT device, metric, samples, began_ms, head_ms, head_value, waiting FROM readings_open
-WHERE project_id = ?1 AND waiting > 0 AND device IN (/*SLICE:devices*/?)
+WHERE project_id = ?1 AND waiting > 0 AND head_ms >= CAST(?2 AS BIGINT) AND head_ms < CAST(?3 AS BIGINT) AND device IN (/*SLICE:devices*/?)
 ORDER BY device, metric
 `
 
 type WaitingForRollupsParams struct {
 	ProjectID string
+	Since     int64
+	Until     int64
 	Devices   []int64
 }
 
@@ -277,6 +320,8 @@ func (q *Queries) WaitingForRollups(ctx context.Context, arg WaitingForRollupsPa
 	query := waitingForRollups
 	var queryParams []interface{}
 	queryParams = append(queryParams, arg.ProjectID)
+	queryParams = append(queryParams, arg.Since)
+	queryParams = append(queryParams, arg.Until)
 	if len(arg.Devices) > 0 {
 		for _, v := range arg.Devices {
 			queryParams = append(queryParams, v)
@@ -316,7 +361,7 @@ func (q *Queries) WaitingForRollups(ctx context.Context, arg WaitingForRollupsPa
 }
 
 const zonesToSettle = `-- name: ZonesToSettle :many
-SELECT id, time_zone FROM projects WHERE days_zone <> time_zone AND id > ?1 ORDER BY id LIMIT ?2
+SELECT id FROM projects WHERE days_zone <> time_zone AND id > ?1 ORDER BY id LIMIT ?2
 `
 
 type ZonesToSettleParams struct {
@@ -324,24 +369,19 @@ type ZonesToSettleParams struct {
 	Max   int64
 }
 
-type ZonesToSettleRow struct {
-	ID       string
-	TimeZone string
-}
-
-func (q *Queries) ZonesToSettle(ctx context.Context, arg ZonesToSettleParams) ([]ZonesToSettleRow, error) {
+func (q *Queries) ZonesToSettle(ctx context.Context, arg ZonesToSettleParams) ([]string, error) {
 	rows, err := q.query(ctx, q.zonesToSettleStmt, zonesToSettle, arg.After, arg.Max)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ZonesToSettleRow
+	var items []string
 	for rows.Next() {
-		var i ZonesToSettleRow
-		if err := rows.Scan(&i.ID, &i.TimeZone); err != nil {
+		var id string
+		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

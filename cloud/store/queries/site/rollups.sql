@@ -14,20 +14,23 @@ ORDER BY device, period;
 
 -- name: WaitingForRollups :many
 SELECT device, metric, samples, began_ms, head_ms, head_value, waiting FROM readings_open
-WHERE project_id = @project_id AND waiting > 0 AND device IN (sqlc.slice(devices))
+WHERE project_id = @project_id AND waiting > 0 AND head_ms >= CAST(@since AS BIGINT) AND head_ms < CAST(@until AS BIGINT) AND device IN (sqlc.slice(devices))
 ORDER BY device, metric;
 
--- name: RollupZone :one
+-- name: RollupCalendar :one
 SELECT zone FROM rollup_zones WHERE project_id = @project_id AND device = @device;
 
--- name: SetRollupZone :exec
+-- name: SetRollupCalendar :exec
 INSERT INTO rollup_zones (project_id, device, zone) VALUES (@project_id, @device, @zone)
 ON CONFLICT (project_id, device) DO UPDATE SET zone = excluded.zone;
 
--- name: InOtherZones :many
-SELECT device FROM rollup_zones WHERE project_id = @project_id AND zone <> @zone
+-- name: OtherCalendars :many
+SELECT device, zone FROM rollup_zones WHERE project_id = @project_id AND zone <> @zone
 ORDER BY device
 LIMIT @max;
+
+-- name: CalendarsInUse :many
+SELECT DISTINCT project_id, zone FROM rollup_zones ORDER BY project_id, zone;
 
 -- name: RollupsOf :many
 SELECT period, sums FROM rollups
@@ -38,7 +41,10 @@ ORDER BY period;
 DELETE FROM rollups WHERE project_id = @project_id AND level = @level AND device = @device;
 
 -- name: ZonesToSettle :many
-SELECT id, time_zone FROM projects WHERE days_zone <> time_zone AND id > @after ORDER BY id LIMIT @max;
+SELECT id FROM projects WHERE days_zone <> time_zone AND id > @after ORDER BY id LIMIT @max;
 
 -- name: SettleZone :exec
-UPDATE projects SET days_zone = @zone WHERE id = @project_id AND time_zone = @zone;
+UPDATE projects SET days_zone = time_zone WHERE id = @project_id;
+
+-- name: UnsettleZone :exec
+UPDATE projects SET days_zone = '' WHERE id = @project_id;
