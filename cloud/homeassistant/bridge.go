@@ -121,7 +121,7 @@ func (b *Bridge) StateChanged(id sconce.ProjectID, s telemetry.DeviceState) {
 	if d == nil {
 		return
 	}
-	if d.traits|traitsOf(&s) != d.traits {
+	if traitsOf(&s) != d.traits {
 		b.look(id)
 	}
 	b.retain(StateTopic(id, s.Device), tell(d.kind, &s))

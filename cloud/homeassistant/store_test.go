@@ -87,6 +87,13 @@ func TestStore(t *testing.T) {
 			t.Errorf("switched to %v: %v, %v", on, ids, err)
 		}
 	}
+}
+
+// TestEveryMethodAsks: nobody decides, or knows, who may not.
+func TestEveryMethodAsks(t *testing.T) {
+	ctx, s := t.Context(), storetest.Open(t)
+	site := storetest.MakeSite(t, s, 0x00124b0000000041)
+	service := homeassistant.Service{Store: s.HomeAssistant(), Bridge: deaf{}}
 	if err := service.Switch(ctx, site.Owner.Only(project.ActionsOf(project.ConfigureLights)), true); sconce.KindOf(err) != sconce.Forbidden {
 		t.Errorf("by a token that may not: %v", err)
 	}

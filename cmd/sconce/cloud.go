@@ -240,7 +240,7 @@ func (c *cloud) network() (err error) {
 		HTTP:        c.api,
 		Origins:     origins,
 		Devices:     c.registry,
-		Accounts:    viewers{c.live, c.access, c.home},
+		Accounts:    viewers{c.live, c.access, c.home, c.desk()},
 		Intake:      c.intake,
 		Presence:    c.presences,
 		Limits:      edge.DefaultLimits(),
@@ -248,6 +248,14 @@ func (c *cloud) network() (err error) {
 	})
 	c.bus.edge = c.edge
 	return err
+}
+
+// desk makes what takes the commands of Home Assistant.
+func (c *cloud) desk() *homeassistant.Desk {
+	return homeassistant.NewDesk(homeassistant.Office{
+		Lights: c.lighting, Live: c.bus, On: c.home.On, Log: c.log,
+		Refused: func(ctx context.Context, s project.Scope) { refusedCommand(ctx, c.securityLog, s, c.log) },
+	})
 }
 
 // letters makes what writes to people: over SMTP, or in the demo into its mailbox.

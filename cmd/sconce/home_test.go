@@ -57,6 +57,7 @@ type home struct {
 	group     sconce.GroupID
 	addr      string
 	pool      *x509.CertPool
+	cert      tls.Certificate
 	stop      func()
 }
 
@@ -71,7 +72,7 @@ func newHome(t *testing.T) *home {
 	must(t, err)
 	h.group = group.ID
 	h.add(homeLight, "Window left", h.group)
-	for who, role := range map[sconce.AccountID]sconce.Role{"expert": sconce.Expert, "user": sconce.User, "viewer": sconce.Viewer} {
+	for who, role := range map[sconce.AccountID]sconce.Role{h.site.Owner.Account(): sconce.Owner, "expert": sconce.Expert, "user": sconce.User, "viewer": sconce.Viewer} {
 		account := identity.Account{ID: who, Email: string(who) + "@example.org", Name: string(who), Made: time.Now()}
 		must(t, h.store.Identity().CreateAccount(ctx, identity.Credentials{Account: account, PasswordHash: "none"}, audit.Operator, audit.Console))
 		must(t, h.projects.SetMember(ctx, h.site.Owner, project.Member{Account: who, Role: role}))
@@ -106,11 +107,15 @@ func (h *home) begin() {
 	h.lighting = lighting.New(lighting.Parts{
 		Store: h.store.Lighting(), Vault: h.store.Vault(), Down: b, Presence: h.presences, Entrance: h.projects, Live: b, Log: log, Changed: h.bridge.Changed,
 	})
+	securityLog := audit.NewLog(h.store.SecurityLog(), time.Now)
+	desk := homeassistant.NewDesk(homeassistant.Office{
+		Lights: h.lighting, Live: b, On: h.bridge.On, Log: log, Refused: func(ctx context.Context, s project.Scope) { refusedCommand(ctx, securityLog, s, log) },
+	})
 	certificate, pool := serverCertificate(t)
-	h.pool = pool
+	h.pool, h.cert = pool, certificate
 	h.edge, err = edge.New(edge.Config{
 		Domain: homeDomain, Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil }, DeviceCAs: pool,
-		HTTP: http.NotFoundHandler(), Devices: nobody{}, Accounts: viewers{identity.NewLive(h.store.Identity(), h.projects, time.Now), h.access, h.bridge},
+		HTTP: http.NotFoundHandler(), Devices: nobody{}, Accounts: viewers{identity.NewLive(h.store.Identity(), h.projects, time.Now), h.access, h.bridge, desk},
 		Intake: nobody{}, Presence: h.presences, Limits: edge.DefaultLimits(), Log: log,
 	})
 	must(t, err)
@@ -138,14 +143,17 @@ func (h *home) begin() {
 	h.presences.Connected(homeGateway, time.Now())
 }
 
-// nobody stands in for the gateways' side, which these tests do not meet.
+// nobody stands in for the registry and the journal: whoever has a certificate of the authority is
+// the one gateway, and what it says is taken.
 type nobody struct{}
 
 func (nobody) Authenticate(context.Context, *x509.Certificate) (sconce.EUI64, error) {
-	return 0, sconce.Errorf(sconce.Unauthenticated, "there are no gateways here")
+	return homeGateway, nil
 }
 
-func (nobody) Accept(sconce.EUI64, string, []byte, uint64, func(uint64, error)) {}
+func (nobody) Accept(_ sconce.EUI64, _ string, _ []byte, token uint64, done func(uint64, error)) {
+	done(token, nil)
+}
 
 func serverCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
@@ -154,7 +162,7 @@ func serverCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "server"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		DNSNames: []string{homeDomain, "mq." + homeDomain, "web.mqtt." + homeDomain}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IsCA: true, BasicConstraintsValid: true,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	must(t, err)
@@ -177,6 +185,21 @@ func (h *home) token(who string, actions ...string) string {
 	_, secret, err := h.access.Make(h.t.Context(), project.Caller{Account: account}, access.New{Project: h.site.Project, Actions: may, Name: "Home Assistant", Life: time.Hour})
 	must(h.t, err)
 	return secret.Reveal()
+}
+
+// switchOn switches the option on, and waits until the light is told.
+func (h *home) switchOn() {
+	h.t.Helper()
+	must(h.t, h.service.Switch(h.t.Context(), h.site.Owner, true))
+	eventually(h.t, func() bool { return h.edge.Stats().Retained == 3 }) // two of the light, one of its network
+}
+
+// dial opens a TLS connection to one of the host names.
+func (h *home) dial(host string) *tls.Conn {
+	h.t.Helper()
+	nc, err := tls.Dial("tcp", h.addr, &tls.Config{RootCAs: h.pool, ServerName: host, Certificates: []tls.Certificate{h.cert}, MinVersion: tls.VersionTLS12})
+	must(h.t, err)
+	return nc
 }
 
 // stream opens the WebSocket on which Home Assistant speaks MQTT.
@@ -284,7 +307,7 @@ func TestHomeAssistant(t *testing.T) {
 	if _, err := h.connect(token); err == nil {
 		t.Fatal("it connected while the option is off")
 	}
-	must(t, h.service.Switch(t.Context(), h.site.Owner, true))
+	h.switchOn()
 	a, err := h.connect(token)
 	must(t, err)
 	prefix := homeassistant.Prefix(h.site.Project)

@@ -8,6 +8,7 @@ import (
 	"sconce"
 	"sconce/cloud/access"
 	"sconce/cloud/alert"
+	"sconce/cloud/audit"
 	"sconce/cloud/edge"
 	"sconce/cloud/homeassistant"
 	"sconce/cloud/identity"
@@ -76,6 +77,7 @@ type viewers struct {
 	live   *identity.Live
 	access *access.Service
 	home   *homeassistant.Bridge
+	desk   *homeassistant.Desk
 }
 
 // program is who connected with a token, and whether its project was told to Home Assistant
@@ -126,10 +128,26 @@ func (v viewers) program(ctx context.Context, text string) (edge.Principal, erro
 	home := v.home.On(scope.Project())
 	p := edge.Principal{ID: string(token.Origin()), Rights: receives(scope.Project()), Subject: program{token, home}}
 	if home {
-		p.Rights = homeRights{p.Rights, homeassistant.Rights{Project: scope.Project()}}
-		p.Inbox, p.Filters = homeassistant.Inbox{Project: scope.Project()}, homeassistant.Filters
+		p.Rights = homeRights{p.Rights, homeassistant.Rights{Project: scope.Project(), Control: scope.Require(project.ControlGranted) == nil}}
+		p.Filters = homeassistant.Filters
+		p.Inbox = homeassistant.Inbox{
+			Desk: v.desk, Program: p.ID, Project: scope.Project(),
+			Enter: func(ctx context.Context) (project.Scope, error) { return v.enter(ctx, token) },
+		}
 	}
 	return p, nil
+}
+
+// enter returns what a token that was good when its program connected lets it do now.
+func (v viewers) enter(ctx context.Context, token access.Token) (project.Scope, error) {
+	ended, err := v.access.Ended(ctx, []access.Token{token})
+	if err != nil {
+		return project.Scope{}, err
+	}
+	if len(ended) > 0 {
+		return project.Scope{}, sconce.Errorf(sconce.Forbidden, "this token is good no more")
+	}
+	return v.access.Enter(ctx, token, token.Project)
 }
 
 // receives returns the rights to the live topics of projects.
@@ -174,6 +192,14 @@ func (v viewers) Ended(ctx context.Context, connected []edge.Principal) ([]int, 
 		all = append(all, programs[i])
 	}
 	return all, nil
+}
+
+// refusedCommand writes that a program was refused a command, as the API does.
+func refusedCommand(ctx context.Context, to *audit.Log, s project.Scope, log *slog.Logger) {
+	err := to.Refuse(context.WithoutCancel(ctx), audit.OfProject(s.Project()), s.Subject(), s.Origin(), "send-command", "")
+	if err != nil {
+		log.Error("a refusal is not in the security log", "error", err)
+	}
 }
 
 // maxGreetings is how many gateways may wait to be told what is desired of them.

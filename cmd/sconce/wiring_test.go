@@ -103,7 +103,7 @@ func newPeople(t *testing.T) people {
 		viewers: viewers{
 			identity.NewLive(s.Identity(), projects, time.Now),
 			&access.Service{Store: s.Access(), Projects: projects, Vault: s.Vault(), Now: time.Now},
-			nil,
+			nil, nil,
 		},
 		sessions: map[string]identity.Session{},
 		projects: map[string]sconce.ProjectID{"absent": "0190a6e2-8f0e-7cc3-98c4-dc0c0c07398f", "+": "+", "#": "#"},
@@ -145,18 +145,24 @@ func (p people) connect(t *testing.T, who string) edge.Rights {
 // all that its maker may.
 func (p people) connectWithToken(t *testing.T, who string) edge.Rights {
 	t.Helper()
+	role := map[string]sconce.Role{"owner": sconce.Owner, "expert": sconce.Expert, "user": sconce.User, "viewer": sconce.Viewer, "stranger": sconce.Owner}[who]
+	return p.connectWith(t, who, project.RoleActions(role))
+}
+
+func (p people) connectWith(t *testing.T, who string, actions project.Actions) edge.Rights {
+	t.Helper()
 	own := p.projects["own"]
 	if who == "stranger" {
 		own = p.projects["other"]
 	}
-	principal, err := p.Authenticate(t.Context(), "anybody", p.makeToken(t, who, own))
+	principal, err := p.Authenticate(t.Context(), "anybody", p.makeToken(t, who, own, actions))
 	must(t, err)
 	return principal.Rights
 }
 
-func (p people) makeToken(t *testing.T, who string, of sconce.ProjectID) string {
+func (p people) makeToken(t *testing.T, who string, of sconce.ProjectID, actions project.Actions) string {
 	t.Helper()
-	_, secret, err := p.access.Make(t.Context(), project.Caller{Account: sconce.AccountID(who)}, access.New{Project: of, Name: "Panel", Life: time.Hour})
+	_, secret, err := p.access.Make(t.Context(), project.Caller{Account: sconce.AccountID(who)}, access.New{Project: of, Actions: actions, Name: "Panel", Life: time.Hour})
 	must(t, err)
 	return secret.Reveal()
 }
@@ -174,7 +180,7 @@ var homeTopics = map[string]struct{ receive, publish []string }{
 	"homeassistant/{project}/device/0000000000000010/config": {receive: everybody},
 	"homeassistant/{project}/0000000000000010/state":         {receive: everybody},
 	"homeassistant/{project}/network/x":                      {receive: everybody},
-	"homeassistant/{project}/0000000000000010/set":           {receive: everybody},
+	"homeassistant/{project}/0000000000000010/set":           {receive: everybody, publish: []string{"owner", "expert", "user"}},
 	"homeassistant/{project}/status":                         {receive: everybody, publish: everybody},
 	"homeassistant/{project}/0000000000000010/x":             {receive: everybody},
 	"homeassistant/{project}/0000000000000010/set/x":         {receive: everybody},
@@ -195,6 +201,10 @@ func TestHomeAssistantTopicIsolation(t *testing.T) {
 			p.isolate(t, who, p.connectWithToken(t, who))
 			// The stranger owns the other project, where it is off.
 			p.isolateHome(t, who, p.connectWithToken(t, who), on && who != "stranger")
+			reader := p.connectWith(t, who, 0)
+			if light := p.fill("homeassistant/{project}/0000000000000010/", "own"); reader.MayPublish(light+"set") || reader.MaySubscribe(light+"state") != (on && who != "stranger") {
+				t.Errorf("%s, option %v: what a token may that sees the project and nothing else", who, on)
+			}
 		}
 	}
 	p.home.Switched(p.projects["own"], true)
@@ -229,7 +239,7 @@ func TestProgramsConnectAgain(t *testing.T) {
 	ctx := t.Context()
 	connect := func(who, project string) edge.Principal {
 		t.Helper()
-		principal, err := p.Authenticate(ctx, "", p.makeToken(t, who, p.projects[project]))
+		principal, err := p.Authenticate(ctx, "", p.makeToken(t, who, p.projects[project], 0))
 		must(t, err)
 		return principal
 	}
@@ -264,7 +274,7 @@ func TestTokensConnect(t *testing.T) {
 		must(t, err)
 		person, err := p.Authenticate(ctx, ticket.Username, ticket.Password.Reveal())
 		must(t, err)
-		program, err := p.Authenticate(ctx, "", p.makeToken(t, who, own))
+		program, err := p.Authenticate(ctx, "", p.makeToken(t, who, own, 0))
 		must(t, err)
 		if program.ID == person.ID {
 			t.Errorf("a program is taken for its maker: %s", program.ID)

@@ -63,7 +63,7 @@ var layers = []layer{
 	{"sconce/cloud/energy/figures", true, []string{root, "sconce/cloud/rollup"}},
 	{"sconce/cloud/energy", false, []string{root, "sconce/cloud/energy/figures", "sconce/cloud/project", "sconce/cloud/rollup", "sconce/cloud/telemetry"}},
 	{"sconce/cloud/export", false, []string{root, "sconce/cloud/audit", "sconce/cloud/lighting", "sconce/cloud/project", "sconce/cloud/telemetry"}},
-	{"sconce/cloud/homeassistant", false, []string{root, "sconce/cloud/lighting", "sconce/cloud/project", "sconce/cloud/telemetry"}},
+	{"sconce/cloud/homeassistant", false, []string{root, "sconce/wire", "sconce/cloud/attempts", "sconce/cloud/lighting", "sconce/cloud/project", "sconce/cloud/telemetry"}},
 	{"sconce/cloud/identity", false, []string{root, "sconce/cloud/attempts", "sconce/cloud/audit", "sconce/cloud/mail", "sconce/cloud/vault"}},
 	{"sconce/cloud/invitation", false, []string{root, "sconce/cloud/identity", "sconce/cloud/mail", "sconce/cloud/project"}},
 	{"sconce/cloud/mail", false, []string{root, "sconce/cloud/vault"}},
