@@ -194,6 +194,15 @@ func TestBridgeTellsWhatIsThere(t *testing.T) {
 			t.Errorf("with a new value: %s", got)
 		}
 
+		// And then no more: sensors of its kind are to say it in the building alone.
+		s.Power = nil
+		w.change(func() { w.buildings[school].Places[0].State = s })
+		b.StateChanged(school, s)
+		settle()
+		if got := w.told(); got != state1+" "+config1 || !strings.Contains(w.message(homeassistant.ConfigTopic(school, 1)), `"power":{"platform":"sensor"}`) {
+			t.Errorf("without the value: %s, %s", got, w.message(homeassistant.ConfigTopic(school, 1)))
+		}
+
 		// It is renamed, and another one is added.
 		w.change(func() {
 			w.buildings[school].Places[0].Name = "Window"
@@ -373,7 +382,7 @@ func TestBridgeIsBounded(t *testing.T) {
 		if got := len(w.topics()); got != 2*homeassistant.MaxDevices+1 {
 			t.Errorf("%d messages are kept", got)
 		}
-		if homeassistant.Filters < homeassistant.MaxDevices+sconce.MaxNetworksPerProject+50 {
+		if homeassistant.Filters < homeassistant.MaxDevices+sconce.MaxNetworksPerProject+80 {
 			t.Errorf("%d subscriptions are too few", homeassistant.Filters)
 		}
 	})

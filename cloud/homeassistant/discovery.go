@@ -42,7 +42,7 @@ type availability struct {
 // then calls it by the class, in the language of its user.
 type component struct {
 	Platform string `json:"platform"`
-	UniqueID string `json:"unique_id"`
+	UniqueID string `json:"unique_id,omitempty"`
 	Name     *name  `json:"name,omitempty"`
 	QoS      int    `json:"qos,omitempty"`
 
@@ -148,16 +148,18 @@ func describe(id sconce.ProjectID, p Place, version string) []byte {
 		}
 	}
 	has := traitsOf(&p.State)
+	if has == 0 && len(c.Components) == 0 {
+		return nil
+	}
 	for i, e := range sensors() {
 		if has>>i&1 == 0 {
+			// Takes the entity away, should Home Assistant have it: a value may be known no more.
+			c.Components[e.key] = component{Platform: e.is.Platform}
 			continue
 		}
 		e.is.UniqueID = identifier(p.Device) + "_" + e.key
 		e.is.Template = "{{ value_json." + e.key + " }}"
 		c.Components[e.key] = e.is
-	}
-	if len(c.Components) == 0 {
-		return nil
 	}
 	text, err := json.Marshal(c)
 	if err != nil { // numbers and texts alone: it always has a form

@@ -299,6 +299,13 @@ func (a *assistant) discovers() (topic string, d discovered) {
 	return m.Topic, d
 }
 
+// components are what Home Assistant subscribes to the discovery of, each with two filters: more than
+// other clients have subscriptions (SUPPORTED_COMPONENTS of components/mqtt/const.py; a device comes last).
+var components = []string{
+	"alarm_control_panel", "binary_sensor", "button", "camera", "climate", "cover", "device_automation", "device_tracker", "event", "fan", "humidifier", "image",
+	"lawn_mower", "light", "lock", "notify", "number", "scene", "select", "sensor", "siren", "switch", "tag", "text", "update", "vacuum", "valve", "water_heater", "device",
+}
+
 // TestHomeAssistant: Home Assistant connects with a token and the settings that it has from the
 // beginning but for the discovery prefix, finds the devices, follows them, and hears what changes.
 func TestHomeAssistant(t *testing.T) {
@@ -311,8 +318,10 @@ func TestHomeAssistant(t *testing.T) {
 	a, err := h.connect(token)
 	must(t, err)
 	prefix := homeassistant.Prefix(h.site.Project)
-	if !a.subscribes(prefix+"/+/+/config", prefix+"/+/+/+/config") {
-		t.Fatal("discovery was refused")
+	for _, component := range components {
+		if !a.subscribes(prefix+"/"+component+"/+/config", prefix+"/"+component+"/+/+/config") {
+			t.Fatalf("discovery of %s was refused", component)
+		}
 	}
 	// It also tries for what other makers' devices say, of which there is nothing here.
 	if a.subscribes("tasmota/discovery/#") || a.subscribes("homeassistant/+/+/config") || a.subscribes("homeassistant/#") || a.subscribes("#") {

@@ -21,6 +21,7 @@ import type {
   Device,
   EnergyAnswer,
   EnergySettings,
+  HomeAssistant,
   ExportSize,
   Group,
   Invitation,
@@ -420,6 +421,14 @@ export class Api {
       body: value,
       ifMatch: etag,
     });
+  }
+
+  homeAssistant(project: string): Promise<HomeAssistant> {
+    return this.#read(path`/projects/${project}/home-assistant`);
+  }
+
+  setHomeAssistant(project: string, on: boolean): Promise<HomeAssistant> {
+    return this.#request('PUT', path`/projects/${project}/home-assistant`, { body: { on } });
   }
 
   // Members and what they did.

@@ -464,7 +464,7 @@ export const strings = {
     heading: 'Apps',
     intro:
       'Apps of others that members of this project can let in. An app acts for who let it in, and does no more than that person may do.',
-    forOwners: 'This page is for owners of the project.',
+    forOwners: 'This page is for owners and experts of the project.',
     registered: 'Registered apps',
     none: 'No app is registered.',
     id: 'Client ID',
@@ -505,6 +505,22 @@ export const strings = {
     endOf: (what: string, name: string) => `End ${what} of ${name}`,
     endText: 'It can do nothing in this project any more, within seconds.',
     ended: 'It is ended.',
+  },
+
+  homeAssistant: {
+    heading: 'Home Assistant',
+    intro:
+      'Home Assistant finds the lights and sensors of this project by itself, and follows them, when its MQTT integration connects with a token. Whoever has a token of this project sees its devices so.',
+    label: 'Home Assistant may connect',
+    isOn: 'It is on: Home Assistant may connect.',
+    isOff: 'It is off: what was told is taken back, and connections end within seconds.',
+    how: 'In Home Assistant add the integration MQTT with the transport WebSocket and these values; the discovery prefix is among its options:',
+    server: 'Broker',
+    port: 'Port',
+    path: 'WebSocket path',
+    prefix: 'Discovery prefix',
+    token:
+      'The user name is of no matter, and the password is a token that you make on the page of your account: seeing the project is enough to follow its devices, and controlling lights lets Home Assistant switch and dim them.',
   },
 
   projects: {

@@ -461,6 +461,15 @@ export interface EnergySettings {
   occupancy_aggregated: boolean;
 }
 
+/** Whether Home Assistant may connect to a project, and what is entered there. */
+export interface HomeAssistant {
+  on: boolean;
+  server: string;
+  port: number;
+  path: string;
+  discovery_prefix: string;
+}
+
 /** Something that is, or was, wrong in a project. */
 export interface Alert {
   id: string;
