@@ -66,6 +66,8 @@ type Filter struct {
 	State State
 	Least rules.Severity // this or worse; 0 for all
 	Kind  rules.Kind     // 0 for all
+	// Device is one that the alert is about; 0 for all.
+	Device sconce.EUI64
 }
 
 // State says whether an alert is open.

@@ -14,7 +14,7 @@ import (
 var needs = map[string][]string{
 	"get-project": {}, "list-devices": {}, "list-groups": {}, "get-group": {}, "get-command": {}, "list-alerts": {}, "get-alert": {}, "get-home-assistant": {},
 
-	"list-readings": {"readings.read"}, "get-continuity": {"readings.read"}, "get-metrics": {"readings.read"},
+	"list-readings": {"readings.read"}, "list-device-events": {"readings.read"}, "get-continuity": {"readings.read"}, "get-metrics": {"readings.read"},
 	"get-energy": {"readings.read"}, "get-occupancy": {"readings.read"}, "get-usage": {"readings.read"},
 	"get-energy-settings": {"readings.read"}, "get-alert-settings": {"readings.read"}, "get-alert-letters": {"readings.read"},
 

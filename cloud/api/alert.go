@@ -82,9 +82,10 @@ type AlertPath struct {
 
 type alertQuery struct {
 	Page
-	State    alert.State    `query:"state" enum:"open,cleared" doc:"Only those that are open, or cleared."`
-	Severity text[severity] `query:"severity" doc:"Only those of this severity or a worse one: info, warning or critical."`
-	Rule     text[ruleKind] `query:"rule" doc:"Only those of this rule."`
+	State    alert.State        `query:"state" enum:"open,cleared" doc:"Only those that are open, or cleared."`
+	Severity text[severity]     `query:"severity" doc:"Only those of this severity or a worse one: info, warning or critical."`
+	Rule     text[ruleKind]     `query:"rule" doc:"Only those of this rule."`
+	Device   text[sconce.EUI64] `query:"device" doc:"Only those about the device with this address."`
 }
 
 type (
@@ -97,7 +98,7 @@ func (a *API) alertRoutes() {
 		id: "list-alerts", method: http.MethodGet, path: "/alerts", status: http.StatusOK,
 		summary: "What is, or was, wrong in the project, the newest first", tag: "alerts",
 	}, func(ctx context.Context, scope project.Scope, in *alertQuery) (*struct{ Body Alerts }, error) {
-		f := alert.Filter{State: in.State, Least: in.Severity.value, Kind: in.Rule.value}
+		f := alert.Filter{State: in.State, Least: in.Severity.value, Kind: in.Rule.value, Device: in.Device.value}
 		all, err := a.Alerts.List(ctx, scope, f, sconce.AlertID(in.Cursor), min(in.Limit+1, alert.MaxPage))
 		if err != nil {
 			return nil, inCursor(in.Cursor, err)

@@ -173,6 +173,7 @@ func (a *API) routes() {
 	a.groupRoutes()
 	a.commandRoutes()
 	a.readingRoutes()
+	a.historyRoutes()
 	a.energyRoutes()
 	a.energySettingsRoutes()
 	a.homeAssistantRoutes()

@@ -111,6 +111,7 @@ func (b *bench) rows() map[string]row {
 			path: "/groups/" + string(own.group), body: members(own), want: but(200, "user", "viewer"),
 			foreign: &row{path: "/groups/" + string(other.group), body: members(own)}, foreignWant: 404,
 		},
+		"list-device-events": {path: "/devices/" + own.device.String() + "/events", want: but(200, "user"), foreign: &row{path: "/devices/" + other.device.String() + "/events"}, foreignWant: 404},
 		"list-readings": {
 			path: readings(own), want: but(200, "user"),
 			// A device of others and one that does not exist both have no readings here.
@@ -124,10 +125,7 @@ func (b *bench) rows() map[string]row {
 			path: "/occupancy?network=" + string(own.network), want: but(200, "user"),
 			foreign: &row{path: "/occupancy?network=" + string(other.network)}, foreignWant: 404,
 		},
-		"get-usage": {
-			path: "/usage?group=" + string(own.group), want: but(200, "user"),
-			foreign: &row{path: "/usage?group=" + string(other.group)}, foreignWant: 404,
-		},
+		"get-usage":           {path: "/usage?group=" + string(own.group), want: but(200, "user"), foreign: &row{path: "/usage?group=" + string(other.group)}, foreignWant: 404},
 		"get-energy-settings": {want: but(200, "user")},
 		"change-energy-settings": {
 			body: func() any {

@@ -44,6 +44,14 @@ type Device struct {
 	Made     time.Time
 }
 
+// Stay is a device in a position, for as long as it hung there.
+type Stay struct {
+	Position sconce.PositionID
+	Name     string // of the position
+	From     time.Time
+	Until    time.Time // zero while it hangs there
+}
+
 // SealedDevice is a device of the desired state, its install code sealed.
 type SealedDevice struct {
 	Position    sconce.PositionID
@@ -59,6 +67,8 @@ type SealedDevice struct {
 type Store interface {
 	Devices(ctx context.Context, s project.Scope, network sconce.NetworkID) ([]Device, error)
 	Device(ctx context.Context, s project.Scope, device sconce.EUI64) (Device, error)
+	// Stays returns where a device hung in the project, and hangs, in the order of times.
+	Stays(ctx context.Context, s project.Scope, device sconce.EUI64) ([]Stay, error)
 	// AddDevice stores a new position with a device. It returns a [sconce.NotFound]
 	// for an unknown network or group, a [sconce.Conflict] for a device that is in
 	// a position already, and a [sconce.TooMany] for a limit of PRODUCT.md.
@@ -179,6 +189,19 @@ func (s *Service) Device(ctx context.Context, scope project.Scope, device sconce
 		return Device{}, err
 	}
 	return s.Store.Device(ctx, scope, device)
+}
+
+// Stays returns where a device hung in the project, and hangs, in the order of times; one that
+// never did is not found.
+func (s *Service) Stays(ctx context.Context, scope project.Scope, device sconce.EUI64) ([]Stay, error) {
+	if err := scope.Require(project.ReadProject); err != nil {
+		return nil, err
+	}
+	all, err := s.Store.Stays(ctx, scope, device)
+	if err == nil && len(all) == 0 {
+		err = sconce.Errorf(sconce.NotFound, "no such device in this project")
+	}
+	return all, err
 }
 
 // NewDevice is what has to be known to add a device.

@@ -429,3 +429,9 @@ func TestResultOfACommand(t *testing.T) {
 		}
 	}
 }
+
+func TestStaysNeedAScope(t *testing.T) {
+	if _, err := newPlant(t).Stays(t.Context(), project.Scope{}, light); sconce.KindOf(err) != sconce.Forbidden {
+		t.Errorf("without a right: %v", err)
+	}
+}

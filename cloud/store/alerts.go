@@ -279,12 +279,15 @@ func recordAlerts(ctx context.Context, q *sitedb.Queries, at project.Assignment,
 }
 
 func (a alerts) Alerts(ctx context.Context, s project.Scope, f alert.Filter, before sconce.AlertID, limit int) ([]alert.Alert, error) {
-	p := sitedb.AlertsParams{ProjectID: string(s.Project()), Before: string(before), Least: int64(f.Least), OpenTo: 1, RuleTo: math.MaxInt64, Max: int64(limit)}
+	p := sitedb.AlertsParams{ProjectID: string(s.Project()), Before: string(before), Least: int64(f.Least), OpenTo: 1, RuleTo: math.MaxInt64, Max: int64(limit), Member: "%"}
 	if before == "" {
 		p.Before = "~" // after every identifier
 	}
 	if f.Kind != 0 {
 		p.RuleFrom, p.RuleTo = int64(f.Kind), int64(f.Kind)
+	}
+	if f.Device != 0 {
+		p.Member = `%"` + f.Device.String() + `"%` // as the list of members is stored
 	}
 	switch f.State {
 	case alert.Open:

@@ -319,6 +319,13 @@ func (l lights) Desired(ctx context.Context, s project.Scope, network sconce.Net
 	return version, devices, doing("reading the desired state", err)
 }
 
+func (l lights) Stays(ctx context.Context, s project.Scope, device sconce.EUI64) ([]lighting.Stay, error) {
+	rows, err := l.in(s).reading.StaysOfDevice(ctx, sitedb.StaysOfDeviceParams{ProjectID: string(s.Project()), Device: int64(device)})
+	return mapped(rows, func(r sitedb.StaysOfDeviceRow) lighting.Stay {
+		return lighting.Stay{Position: sconce.PositionID(r.PositionID), Name: r.Name, From: momentOf(r.FromMs), Until: optionalMoment(r.UntilMs)}
+	}), doing("reading where a device hung", err)
+}
+
 func (l lights) Discretion(ctx context.Context, s project.Scope) (aggregated bool, zone string, err error) {
 	d, err := l.in(s).reading.Discretion(ctx, string(s.Project()))
 	return d.OccupancyAggregated != 0, d.TimeZone, found(err, "project")

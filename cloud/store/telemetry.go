@@ -71,6 +71,13 @@ func (m measurements) Events(ctx context.Context, s project.Scope, before time.T
 	}), doing("reading events", err)
 }
 
+func (m measurements) DeviceEvents(ctx context.Context, s project.Scope, device sconce.EUI64, until time.Time, limit int) ([]telemetry.Event, error) {
+	rows, err := m.in(s).reading.DeviceEvents(ctx, sitedb.DeviceEventsParams{ProjectID: string(s.Project()), Device: int64(device), Until: until.UnixMilli(), Max: int64(limit)})
+	return mapped(rows, func(r sitedb.Event) telemetry.Event {
+		return telemetry.Event{Device: sconce.EUI64(r.Device), At: momentOf(r.AtMs), Kind: telemetry.EventKind(r.Kind)}
+	}), doing("reading the events of a device", err)
+}
+
 func (m measurements) Gateway(ctx context.Context, s project.Scope, gateway sconce.EUI64) (telemetry.Gateway, error) {
 	if _, err := m.claimed(ctx, s, gateway); err != nil {
 		return telemetry.Gateway{}, err

@@ -67,6 +67,9 @@ func TestReadingsRefuses(t *testing.T) {
 	site := storetest.MakeSite(t, s, gateway)
 	service := telemetry.New(s.Telemetry(), nil)
 	good := telemetry.Query{Series: power, From: time.UnixMilli(0), To: time.UnixMilli(10), Limit: 1}
+	if _, err := service.DeviceEvents(t.Context(), project.Scope{}, 1, time.Now(), 1); sconce.KindOf(err) != sconce.Forbidden {
+		t.Errorf("events, without a right: %v", err)
+	}
 	if _, err := service.Readings(t.Context(), project.Scope{}, good); sconce.KindOf(err) != sconce.Forbidden {
 		t.Errorf("without a right: %v", err)
 	}

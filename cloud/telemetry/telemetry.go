@@ -156,6 +156,8 @@ type Store interface {
 	Stages(ctx context.Context, s project.Scope, network sconce.NetworkID) ([]Stage, error)
 	// Events returns the newest limit events of the project before a time.
 	Events(ctx context.Context, s project.Scope, before time.Time, limit int) ([]Event, error)
+	// DeviceEvents returns the newest limit events of a device until a time, which is included.
+	DeviceEvents(ctx context.Context, s project.Scope, device sconce.EUI64, until time.Time, limit int) ([]Event, error)
 	// Gateway returns what a gateway of the project said of itself.
 	Gateway(ctx context.Context, s project.Scope, gateway sconce.EUI64) (Gateway, error)
 	// Accounts returns the newest limit runs of a gateway of the project.
@@ -231,6 +233,18 @@ func (s *Service) Events(ctx context.Context, scope project.Scope, before time.T
 		return nil, sconce.Errorf(sconce.Invalid, "limit %d: expected 1 to %d", limit, MaxEvents)
 	}
 	return s.store.Events(ctx, scope, before, limit)
+}
+
+// DeviceEvents returns the newest events of a device until a time, which is included, newest
+// first, at most limit (1 to [MaxEvents]).
+func (s *Service) DeviceEvents(ctx context.Context, scope project.Scope, device sconce.EUI64, until time.Time, limit int) ([]Event, error) {
+	if err := scope.Require(project.ReadTelemetry); err != nil {
+		return nil, err
+	}
+	if limit < 1 || limit > MaxEvents {
+		return nil, sconce.Errorf(sconce.Invalid, "limit %d: expected 1 to %d", limit, MaxEvents)
+	}
+	return s.store.DeviceEvents(ctx, scope, device, until, limit)
 }
 
 // Gateway returns what a gateway of the project said of itself, and whether it

@@ -276,9 +276,9 @@ func (q *Queries) AlertWatches(ctx context.Context, arg AlertWatchesParams) ([]A
 const alerts = `-- name: Alerts :many
 SELECT project_id, id, network_id, rule, severity, is_open, raised_ms, cleared_ms, joined_ms, times, members, seen_by, seen_ms, told FROM alerts
 WHERE project_id = ?1 AND id < ?2 AND is_open >= ?3 AND is_open <= ?4
-  AND severity >= ?5 AND rule >= ?6 AND rule <= ?7
+  AND severity >= ?5 AND rule >= ?6 AND rule <= ?7 AND members LIKE ?8
 ORDER BY id DESC
-LIMIT ?8
+LIMIT ?9
 `
 
 type AlertsParams struct {
@@ -289,6 +289,7 @@ type AlertsParams struct {
 	Least     int64
 	RuleFrom  int64
 	RuleTo    int64
+	Member    string
 	Max       int64
 }
 
@@ -301,6 +302,7 @@ func (q *Queries) Alerts(ctx context.Context, arg AlertsParams) ([]Alert, error)
 		arg.Least,
 		arg.RuleFrom,
 		arg.RuleTo,
+		arg.Member,
 		arg.Max,
 	)
 	if err != nil {

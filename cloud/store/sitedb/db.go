@@ -225,6 +225,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deviceStmt, err = db.PrepareContext(ctx, device); err != nil {
 		return nil, fmt.Errorf("error preparing query Device: %w", err)
 	}
+	if q.deviceEventsStmt, err = db.PrepareContext(ctx, deviceEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeviceEvents: %w", err)
+	}
 	if q.deviceGroupsStmt, err = db.PrepareContext(ctx, deviceGroups); err != nil {
 		return nil, fmt.Errorf("error preparing query DeviceGroups: %w", err)
 	}
@@ -639,6 +642,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.staysBeyondStmt, err = db.PrepareContext(ctx, staysBeyond); err != nil {
 		return nil, fmt.Errorf("error preparing query StaysBeyond: %w", err)
 	}
+	if q.staysOfDeviceStmt, err = db.PrepareContext(ctx, staysOfDevice); err != nil {
+		return nil, fmt.Errorf("error preparing query StaysOfDevice: %w", err)
+	}
 	if q.supportStmt, err = db.PrepareContext(ctx, support); err != nil {
 		return nil, fmt.Errorf("error preparing query Support: %w", err)
 	}
@@ -1016,6 +1022,11 @@ func (q *Queries) Close() error {
 	if q.deviceStmt != nil {
 		if cerr := q.deviceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deviceStmt: %w", cerr)
+		}
+	}
+	if q.deviceEventsStmt != nil {
+		if cerr := q.deviceEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deviceEventsStmt: %w", cerr)
 		}
 	}
 	if q.deviceGroupsStmt != nil {
@@ -1708,6 +1719,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing staysBeyondStmt: %w", cerr)
 		}
 	}
+	if q.staysOfDeviceStmt != nil {
+		if cerr := q.staysOfDeviceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing staysOfDeviceStmt: %w", cerr)
+		}
+	}
 	if q.supportStmt != nil {
 		if cerr := q.supportStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing supportStmt: %w", cerr)
@@ -1879,6 +1895,7 @@ type Queries struct {
 	deletionStmt                 *sql.Stmt
 	desiredVersionStmt           *sql.Stmt
 	deviceStmt                   *sql.Stmt
+	deviceEventsStmt             *sql.Stmt
 	deviceGroupsStmt             *sql.Stmt
 	devicesStmt                  *sql.Stmt
 	devicesOfStaysStmt           *sql.Stmt
@@ -2017,6 +2034,7 @@ type Queries struct {
 	statesOfProjectStmt          *sql.Stmt
 	staysStmt                    *sql.Stmt
 	staysBeyondStmt              *sql.Stmt
+	staysOfDeviceStmt            *sql.Stmt
 	supportStmt                  *sql.Stmt
 	supportGrantByIDStmt         *sql.Stmt
 	supportGrantsStmt            *sql.Stmt
@@ -2103,6 +2121,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deletionStmt:                 q.deletionStmt,
 		desiredVersionStmt:           q.desiredVersionStmt,
 		deviceStmt:                   q.deviceStmt,
+		deviceEventsStmt:             q.deviceEventsStmt,
 		deviceGroupsStmt:             q.deviceGroupsStmt,
 		devicesStmt:                  q.devicesStmt,
 		devicesOfStaysStmt:           q.devicesOfStaysStmt,
@@ -2241,6 +2260,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		statesOfProjectStmt:          q.statesOfProjectStmt,
 		staysStmt:                    q.staysStmt,
 		staysBeyondStmt:              q.staysBeyondStmt,
+		staysOfDeviceStmt:            q.staysOfDeviceStmt,
 		supportStmt:                  q.supportStmt,
 		supportGrantByIDStmt:         q.supportGrantByIDStmt,
 		supportGrantsStmt:            q.supportGrantsStmt,

@@ -360,6 +360,52 @@ func (q *Queries) StaysBeyond(ctx context.Context, arg StaysBeyondParams) ([]Sta
 	return items, nil
 }
 
+const staysOfDevice = `-- name: StaysOfDevice :many
+SELECT from_ms, until_ms, position_id, name FROM stays
+WHERE project_id = ?1 AND device = ?2
+ORDER BY from_ms
+`
+
+type StaysOfDeviceParams struct {
+	ProjectID string
+	Device    int64
+}
+
+type StaysOfDeviceRow struct {
+	FromMs     int64
+	UntilMs    *int64
+	PositionID string
+	Name       string
+}
+
+func (q *Queries) StaysOfDevice(ctx context.Context, arg StaysOfDeviceParams) ([]StaysOfDeviceRow, error) {
+	rows, err := q.query(ctx, q.staysOfDeviceStmt, staysOfDevice, arg.ProjectID, arg.Device)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StaysOfDeviceRow
+	for rows.Next() {
+		var i StaysOfDeviceRow
+		if err := rows.Scan(
+			&i.FromMs,
+			&i.UntilMs,
+			&i.PositionID,
+			&i.Name,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const timeZone = `-- name: TimeZone :one
 SELECT time_zone FROM projects WHERE id = ?1
 `

@@ -327,6 +327,54 @@ func (q *Queries) ClaimedAt(ctx context.Context, arg ClaimedAtParams) (int64, er
 	return claimed_ms, err
 }
 
+const deviceEvents = `-- name: DeviceEvents :many
+SELECT project_id, at_ms, journal_id, n, device, kind FROM events WHERE project_id = ?1 AND device = ?2 AND at_ms <= ?3
+ORDER BY at_ms DESC, journal_id DESC, n DESC
+LIMIT ?4
+`
+
+type DeviceEventsParams struct {
+	ProjectID string
+	Device    int64
+	Until     int64
+	Max       int64
+}
+
+func (q *Queries) DeviceEvents(ctx context.Context, arg DeviceEventsParams) ([]Event, error) {
+	rows, err := q.query(ctx, q.deviceEventsStmt, deviceEvents,
+		arg.ProjectID,
+		arg.Device,
+		arg.Until,
+		arg.Max,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Event
+	for rows.Next() {
+		var i Event
+		if err := rows.Scan(
+			&i.ProjectID,
+			&i.AtMs,
+			&i.JournalID,
+			&i.N,
+			&i.Device,
+			&i.Kind,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const events = `-- name: Events :many
 SELECT project_id, at_ms, journal_id, n, device, kind FROM events WHERE project_id = ?1 AND at_ms < ?2
 ORDER BY at_ms DESC, journal_id DESC, n DESC

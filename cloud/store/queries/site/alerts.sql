@@ -41,7 +41,7 @@ SELECT * FROM alerts WHERE project_id = @project_id AND id = @id;
 -- name: Alerts :many
 SELECT * FROM alerts
 WHERE project_id = @project_id AND id < @before AND is_open >= @open_from AND is_open <= @open_to
-  AND severity >= @least AND rule >= @rule_from AND rule <= @rule_to
+  AND severity >= @least AND rule >= @rule_from AND rule <= @rule_to AND members LIKE @member
 ORDER BY id DESC
 LIMIT @max;
 

@@ -22,6 +22,11 @@ SELECT device, from_ms, until_ms, position_id, network_id, name, kind FROM stays
 WHERE project_id = @project_id
 ORDER BY device, from_ms;
 
+-- name: StaysOfDevice :many
+SELECT from_ms, until_ms, position_id, name FROM stays
+WHERE project_id = @project_id AND device = @device
+ORDER BY from_ms;
+
 -- name: BeginStay :exec
 INSERT INTO stays (project_id, device, from_ms, position_id, network_id, name, kind)
 VALUES (@project_id, @device, @from_ms, @position_id, @network_id, @name, @kind)

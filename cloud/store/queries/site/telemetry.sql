@@ -37,6 +37,11 @@ SELECT * FROM events WHERE project_id = @project_id AND at_ms < @before
 ORDER BY at_ms DESC, journal_id DESC, n DESC
 LIMIT @max;
 
+-- name: DeviceEvents :many
+SELECT * FROM events WHERE project_id = @project_id AND device = @device AND at_ms <= @until
+ORDER BY at_ms DESC, journal_id DESC, n DESC
+LIMIT @max;
+
 -- name: AddEvent :exec
 INSERT INTO events (project_id, at_ms, journal_id, n, device, kind)
 VALUES (@project_id, @at_ms, @journal_id, @n, @device, @kind);
