@@ -67,8 +67,13 @@ func (b *Block) Put(e Entry) {
 	}
 }
 
+// find returns where the entry of a span is, or would be. Mostly that is at the end.
 func (b *Block) find(index int) (int, bool) {
-	return slices.BinarySearchFunc(*b, index, func(e Entry, index int) int { return e.Index - index })
+	i := len(*b)
+	for i > 0 && (*b)[i-1].Index >= index {
+		i--
+	}
+	return i, i < len(*b) && (*b)[i].Index == index
 }
 
 // Total returns the sums of all spans.

@@ -214,26 +214,43 @@ func kindsOf(light int) (kinds [yearKinds]rollup.Block) {
 
 // toldMetrics is of what the lights of the year told one reading a minute, as far as those
 // reach that are to be there: 10^8 of them are 87 days.
-var toldMetrics = []sconce.Metric{sconce.ActivePower, sconce.Energy, sconce.Temperature, sconce.Signal}
+var toldMetrics = []sconce.Metric{sconce.ActivePower, sconce.Energy, sconce.Temperature, sconce.Output}
 
-// told stores readings of the lights of the year, in full chunks.
+// openSamples is how many readings of a series are in no chunk yet, of which openWaiting are in no sums yet.
+const (
+	openSamples = 80
+	openWaiting = 10
+)
+
+// told stores readings of the lights of the year, in full chunks and in open ones.
 func (d *archived) told(ctx context.Context, readings int) error {
 	at := project.Assignment{Project: d.year.Project(), Network: d.networks[0]}
 	each := readings / telemetry.ChunkSize / yearDevices / len(toldMetrics)
-	begin := queryEnds.In(time.UTC).Add(-time.Duration(each*telemetry.ChunkSize) * time.Minute).UnixMilli()
+	begin := queryEnds.In(time.UTC).Add(-time.Duration(each*telemetry.ChunkSize+openSamples) * time.Minute).UnixMilli()
 	samples := make([]telemetry.Sample, telemetry.ChunkSize)
+	take := func(some []telemetry.Sample, light, first int) []telemetry.Sample {
+		for k := range some {
+			minute := first + k
+			some[k] = telemetry.Sample{At: begin + int64(minute)*60_000 + int64(minute*7919%2000), Value: float64(minute*31%(200+light)) / 10}
+		}
+		return some
+	}
 	for i := range yearDevices {
 		err := d.Results().Apply(ctx, 1, func(tx ingest.Tx) error {
 			for _, m := range toldMetrics {
 				of := telemetry.Series{Device: firstOfYear + sconce.EUI64(i), Metric: m}
 				for n := range each {
-					for k := range samples {
-						minute := n*telemetry.ChunkSize + k
-						samples[k] = telemetry.Sample{At: begin + int64(minute)*60_000 + int64(minute*7919%2000), Value: float64(minute*31%(200+i)) / 10}
-					}
-					if err := tx.AddChunk(at, of, telemetry.Chunk{Part: int64(n), Samples: samples, Max: 20, Sum: 600}); err != nil {
+					c := telemetry.Chunk{Part: int64(n), Samples: take(samples, i, n*telemetry.ChunkSize), Max: 20, Sum: 600}
+					if err := tx.AddChunk(at, of, c); err != nil {
 						return err
 					}
+				}
+				o := telemetry.Open{Part: int64(each), Samples: take(samples[:openSamples], i, each*telemetry.ChunkSize)}
+				if rollup.Counts(m) {
+					o.Rolled = telemetry.Rolled{Began: begin, Head: o.Samples[openSamples-openWaiting-1], Waiting: openWaiting}
+				}
+				if err := tx.SetOpen(at, of, o); err != nil {
+					return err
 				}
 			}
 			return nil

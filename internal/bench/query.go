@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,9 +45,10 @@ func (d *archived) questions(year float64) []question {
 	more := fmt.Sprintf("/energy?from=%s&to=%s", quartersBegin, to)
 	price, dear := 0.3, []figures.Time{{Days: figures.EveryDay, From: 6 * 4, To: 20 * 4, Price: 0.4}, {Days: figures.EveryDay, From: 22 * 4, To: 5 * 4, Price: 0.2}}
 	flat := []figures.Rate{{From: queryBegins, Price: &price}}
-	byTime := []figures.Rate{{From: queryBegins, Price: &price, Times: dear}}
+	byTime := append(flat[:1:1], figures.Rate{From: quartersBegin, Price: &price, Times: dear})
 	return []question{
-		{"query", d.year, period + "&by=day", 50_000, flat, false, at},
+		{"query", d.year, period + "&by=month", 4000, flat, false, at},
+		{"query_days", d.year, period + "&by=day", 50_000, flat, false, at},
 		{"query_groups", d.year, period + "&by=month&per=group", 4000, flat, false, at},
 		{"query_devices", d.year, period + "&by=month&per=device", 100_000, flat, false, at},
 		{"query_tariff", d.year, more + "&by=month&per=group", 4000, byTime, false, at},
@@ -173,8 +175,8 @@ func (d *archived) ask(ctx context.Context, q question) error {
 		var page struct {
 			Next string `json:"next_cursor"`
 		}
-		if len(body) < q.least {
-			return fmt.Errorf("%s: an answer of %d bytes", path, len(body))
+		if len(body) < q.least || q.rates != nil && bytes.Contains(body, []byte(`"cost":null`)) {
+			return fmt.Errorf("%s: an answer of %d bytes, or without a cost", path, len(body))
 		}
 		if !q.paged() {
 			return nil
