@@ -64,6 +64,7 @@ func TestDevicePage(t *testing.T) {
 		}
 		return object{"unit": "W", "items": items}
 	}
+	happened := s.happened(devices)
 	p := s.audience()
 	eui, ok := devices[5]["eui64"].(string)
 	if !ok {
@@ -78,10 +79,18 @@ func TestDevicePage(t *testing.T) {
 		t.Errorf("of what has no history it says %q", said)
 	}
 	p.judged("device")
+	if said := p.text("device-happened"); !strings.Contains(said, "Lamp failure, since") || !strings.Contains(said, "Over: Does not answer") || !strings.Contains(said, "Meeting room <2>") {
+		t.Errorf("of what happened it says %q", said)
+	}
+	p.do("older", chromedp.Click(byTestID("device-events-more")))
+	p.eventually("all to be there", fmt.Sprintf(`document.querySelectorAll('%s li').length === %d`, byTestID("device-events"), happened))
+	p.eventually("no more to be offered", fmt.Sprintf(`document.querySelector('%s') === null`, byTestID("device-events-more")))
 
 	// What a sensor sees now is not told where occupancy is told by the hour alone: nor what it
 	// saw before that began.
 	s.mu.Lock()
+	nothing := object{"items": []object{}}
+	s.says["GET /devices/"+devices[9]["eui64"].(string)+"/events"], s.says["GET /alerts"] = nothing, object{"items": []object{}, "open": 0}
 	s.says["GET "].(object)["occupancy_aggregated"] = true
 	devices[9]["state"].(object)["occupied"] = true
 	s.mu.Unlock()
@@ -89,5 +98,52 @@ func TestDevicePage(t *testing.T) {
 	if said := p.text("device-now"); !strings.Contains(said, "Not told") || strings.Contains(said, "is there") {
 		t.Errorf("of a sensor it says %q", said)
 	}
+	p.eventually("that nothing happened", fmt.Sprintf(`document.querySelector('%s') !== null`, byTestID("device-no-events")))
 	p.judged("device-hourly")
+
+	s.mu.Lock()
+	delete(s.says, "GET /devices/"+devices[9]["eui64"].(string)+"/events")
+	s.mu.Unlock()
+	p.see("/devices/"+devices[9]["eui64"].(string), byTestID("device-events-failed"))
+	p.judged("device-events-failed")
+	s.mu.Lock()
+	s.says["GET /devices/"+devices[9]["eui64"].(string)+"/events"] = nothing
+	s.mu.Unlock()
+	p.do("trying again", chromedp.Click(byTestID("device-events-more")), chromedp.WaitVisible(byTestID("device-no-events")))
+}
+
+// happened lets a lot have happened to the sixth device, in two pages, and returns how much.
+func (s *stage) happened(devices []object) int {
+	now := time.Now().UTC()
+	event := func(hours int, kind string, more object) object {
+		e := object{"at": now.Add(-time.Duration(hours) * time.Hour), "kind": kind, "position_name": nil, "rule": nil, "severity": nil, "alert_id": nil}
+		for k, v := range more {
+			e[k] = v
+		}
+		return e
+	}
+	offline := object{"rule": "device_offline", "severity": "warning", "alert_id": "a2"}
+	first := []object{
+		event(1, "alert_began", object{"rule": "lamp_failure", "severity": "critical", "alert_id": "a1"}),
+		event(30, "alert_ended", offline), event(31, "alert_began", offline), event(32, "restarted", nil),
+	}
+	second := []object{event(900, "joined", nil), event(901, "placed", object{"position_name": "The long corridor between the library, the old gymnasium and the canteen 6"})}
+	first = append(first, event(800, "placed", object{"position_name": "Meeting room <2>"}))
+	s.says[fmt.Sprint("GET /devices/", devices[5]["eui64"], "/events")] = func(q url.Values) any {
+		if q.Get("cursor") == "" {
+			return object{"items": first, "next_cursor": "1.1"}
+		}
+		return object{"items": second}
+	}
+	s.says["GET /alerts"] = func(q url.Values) any {
+		items := []object{}
+		if q.Get("device") == devices[5]["eui64"] {
+			items = append(items, object{
+				"id": "a1", "network_id": "n0", "rule": "lamp_failure", "severity": "critical", "raised_at": now.Add(-time.Hour), "cleared_at": nil,
+				"times": 1, "devices": 1, "wrong": 1, "acknowledged_at": nil, "acknowledged_by": nil,
+			})
+		}
+		return object{"items": items, "open": 2}
+	}
+	return len(first) + len(second)
 }

@@ -19,6 +19,7 @@ import type {
   Departure,
   Deletion,
   Device,
+  DeviceEvent,
   EnergyAnswer,
   EnergySettings,
   HomeAssistant,
@@ -478,9 +479,29 @@ export class Api {
   // Alerts.
 
   /** A page of alerts, the newest first; it goes on at the cursor. */
-  alerts(project: string, state: 'open' | 'cleared', cursor: string | null): Promise<AlertPage> {
-    const params = new URLSearchParams({ state, limit: '100', ...(cursor && { cursor }) });
+  alerts(
+    project: string,
+    state: 'open' | 'cleared',
+    cursor: string | null,
+    device?: string,
+  ): Promise<AlertPage> {
+    const params = new URLSearchParams({
+      state,
+      limit: '100',
+      ...(cursor && { cursor }),
+      ...(device && { device }),
+    });
     return this.#read(path`/projects/${project}/alerts` + `?${params}`);
+  }
+
+  /** A page of what happened to a device, the newest first; it goes on at the cursor. */
+  deviceEvents(
+    project: string,
+    device: string,
+    cursor: string | null,
+  ): Promise<{ items: DeviceEvent[]; next_cursor?: string }> {
+    const params = new URLSearchParams({ limit: '25', ...(cursor && { cursor }) });
+    return this.#read(path`/projects/${project}/devices/${device}/events` + `?${params}`);
   }
 
   alert(project: string, id: string): Promise<AlertDetail> {

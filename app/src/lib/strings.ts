@@ -1423,6 +1423,27 @@ export const strings = {
     noReadings: 'No power readings in the last hour.',
   },
 
+  deviceEvents: {
+    heading: 'What happened',
+    loading: 'Reading…',
+    none: 'Nothing is known to have happened to it.',
+    more: 'Show older',
+    again: 'Try again',
+    now: (rule: string, since: string) => `${rule}, since ${since}.`,
+    toAlerts: 'All alerts',
+    began: (rule: string) => `Began: ${rule}`,
+    ended: (rule: string) => `Over: ${rule}`,
+    placed: (position: string) => `Put into its place “${position}”`,
+    takenDown: (position: string) => `Taken from its place “${position}”`,
+    kinds: {
+      joined: 'Joined the network',
+      restarted: 'Started again',
+      left: 'Left the network',
+      pressed: 'Was pressed',
+      unknown: 'Something that this version does not know',
+    } as Record<string, string>,
+  },
+
   notFound: {
     page: 'Not found',
     heading: 'Nothing here',

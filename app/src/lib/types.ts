@@ -485,6 +485,17 @@ export interface Alert {
   acknowledged_by: { account_id: string; name: string } | null;
 }
 
+/** Something that happened to a device. */
+export interface DeviceEvent {
+  at: string;
+  kind: string;
+  position_name: string | null;
+  /** What was wrong, of an alert that began or ended. */
+  rule: string | null;
+  severity: Severity | null;
+  alert_id: string | null;
+}
+
 export type Severity = 'info' | 'warning' | 'critical';
 
 /** From which severity on somebody gets letters. */
