@@ -85,6 +85,7 @@ proof-storage: app setup ## kill, cut, stop and fill whatever holds what gateway
 interop: app/node_modules/.package-lock.json ## hold our MQTT server beside mosquitto, and let Zigbee2MQTT run our virtual lights
 	@scripts/setup interop
 	go test -tags interop -count=1 -timeout 4m -v -run TestLikeMosquitto ./cloud/edge
+	go test -tags interop -count=1 -timeout 2m -v -run TestLikeHomeAssistant ./cmd/sconce
 	go test -tags interop -count=1 -timeout 8m -v ./internal/interop
 
 guards: ## take each check of who may do what away in turn: a test has to fail (some 20 minutes)

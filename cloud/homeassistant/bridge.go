@@ -69,6 +69,7 @@ type toldDevice struct {
 	kind   sconce.DeviceKind
 	traits traits
 	config [sha256.Size]byte // digest
+	state  [sha256.Size]byte // digest
 }
 
 // NewBridge returns a bridge that knows in which projects the option is on, and has told nothing
@@ -124,7 +125,16 @@ func (b *Bridge) StateChanged(id sconce.ProjectID, s telemetry.DeviceState) {
 	if traitsOf(&s) != d.traits {
 		b.look(id)
 	}
-	b.retain(StateTopic(id, s.Device), tell(d.kind, &s))
+	b.tell(id, s.Device, d, &s)
+}
+
+// tell tells how a device stands, unless that was told: much of what devices say, such as of
+// their links, is nothing to Home Assistant. It is called with mu held.
+func (b *Bridge) tell(id sconce.ProjectID, device sconce.EUI64, d *toldDevice, s *telemetry.DeviceState) {
+	text := tell(d.kind, s)
+	if digest := sha256.Sum256(text); digest != d.state && b.retain(StateTopic(id, device), text) {
+		d.state = digest
+	}
 }
 
 // PresenceChanged says that a gateway came or went. It does not block.
@@ -288,9 +298,13 @@ func (b *Bridge) correct(id sconce.ProjectID, of *told, is Building) {
 		if (was == nil || was.config != digest) && !b.retain(ConfigTopic(id, p.Device), config) {
 			continue // there is no room, and it is tried again with the next look
 		}
-		devices[p.Device] = &toldDevice{p.Kind, traitsOf(&p.State), digest}
-		if was == nil { // else what changed was told as it did
-			b.retain(StateTopic(id, p.Device), tell(p.Kind, &p.State))
+		d := &toldDevice{kind: p.Kind, traits: traitsOf(&p.State), config: digest}
+		devices[p.Device] = d
+		if was != nil {
+			d.state = was.state
+		}
+		if d.state == [sha256.Size]byte{} { // else what changed was told as it did
+			b.tell(id, p.Device, d, &p.State)
 		}
 	}
 	networks := map[sconce.NetworkID]sconce.EUI64{}

@@ -185,6 +185,11 @@ func TestBridgeTellsWhatIsThere(t *testing.T) {
 			t.Errorf("after a change: %s, %s", got, w.message(homeassistant.StateTopic(school, 1)))
 		}
 
+		b.StateChanged(school, telemetry.DeviceState{Device: 1, Reachable: true, On: new(false), LinkQuality: new(77.0), Heard: time.Now()})
+		if got := w.told(); got != "" {
+			t.Errorf("with nothing new: %s", got)
+		}
+
 		// It says its power for the first time.
 		s.Power = new(7.5)
 		w.change(func() { w.buildings[school].Places[0].State = s })

@@ -91,27 +91,24 @@ const (
 
 // sensors are all of them. The device classes and their units are those of
 // components/sensor/const.py and components/binary_sensor.
-func sensors() []sensor {
-	off := false
-	return []sensor{
-		{"occupancy", func(s *telemetry.DeviceState) bool { return s.Occupied != nil }, component{Platform: binary, Class: "occupancy"}},
-		{"illuminance", func(s *telemetry.DeviceState) bool { return s.Illuminance != nil }, component{Platform: measured, Class: "illuminance", StateClass: now, Unit: "lx"}},
-		{"power", func(s *telemetry.DeviceState) bool { return s.Power != nil }, component{Platform: measured, Class: "power", StateClass: now, Unit: "W"}},
-		{"energy", func(s *telemetry.DeviceState) bool { return s.Energy != nil }, component{Platform: measured, Class: "energy", StateClass: counter, Unit: "Wh"}},
-		{"temperature", func(s *telemetry.DeviceState) bool { return s.Temperature != nil }, component{Platform: measured, Class: "temperature", StateClass: now, Unit: "°C", Category: diagnostic}},
-		{"battery", func(s *telemetry.DeviceState) bool { return s.Battery != nil }, component{Platform: measured, Class: "battery", StateClass: now, Unit: "%", Category: diagnostic}},
-		{"problem", func(s *telemetry.DeviceState) bool { return s.Faults != nil }, component{Platform: binary, Class: "problem", Category: diagnostic}},
-		{"colour_temperature", func(s *telemetry.DeviceState) bool { return s.Kelvin != nil }, component{Platform: measured, Name: new(name("Colour temperature")), StateClass: now, Unit: "K", Category: diagnostic}},
-		{"burn_hours", func(s *telemetry.DeviceState) bool { return s.BurnHours != nil }, component{Platform: measured, Name: new(name("Burn hours")), Class: "duration", StateClass: counter, Unit: "h", Category: diagnostic}},
-		{"signal", func(s *telemetry.DeviceState) bool { return s.Signal != nil }, component{Platform: measured, Class: "signal_strength", StateClass: now, Unit: "dBm", Category: diagnostic, Enabled: &off}},
-	}
+var sensors = [...]sensor{
+	{"occupancy", func(s *telemetry.DeviceState) bool { return s.Occupied != nil }, component{Platform: binary, Class: "occupancy"}},
+	{"illuminance", func(s *telemetry.DeviceState) bool { return s.Illuminance != nil }, component{Platform: measured, Class: "illuminance", StateClass: now, Unit: "lx"}},
+	{"power", func(s *telemetry.DeviceState) bool { return s.Power != nil }, component{Platform: measured, Class: "power", StateClass: now, Unit: "W"}},
+	{"energy", func(s *telemetry.DeviceState) bool { return s.Energy != nil }, component{Platform: measured, Class: "energy", StateClass: counter, Unit: "Wh"}},
+	{"temperature", func(s *telemetry.DeviceState) bool { return s.Temperature != nil }, component{Platform: measured, Class: "temperature", StateClass: now, Unit: "°C", Category: diagnostic}},
+	{"battery", func(s *telemetry.DeviceState) bool { return s.Battery != nil }, component{Platform: measured, Class: "battery", StateClass: now, Unit: "%", Category: diagnostic}},
+	{"problem", func(s *telemetry.DeviceState) bool { return s.Faults != nil }, component{Platform: binary, Class: "problem", Category: diagnostic}},
+	{"colour_temperature", func(s *telemetry.DeviceState) bool { return s.Kelvin != nil }, component{Platform: measured, Name: new(name("Colour temperature")), StateClass: now, Unit: "K", Category: diagnostic}},
+	{"burn_hours", func(s *telemetry.DeviceState) bool { return s.BurnHours != nil }, component{Platform: measured, Name: new(name("Burn hours")), Class: "duration", StateClass: counter, Unit: "h", Category: diagnostic}},
+	{"signal", func(s *telemetry.DeviceState) bool { return s.Signal != nil }, component{Platform: measured, Class: "signal_strength", StateClass: now, Unit: "dBm", Category: diagnostic, Enabled: new(bool)}},
 }
 
 // traits is the set of sensors that a device has, by their places in the list.
 type traits uint16
 
 func traitsOf(s *telemetry.DeviceState) (t traits) {
-	for i, e := range sensors() {
+	for i, e := range sensors {
 		if e.known(s) {
 			t |= 1 << i
 		}
@@ -151,7 +148,7 @@ func describe(id sconce.ProjectID, p Place, version string) []byte {
 	if has == 0 && len(c.Components) == 0 {
 		return nil
 	}
-	for i, e := range sensors() {
+	for i, e := range sensors {
 		if has>>i&1 == 0 {
 			// Takes the entity away, should Home Assistant have it: a value may be known no more.
 			c.Components[e.key] = component{Platform: e.is.Platform}
