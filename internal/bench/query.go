@@ -47,7 +47,7 @@ func (d *archived) questions(year float64) []question {
 	flat := []figures.Rate{{From: queryBegins, Price: &price}}
 	byTime := append(flat[:1:1], figures.Rate{From: quartersBegin, Price: &price, Times: dear})
 	return []question{
-		{"query", d.year, period + "&by=month", 4000, flat, false, at},
+		{"query", d.year, period + "&by=month", 3000, flat, false, at},
 		{"query_days", d.year, period + "&by=day", 50_000, flat, false, at},
 		{"query_groups", d.year, period + "&by=month&per=group", 4000, flat, false, at},
 		{"query_devices", d.year, period + "&by=month&per=device", 100_000, flat, false, at},
