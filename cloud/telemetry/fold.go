@@ -67,7 +67,6 @@ type device struct {
 	assignment     project.Assignment // of the last message about it
 	state          DeviceState        // but for what readings said since it was stored
 	heard, powerAt int64              // Heard and PowerAt of state, in milliseconds
-	energyAt       int64              // when Energy of state was read, in milliseconds; 0 for not known
 	power          float64            // at powerAt, when measured
 	measured       bool
 	changed        bool // state
@@ -82,6 +81,14 @@ type series struct {
 	full   []Chunk
 	dirty  bool
 	gap    gap
+}
+
+// last returns the time of the last sample that counts, in milliseconds; 0 for none.
+func (s *series) last() int64 {
+	if n := len(s.open.Samples); s.open.Rolled.Waiting > 0 {
+		return s.open.Samples[n-1].At
+	}
+	return s.open.Rolled.Head.At
 }
 
 type placedEvent struct {
@@ -222,6 +229,9 @@ func (f *Source) sample(ctx context.Context, d *device, of Series, s Sample) err
 		d.series = append(d.series, series{metric: of.Metric, open: open})
 		to = &d.series[len(d.series)-1]
 	}
+	if of.Metric == sconce.Energy && s.At >= max(to.last(), d.heard-backlogAge.Milliseconds()) {
+		d.state.Energy, d.changed = new(s.Value), true // a counter that goes back would be a new one to who reads it
+	}
 	if rollup.Counts(of.Metric) {
 		placed, err := f.roll(ctx, d, to, of, s)
 		if err != nil {
@@ -263,10 +273,6 @@ func (d *device) latest(m sconce.Metric, value float64, at int64) {
 		d.state.BurnHours, d.changed = new(value), true
 	case sconce.Illuminance:
 		d.state.Illuminance, d.changed = new(value), true
-	case sconce.Energy:
-		if at >= d.energyAt { // a counter that goes back would be a new one to who reads it
-			d.state.Energy, d.energyAt, d.changed = new(value), at, true
-		}
 	case sconce.Occupancy:
 		if value < 0 {
 			d.state.Occupied, d.changed = nil, true
