@@ -6,7 +6,8 @@
 // It drives the pure engine of package mqtt: it owns connections, time, locks
 // and the tables of sessions, subscriptions and retained messages. What gateways
 // publish goes to the [Intake] and is acknowledged when that says that it is
-// durable; what the cloud publishes with [Server.Publish] goes to subscribers.
+// durable; what the cloud publishes with [Server.Publish] goes to subscribers, and what apps and
+// integrators publish, as far as they may, to their [Inbox].
 // Who a peer is and what it may do is decided by the interfaces in ports.go,
 // before anything of it is believed: a gateway is known by its certificate alone.
 //

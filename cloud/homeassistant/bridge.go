@@ -159,7 +159,7 @@ func (b *Bridge) set(id sconce.ProjectID, on bool) {
 		b.on[id] = &told{devices: map[sconce.EUI64]*toldDevice{}, networks: map[sconce.NetworkID]sconce.EUI64{}}
 		b.look(id)
 	case !on && of != nil:
-		b.correct(id, of, Building{})
+		b.correct(id, of, nil, nil)
 		delete(b.on, id)
 		delete(b.stale, id)
 	}
@@ -268,37 +268,50 @@ func (b *Bridge) lookAt(ctx context.Context, id sconce.ProjectID) error {
 		return nil
 	}
 	is, err := b.Store.Building(ctx, id)
+	if len(is.Places) > MaxDevices {
+		b.Log.Warn("Home Assistant is not told of all devices", "project", id, "devices", len(is.Places), "told", MaxDevices)
+		is.Places = is.Places[:MaxDevices]
+	}
+	all := make([]described, len(is.Places)) // while others are told
+	for i, p := range is.Places {
+		all[i] = b.describe(id, p)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer func() { of.fresh = nil }()
 	if err != nil || b.on[id] != of {
 		return err
 	}
-	if len(is.Places) > MaxDevices {
-		b.Log.Warn("Home Assistant is not told of all devices", "project", id, "devices", len(is.Places), "told", MaxDevices)
-		is.Places = is.Places[:MaxDevices]
-	}
 	of.looked = time.Now()
-	b.correct(id, of, is)
+	b.correct(id, of, all, is.Networks)
 	return nil
 }
 
+// described is a place with its description.
+type described struct {
+	Place
+	config []byte // nil for none
+	digest [sha256.Size]byte
+}
+
+func (b *Bridge) describe(id sconce.ProjectID, p Place) described {
+	config := describe(id, p, b.Version)
+	return described{p, config, sha256.Sum256(config)}
+}
+
 // correct tells what differs from what was told. It is called with mu held.
-func (b *Bridge) correct(id sconce.ProjectID, of *told, is Building) {
-	devices := make(map[sconce.EUI64]*toldDevice, len(is.Places))
-	for _, p := range is.Places {
+func (b *Bridge) correct(id sconce.ProjectID, of *told, is []described, has []project.Network) {
+	devices := make(map[sconce.EUI64]*toldDevice, len(is))
+	for _, p := range is {
 		if s, newer := of.fresh[p.Device]; newer {
 			p.State = s
+			p = b.describe(id, p.Place)
 		}
-		config := describe(id, p, b.Version)
-		if config == nil {
-			continue
+		was := of.devices[p.Device]
+		if p.config == nil || (was == nil || was.config != p.digest) && !b.retain(ConfigTopic(id, p.Device), p.config) {
+			continue // nothing to say, or no room: that is tried again with the next look
 		}
-		was, digest := of.devices[p.Device], sha256.Sum256(config)
-		if (was == nil || was.config != digest) && !b.retain(ConfigTopic(id, p.Device), config) {
-			continue // there is no room, and it is tried again with the next look
-		}
-		d := &toldDevice{kind: p.Kind, traits: traitsOf(&p.State), config: digest}
+		d := &toldDevice{kind: p.Kind, traits: traitsOf(&p.State), config: p.digest}
 		devices[p.Device] = d
 		if was != nil {
 			d.state = was.state
@@ -308,7 +321,7 @@ func (b *Bridge) correct(id sconce.ProjectID, of *told, is Building) {
 		}
 	}
 	networks := map[sconce.NetworkID]sconce.EUI64{}
-	for _, n := range is.Networks {
+	for _, n := range has {
 		networks[n.ID] = n.Gateway
 		if was, known := of.networks[n.ID]; !known || was != n.Gateway {
 			b.retain(NetworkTopic(id, n.ID), []byte(presence(n.Gateway != 0 && b.Presence.Online(n.Gateway))))

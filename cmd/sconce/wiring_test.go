@@ -23,7 +23,8 @@ import (
 )
 
 // topicKinds says of every kind of topic who receives it, of their own project. Nobody who
-// connects over WebSocket publishes anything. A kind without a row fails the test.
+// connects over WebSocket publishes to any of them; what programs publish for Home Assistant is
+// in homeTopics. A kind without a row fails the test.
 var topicKinds = map[string][]string{
 	"p/{project}/device/x":  {"owner", "expert", "user", "viewer"},
 	"p/{project}/gateway/x": {"owner", "expert", "user", "viewer"},
