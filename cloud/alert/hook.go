@@ -230,7 +230,12 @@ func (c *Caller) Call(ctx context.Context, h Hook, p Post, now time.Time) error 
 	defer func() { _ = answer.Body.Close() }() // it was read
 	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer)
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return fmt.Errorf("calling a webhook: it answered with status %d", answer.StatusCode)
+		return fmt.Errorf("calling a webhook: %w", statusError(answer.StatusCode))
 	}
 	return nil
 }
+
+// statusError is the status with which a webhook did not take what it was told.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("it answered with status %d", int(s)) }

@@ -22,6 +22,7 @@ type Service struct {
 	Live    telemetry.Publisher
 	Now     func() time.Time
 	Changed func(id sconce.ProjectID) // the rules of a project are others now; it does not block
+	Tester  *Tester
 }
 
 // List returns up to limit alerts (1 to [MaxPage]), the newest first, made before the one

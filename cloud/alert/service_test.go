@@ -27,6 +27,7 @@ func TestTheZeroScope(t *testing.T) {
 		"Hooks":       func() error { _, err := s.Hooks(ctx, none); return err },
 		"AddHook":     func() error { _, err := s.AddHook(ctx, none, "https://example.org", rules.Info); return err },
 		"RemoveHook":  func() error { return s.RemoveHook(ctx, none, "") },
+		"TestHook":    func() error { _, err := s.TestHook(ctx, none, ""); return err },
 		"Reader":      func() error { _, err := s.Reader(ctx, none); return err },
 		"SetReader":   func() error { return s.SetReader(ctx, none, rules.Info) },
 	} {

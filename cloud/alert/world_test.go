@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, store: storetest.Open(t), now: time.UnixMilli(1_800_000_000_000).UTC()}
 	w.site = storetest.MakeSite(t, w.store, gateway)
 	w.at = project.Assignment{Project: w.site.Project, Network: w.site.Network}
-	w.service = &alert.Service{Store: w.store.Alerts(), Vault: w.store.Vault(), Live: w, Now: w.clock, Changed: func(sconce.ProjectID) {}}
+	w.service = &alert.Service{Store: w.store.Alerts(), Vault: w.store.Vault(), Live: w, Now: w.clock, Changed: func(sconce.ProjectID) {}, Tester: alert.NewTester(alert.NewCaller(alert.CallerOptions{}))}
 	w.start()
 	w.presence(true)
 	return w

@@ -24,7 +24,7 @@ var needs = map[string][]string{
 	"make-network": {"networks.manage"}, "claim-gateway": {"networks.manage"}, "release-gateway": {"networks.manage"},
 
 	"acknowledge-alert": {"alerts.handle"}, "note-alert": {"alerts.handle"},
-	"list-webhooks": {"alerts.configure"}, "make-webhook": {"alerts.configure"}, "remove-webhook": {"alerts.configure"},
+	"list-webhooks": {"alerts.configure"}, "make-webhook": {"alerts.configure"}, "remove-webhook": {"alerts.configure"}, "test-webhook": {"alerts.configure"},
 	"change-alert-settings":  {"readings.read", "alerts.configure"}, // what is changed is what was read
 	"change-energy-settings": {"readings.read", "energy.configure"},
 	"change-home-assistant":  {"integrations.configure"},

@@ -252,6 +252,13 @@ type Webhook struct {
 	Failing OrNull[Time]   `json:"failing_since" doc:"Since when it takes nothing; null while it does."`
 }
 
+// WebhookTrial is what came of a test of a webhook.
+type WebhookTrial struct {
+	Delivered bool                      `json:"delivered" doc:"It answered with a status from 200 to 299."`
+	Reason    OrNull[alert.TrialReason] `json:"reason" doc:"Why not: no_address (its name leads to no public address), no_connection, no_answer, no_certificate, or answered with a status."`
+	Status    OrNull[int]               `json:"status" doc:"Of its answer, when that was the reason."`
+}
+
 // NewWebhook is a webhook to make.
 type NewWebhook struct {
 	URL   string         `json:"url" minLength:"9" maxLength:"500" doc:"https://… It must be reachable from the internet, and answer with a status from 200 to 299 within 10 seconds."`
@@ -359,6 +366,24 @@ func (a *API) webhookRoutes() {
 	}, func(ctx context.Context, scope project.Scope, in *struct{ Body NewWebhook }) (*struct{ Body MadeWebhook }, error) {
 		h, err := a.Alerts.AddHook(ctx, scope, in.Body.URL, in.Body.Least)
 		return &struct{ Body MadeWebhook }{MadeWebhook{webhookOf(h), h.Secret.Reveal()}}, err
+	})
+
+	within(a, route{
+		id: "test-webhook", method: http.MethodPost, path: "/webhooks/{webhook}/test", status: http.StatusOK,
+		summary: "Tell a program elsewhere that this is a test (news: test), signed as everything, and see what comes of it", tag: "alerts",
+	}, func(ctx context.Context, scope project.Scope, in *struct {
+		Webhook alert.HookID `path:"webhook" maxLength:"100" doc:"Identifier of the webhook."`
+	},
+	) (*struct{ Body WebhookTrial }, error) {
+		t, err := a.Alerts.TestHook(ctx, scope, in.Webhook)
+		out := WebhookTrial{Delivered: t.Reason == ""}
+		if t.Reason != "" {
+			out.Reason = some(t.Reason)
+		}
+		if t.Status > 0 {
+			out.Status = some(t.Status)
+		}
+		return &struct{ Body WebhookTrial }{out}, err
 	})
 
 	within(a, route{

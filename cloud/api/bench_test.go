@@ -135,7 +135,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *bench {
 		Store: b.store.Lighting(), Vault: sealer, Down: b, Presence: b.presence, Entrance: b.projects, Live: b, Log: log,
 	})
 	readings := telemetry.New(b.store.Telemetry(), b.presence)
-	b.alerts = &alert.Service{Store: b.store.Alerts(), Vault: sealer, Live: b, Now: time.Now, Changed: func(sconce.ProjectID) {}}
+	b.alerts = &alert.Service{Store: b.store.Alerts(), Vault: sealer, Live: b, Now: time.Now, Changed: func(sconce.ProjectID) {}, Tester: alert.NewTester(alert.NewCaller(alert.CallerOptions{}))}
 	o := api.Options{
 		HomeAssistant: &homeassistant.Service{Store: b.store.HomeAssistant(), Bridge: b},
 		Energy:        &energy.Service{Store: b.store.Energy(), Rollups: b.store.Telemetry(), Now: time.Now},
@@ -250,7 +250,7 @@ func (b *bench) estate(who string, base sconce.EUI64) estate {
 		ID: e.alert, Kind: rules.LampFailure, Severity: rules.Warning, Raised: time.Now(), Joined: time.Now(), Times: 1,
 		Members: []rules.Member{{Device: e.device, Since: time.Now()}},
 	}}}))
-	h, err := b.alerts.AddHook(ctx, e.scope, "https://hooks.example.org/"+who, rules.Warning)
+	h, err := b.alerts.AddHook(ctx, e.scope, "https://192.0.2.1/"+who, rules.Warning)
 	must(t, err)
 	e.hook = h.ID
 	return e

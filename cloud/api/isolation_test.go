@@ -243,6 +243,7 @@ func (b *bench) rows() map[string]row {
 		"make-webhook": {
 			body: func() any { return object{"url": "https://hooks.example.org/x", "least_severity": "info"} }, want: but(201, "user", "viewer"),
 		},
+		"test-webhook": {path: "/webhooks/" + string(own.hook) + "/test", want: but(200, "user", "viewer"), foreign: &row{path: "/webhooks/" + string(other.hook) + "/test"}, foreignWant: 404},
 		"remove-webhook": {
 			path: "/webhooks/{fresh webhook}", want: but(204, "user", "viewer"),
 			foreign: &row{path: "/webhooks/" + string(other.hook)}, foreignWant: 404,

@@ -85,6 +85,7 @@ type cloud struct {
 	journal   *ingest.Journal
 	projector *ingest.Projector
 	watcher   *alert.Watcher
+	tester    *alert.Tester
 	courier   *alert.Courier
 	notices   chan struct{}
 	intake    *intake
@@ -180,10 +181,9 @@ func (c *cloud) alerts() {
 		default:
 		}
 	})
-	c.courier = &alert.Courier{
-		Store: c.store.Alerts(), Vault: c.vault, Caller: alert.NewCaller(alert.CallerOptions{AllowPrivate: c.config.Alerts.AllowPrivateWebhooks}),
-		Now: time.Now, Log: c.log,
-	}
+	caller := alert.NewCaller(alert.CallerOptions{AllowPrivate: c.config.Alerts.AllowPrivateWebhooks})
+	c.courier = &alert.Courier{Store: c.store.Alerts(), Vault: c.vault, Caller: caller, Now: time.Now, Log: c.log}
+	c.tester = alert.NewTester(caller)
 	if c.office != nil {
 		c.courier.People = c.identity
 	}
@@ -197,7 +197,7 @@ func (c *cloud) network() (err error) {
 		Telemetry: readings, Log: c.log, SecurityLog: c.securityLog,
 		Invitations: &invitation.Service{Store: c.store.Invitations(), People: c.identity, Projects: c.projects, Now: time.Now},
 		Energy:      &energy.Service{Store: c.store.Energy(), Rollups: c.store.Telemetry(), Now: time.Now, Tell: c.intake.greet},
-		Alerts:      &alert.Service{Store: c.store.Alerts(), Vault: c.vault, Live: c.bus, Now: time.Now, Changed: c.watcher.Look},
+		Alerts:      &alert.Service{Store: c.store.Alerts(), Vault: c.vault, Live: c.bus, Now: time.Now, Changed: c.watcher.Look, Tester: c.tester},
 		Support:     support.New(c.store.Support(), c.identity, c.vault, time.Now),
 		Privacy:     newPrivacy(c.store, c.identity, c.access, c.apps(), c.projects, c.consent),
 		Export:      export.New(export.Parts{Projects: c.projects, Lights: c.lighting, Readings: readings, Log: c.store.SecurityLog(), Now: time.Now}),

@@ -41,6 +41,23 @@ func TestAlertSettingsPage(t *testing.T) {
 		t.Errorf("asked was %q", asked)
 	}
 	p.do("a wrong address", chromedp.Click(byTestID("hook-submit")), chromedp.WaitVisible("#hook-url-wrong"))
+	for _, trial := range []struct {
+		says object
+		want string
+	}{
+		{object{"delivered": false, "reason": "answered", "status": 500}, "status 500"},
+		{object{"delivered": false, "reason": "no_address", "status": nil}, "no public address"},
+		{object{"delivered": true, "reason": nil, "status": nil}, "took the test"},
+	} {
+		s.mu.Lock()
+		s.says["POST /webhooks/h1/test"] = trial.says
+		s.mu.Unlock()
+		p.do("sending a test", chromedp.Click(byTestID("test-hook")))
+		p.eventually("it to say what came of it", fmt.Sprintf(`document.querySelector('%s').textContent.includes(%q)`, byTestID("hook-tried"), trial.want))
+		if trial.want == "no public address" {
+			p.judged("alert-settings-tried")
+		}
+	}
 	p.fill("hook-url", "https://new.example.org/")
 	p.do("making a webhook", chromedp.Click(byTestID("hook-submit")), chromedp.WaitVisible(byTestID("hook-secret")))
 	p.picture("alert-settings-secret")

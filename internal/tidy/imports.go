@@ -55,7 +55,7 @@ var layers = []layer{
 	{"sconce/factory", false, []string{root, "sconce/zigbee"}},
 	{"sconce/cloud/access", false, []string{root, "sconce/cloud/audit", "sconce/cloud/identity", "sconce/cloud/project", "sconce/cloud/vault"}},
 	{"sconce/cloud/alert/rules", true, []string{root}},
-	{"sconce/cloud/alert", false, []string{root, "sconce/cloud/alert/rules", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/telemetry", "sconce/cloud/vault"}},
+	{"sconce/cloud/alert", false, []string{root, "sconce/cloud/alert/rules", "sconce/cloud/attempts", "sconce/cloud/mail", "sconce/cloud/project", "sconce/cloud/telemetry", "sconce/cloud/vault"}},
 	{"sconce/cloud/attempts", false, nil},
 	{"sconce/cloud/audit", false, []string{root, "sconce/cloud/attempts"}},
 	{"sconce/cloud/consent", false, []string{root, "sconce/cloud/audit"}},

@@ -55,6 +55,7 @@ import type {
   SupportGrants,
   SupportWish,
   Webhook,
+  WebhookTrial,
 } from './types';
 
 export interface FieldError {
@@ -551,6 +552,11 @@ export class Api {
     hook: Pick<Webhook, 'url' | 'least_severity'>,
   ): Promise<MadeWebhook> {
     return this.#request('POST', path`/projects/${project}/webhooks`, { body: hook });
+  }
+
+  /** Tells a webhook that this is a test, and says what came of it. */
+  testWebhook(project: string, id: string): Promise<WebhookTrial> {
+    return this.#request('POST', path`/projects/${project}/webhooks/${id}/test`, {});
   }
 
   removeWebhook(project: string, id: string): Promise<void> {

@@ -1090,6 +1090,18 @@ export const strings = {
     hookMadeText: 'This is its secret. Copy it now: nobody can show it again.',
     hookFailing: (since: string) =>
       `Takes nothing since ${since}. Check that the program runs and answers within 10 seconds.`,
+    hookTest: 'Send a test',
+    hookTestOf: (url: string) => `Send a test to ${url}`,
+    hookTrying: 'Sending…',
+    hookDelivered: 'It took the test.',
+    hookAnswered: (status: number) =>
+      `It answered with status ${status}; expected is one from 200 to 299.`,
+    hookTrials: {
+      no_address: 'Its name leads to no public address.',
+      no_connection: 'Nobody is there, or the connection broke.',
+      no_answer: 'It did not answer within 10 seconds.',
+      no_certificate: 'Its certificate is not one that is trusted.',
+    } as Record<string, string>,
     hookRemove: 'Remove',
     hookRemoveOf: (url: string) => `Remove ${url}`,
     hookRemoveText: 'It is told nothing more, not even what waits to be told.',

@@ -485,6 +485,14 @@ export interface Alert {
   acknowledged_by: { account_id: string; name: string } | null;
 }
 
+/** What came of a test of a webhook. */
+export interface WebhookTrial {
+  delivered: boolean;
+  reason: string | null;
+  /** Of its answer, when that was the reason. */
+  status: number | null;
+}
+
 /** Something that happened to a device. */
 export interface DeviceEvent {
   at: string;
