@@ -41,6 +41,9 @@ type Admission struct {
 	// Filters is how many subscriptions the client may have, when that is more than
 	// [Limits.MaxFilters]. Those beyond count in the ledger, and need room there.
 	Filters int
+	// KeepAlive is the longest keep-alive that an MQTT 5.0 client may ask for, when that is more
+	// than [Limits.MaxKeepAlive].
+	KeepAlive time.Duration
 }
 
 // Accept answers the CONNECT p of the last [ConnectEvent], and sends again what
@@ -61,9 +64,10 @@ func (c *Conn) Accept(now time.Time, p *Connect, a Admission) {
 		a.Session.setExpiry(math.MaxUint32)
 	}
 	keepAlive := time.Duration(p.KeepAlive) * time.Second
-	imposed := p.Version == V5 && (keepAlive == 0 || keepAlive > c.lim.MaxKeepAlive)
+	longest := max(c.lim.MaxKeepAlive, a.KeepAlive)
+	imposed := p.Version == V5 && (keepAlive == 0 || keepAlive > longest)
 	if imposed {
-		keepAlive = c.lim.MaxKeepAlive
+		keepAlive = longest
 	}
 	c.silence = keepAlive * 3 / 2
 	c.deadline = time.Time{}
@@ -99,7 +103,7 @@ func (c *Conn) terms(a Admission, imposed bool) Properties {
 		p = p.AppendText(AssignedClientID, a.ClientID)
 	}
 	if imposed {
-		p = p.AppendNumber(ServerKeepAlive, uint32(c.lim.MaxKeepAlive/time.Second))
+		p = p.AppendNumber(ServerKeepAlive, uint32(max(c.lim.MaxKeepAlive, a.KeepAlive)/time.Second))
 	}
 	return p
 }

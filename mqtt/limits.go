@@ -13,7 +13,7 @@ type Limits struct {
 	// ConnectTimeout is how long a client may take to send CONNECT.
 	ConnectTimeout time.Duration
 	// MaxKeepAlive is imposed on MQTT 5.0 clients that ask for a longer keep-alive
-	// or for none. MQTT 3.1.1 has no way to impose one: its clients get theirs.
+	// or for none, unless their owner lets them ([Admission]). MQTT 3.1.1 has no way to impose one: its clients get theirs.
 	MaxKeepAlive time.Duration
 	// ReceiveMaximum is how many QoS 1 and 2 messages of a client may wait for their
 	// acknowledgement, 1 to 65,535. An MQTT 5.0 client that sends more is

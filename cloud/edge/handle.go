@@ -106,7 +106,9 @@ func (s *Server) admit(c *conn, e *entry, now time.Time, p *mqtt.Connect, assign
 	}
 	c.entry = e
 	e.takeInbox(c.who.principal.Inbox)
-	due[1] = h.attach(e, c, now, p, mqtt.Admission{ClientID: assigned, Retain: c.who.gateway == 0, Filters: c.who.principal.Filters})
+	due[1] = h.attach(e, c, now, p, mqtt.Admission{
+		ClientID: assigned, Retain: c.who.gateway == 0, Filters: c.who.principal.Filters, KeepAlive: c.who.principal.KeepAlive,
+	})
 	h.mu.Unlock()
 	if old != nil {
 		s.stats.takenOver.Add(1)

@@ -140,7 +140,7 @@ func (p *people) Authenticate(_ context.Context, username, password string) (edg
 	}
 	who := edge.Principal{ID: username, Rights: r, Subject: username}
 	if username == "program" {
-		who.Inbox, who.Filters = p.inbox, p.filters
+		who.Inbox, who.Filters, who.KeepAlive = p.inbox, p.filters, 5*time.Minute
 	}
 	return who, nil
 }

@@ -43,6 +43,9 @@ type Principal struct {
 	// Filters is how many subscriptions a session of the principal may have, when that is more
 	// than [mqtt.Limits.MaxFilters].
 	Filters int
+	// KeepAlive is the longest keep-alive that the principal may ask for, when that is more than
+	// [mqtt.Limits.MaxKeepAlive].
+	KeepAlive time.Duration
 }
 
 // Inbox takes what one principal publishes within its rights.

@@ -170,3 +170,20 @@ func TestManySubscriptions(t *testing.T) {
 	f.people.end("program")
 	eventually(t, "all of it is given back", func() bool { s := f.Stats(); return s.QueuedBytes == 0 && s.Sessions == 0 })
 }
+
+// TestKeepAliveOfAProgram: a principal may be let keep silent for longer than others.
+func TestKeepAliveOfAProgram(t *testing.T) {
+	f := start(t, withInbox(&letterbox{}, 0))
+	for _, c := range []struct {
+		who     string
+		asked   uint16
+		imposed uint32 // 0 for nothing
+	}{
+		{"program", 60, 0}, {"program", 300, 0}, {"program", 301, 300}, {"program", 0, 300}, {"all", 60, 18},
+	} {
+		ack := f.web5().connect(as(c.who, "right"), func(p *mqtt.Connect) { p.KeepAlive = c.asked })
+		if got, ok := ack.Properties.Number(mqtt.ServerKeepAlive); ok != (c.imposed > 0) || got != c.imposed {
+			t.Errorf("%s asked for %d s, and was told %d: %v", c.who, c.asked, got, ok)
+		}
+	}
+}

@@ -241,12 +241,15 @@ func (h *home) connect(token string) (*assistant, error) {
 		OnServerDisconnect: func(d *paho.Disconnect) { a.ended <- d.ReasonCode },
 		OnClientError:      func(error) {},
 	})
-	_, err := a.Connect(h.t.Context(), &paho.Connect{
+	ack, err := a.Connect(h.t.Context(), &paho.Connect{
 		ClientID: "home", CleanStart: true, KeepAlive: 60, UsernameFlag: true, Username: "homeassistant", PasswordFlag: true, Password: []byte(token),
 		WillMessage: &paho.WillMessage{Topic: statusOfHomeAssistant, Payload: []byte("offline")},
 	})
 	if err == nil {
 		h.t.Cleanup(func() { _ = a.Disconnect(&paho.Disconnect{}) })
+		if ack.Properties.ServerKeepAlive != nil { // its library would not hear that, and be ended
+			h.t.Errorf("the keep-alive of Home Assistant became %d s", *ack.Properties.ServerKeepAlive)
+		}
 	}
 	return a, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"time"
 
 	"sconce"
 	"sconce/cloud/access"
@@ -111,6 +112,12 @@ func (v viewers) Authenticate(ctx context.Context, username, password string) (e
 	return edge.Principal{ID: string(viewer.Account), Rights: receives(viewer.Projects...), Subject: viewer}, nil
 }
 
+// programKeepAlive is the longest keep-alive of programs. It is not as short as that of others, for
+// some do not hear what the server asks for: paho-mqtt for Python, up to its release of August 2026,
+// with which Home Assistant connects (eclipse-paho/paho.mqtt.python, issue 905). One whose
+// network is gone is found by TCP's own probes all the same.
+const programKeepAlive = 5 * time.Minute
+
 // program returns the principal that a token makes: of its one project, as far as its
 // maker belongs to it.
 func (v viewers) program(ctx context.Context, text string) (edge.Principal, error) {
@@ -126,7 +133,7 @@ func (v viewers) program(ctx context.Context, text string) (edge.Principal, erro
 		return edge.Principal{}, err
 	}
 	home := v.home.On(scope.Project())
-	p := edge.Principal{ID: string(token.Origin()), Rights: receives(scope.Project()), Subject: program{token, home}}
+	p := edge.Principal{ID: string(token.Origin()), Rights: receives(scope.Project()), Subject: program{token, home}, KeepAlive: programKeepAlive}
 	if home {
 		p.Rights = homeRights{p.Rights, homeassistant.Rights{Project: scope.Project(), Control: scope.Require(project.ControlGranted) == nil}}
 		p.Filters = homeassistant.Filters
