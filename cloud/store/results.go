@@ -159,7 +159,12 @@ func readOpen(ctx context.Context, db part, id sconce.ProjectID, s telemetry.Ser
 }
 
 func openOf(r sitedb.OpenChunkRow) (telemetry.Open, error) {
-	samples, err := telemetry.ParseSamples(r.Samples)
+	return openInto(make([]telemetry.Sample, 0, telemetry.ChunkSize), r)
+}
+
+// openInto is openOf with samples in the memory of some that are not needed any more.
+func openInto(into []telemetry.Sample, r sitedb.OpenChunkRow) (telemetry.Open, error) {
+	samples, err := telemetry.ParseInto(into[:0], r.Samples)
 	if err != nil {
 		return telemetry.Open{}, err
 	}

@@ -72,6 +72,7 @@ const rowsAtOnce = 4000
 func (m measurements) Rollups(ctx context.Context, s project.Scope, ask telemetry.RollupQuery, stored func(telemetry.Rollup), waiting func(telemetry.Series, telemetry.Open)) error {
 	return m.in(s).view(ctx, func(q *sitedb.Queries) error {
 		var b rollup.Block
+		var samples []telemetry.Sample
 		since, until := ask.Times()
 		for some := range slices.Chunk(ask.Devices, int(min(devicesAtOnce, max(1, rowsAtOnce/(ask.Until-ask.From+1))))) {
 			devices := mapped(some, func(d sconce.EUI64) int64 { return int64(d) })
@@ -92,10 +93,11 @@ func (m measurements) Rollups(ctx context.Context, s project.Scope, ask telemetr
 				return doing("reading what waits for the rollups", err)
 			}
 			for _, r := range open {
-				o, err := openOf(sitedb.OpenChunkRow{Samples: r.Samples, BeganMs: r.BeganMs, HeadMs: r.HeadMs, HeadValue: r.HeadValue, Waiting: r.Waiting})
+				o, err := openInto(samples, sitedb.OpenChunkRow{Samples: r.Samples, BeganMs: r.BeganMs, HeadMs: r.HeadMs, HeadValue: r.HeadValue, Waiting: r.Waiting})
 				if err != nil {
 					return doing("reading what waits for the rollups", err)
 				}
+				samples = o.Samples
 				waiting(telemetry.Series{Device: sconce.EUI64(r.Device), Metric: sconce.Metric(r.Metric)}, o)
 			}
 		}

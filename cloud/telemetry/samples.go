@@ -109,8 +109,10 @@ func thousandths(v float64) (int64, bool) {
 var errSamples = errors.New("stored samples are damaged")
 
 // ParseSamples reads the form written by [AppendSamples].
-func ParseSamples(b []byte) ([]Sample, error) {
-	samples := make([]Sample, 0, ChunkSize)
+func ParseSamples(b []byte) ([]Sample, error) { return ParseInto(make([]Sample, 0, ChunkSize), b) }
+
+// ParseInto is [ParseSamples] that appends to samples.
+func ParseInto(samples []Sample, b []byte) ([]Sample, error) {
 	var at, milli int64
 	for len(b) > 0 {
 		zigzag, n := uvarint(b)

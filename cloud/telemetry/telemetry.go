@@ -182,8 +182,8 @@ type Store interface {
 	OtherCalendars(ctx context.Context, s project.Scope, zone string, c rollup.Calendar) (zones, hours []sconce.EUI64, err error)
 	// Rollups calls stored with every block that is asked for, device by device and in the
 	// order of the periods, and waiting with every open chunk of the devices with samples that
-	// are not in the rollups yet. All of it is of one moment. A block is there only until stored
-	// returns.
+	// are not in the rollups yet. All of it is of one moment. A block, and an open chunk, is
+	// there only until what is called returns.
 	Rollups(ctx context.Context, s project.Scope, q RollupQuery, stored func(Rollup), waiting func(Series, Open)) error
 }
 
