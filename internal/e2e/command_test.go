@@ -84,6 +84,8 @@ func TestCommands(t *testing.T) {
 		})
 	})
 
+	t.Run("by Home Assistant", func(t *testing.T) { s.commandByHomeAssistant(light.EUI64) })
+
 	t.Run("tshark", func(t *testing.T) {
 		judge(t, s)
 	})
