@@ -18,17 +18,23 @@ const (
 	Months Level = 2
 )
 
-// Place is where sums are kept: which block, and which entry of it.
-type Place struct {
+// Key names a block of a device.
+type Key struct {
 	Level  Level
 	Period int64 // of Quarters: days since 1970-01-01 UTC; of Days: months since January of the year 0; of Months: the year
-	Index  int   // of Quarters: quarters since midnight UTC; of Days: the day of the month, less one; of Months: the month, less one
+}
+
+// Place is where sums are kept: which block, and which entry of it.
+type Place struct {
+	Key
+
+	Index int // of Quarters: quarters since midnight UTC; of Days: the day of the month, less one; of Months: the month, less one
 }
 
 // QuarterPlace returns the place of a quarter.
 func QuarterPlace(quarter int64) Place {
 	period := floor(quarter, QuartersPerDay)
-	return Place{Quarters, period, int(quarter - period*QuartersPerDay)}
+	return Place{Key{Quarters, period}, int(quarter - period*QuartersPerDay)}
 }
 
 // DayPlace returns the place of the day that a quarter is in, in a time zone. Wherever clocks
@@ -36,13 +42,13 @@ func QuarterPlace(quarter int64) Place {
 // 1972 is a multiple of a quarter of an hour.
 func DayPlace(quarter int64, zone *time.Location) Place {
 	y, m, d := time.UnixMilli(quarter * Quarter).In(zone).Date()
-	return Place{Days, MonthOf(y, m), d - 1}
+	return Place{Key{Days, MonthOf(y, m)}, d - 1}
 }
 
 // MonthPlace returns the place of a month, by its period.
 func MonthPlace(period int64) Place {
 	year := floor(period, 12)
-	return Place{Months, year, int(period - year*12)}
+	return Place{Key{Months, year}, int(period - year*12)}
 }
 
 // MonthOf returns the period of a month.

@@ -49,7 +49,7 @@ func Dated(year int, month time.Month, day int) int { return (year*100+int(month
 func (c Calendar) Place(quarter int64) (Place, int) {
 	local := time.UnixMilli(quarter * Quarter).In(c.Zone)
 	y, m, d := local.Date()
-	place := Place{Days, MonthOf(y, m), d - 1}
+	place := Place{Key{Days, MonthOf(y, m)}, d - 1}
 	table := c.on(Dated(y, m, d))
 	if len(table) == 0 {
 		return place, NoHours

@@ -134,7 +134,7 @@ func TestDays(t *testing.T) {
 			}
 		}
 	}
-	if p := rollup.QuarterPlace(-1); p != (rollup.Place{Level: rollup.Quarters, Period: -1, Index: 95}) {
+	if p := rollup.QuarterPlace(-1); p != (rollup.Place{Key: rollup.Key{Level: rollup.Quarters, Period: -1}, Index: 95}) {
 		t.Errorf("the quarter before 1970 is at %+v", p)
 	}
 }
@@ -259,9 +259,9 @@ func TestRemade(t *testing.T) {
 	}
 	// A year before there are days and no quarters any more.
 	for day := range 20 {
-		add(days, rollup.Place{Level: rollup.Days, Period: march - 12, Index: day}, 5)
+		add(days, rollup.Place{Key: rollup.Key{Level: rollup.Days, Period: march - 12}, Index: day}, 5)
 	}
-	add(days, rollup.Place{Level: rollup.Days, Period: march, Index: 18}, 7) // the day before the quarters
+	add(days, rollup.Place{Key: rollup.Key{Level: rollup.Days, Period: march}, Index: 18}, 7) // the day before the quarters
 	made = rollup.Remade(quarters, days, utc, there)
 	if got := made[march-12].Total(); got.Energy != 100 {
 		t.Errorf("what is older is %+v", got)

@@ -104,7 +104,7 @@ func furnish(t *testing.T, s *store.Store, site storetest.Site) {
 	must(s.Results().MakeBase(ctx, ingest.Base{Made: at}))
 	must(s.Results().Apply(ctx, 31, func(tx ingest.Tx) error {
 		a := project.Assignment{Project: site.Project, Network: site.Network}
-		if _, err := tx.Calendar(a, 7); err != nil {
+		if _, _, err := tx.Kept(a, 7, 0, 0); err != nil {
 			return err
 		}
 		if err := tx.SetRollup(a, 7, rollup.Days, 1, rollup.Block{}); err != nil {

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"sconce"
 	"sconce/cloud/project"
@@ -11,19 +13,47 @@ import (
 	"sconce/cloud/telemetry"
 )
 
-// Rollup implements [telemetry.Rollups].
-func (t *resultsTx) Rollup(a project.Assignment, device sconce.EUI64, level rollup.Level, period int64) (rollup.Block, error) {
-	sums, err := t.bound.Rollup(t.ctx, sitedb.RollupParams{
-		ProjectID: string(a.Project), Level: int64(level), Period: period, Device: int64(device),
-	})
-	if none(err) {
-		return nil, nil
+// Kept implements [telemetry.Rollups]. All of it is one statement: on PostgreSQL most of the
+// time of each is the way to the server and back.
+func (t *resultsTx) Kept(a project.Assignment, device sconce.EUI64, from, to int64) (rollup.Calendar, map[rollup.Key]rollup.Block, error) {
+	// In a time zone the day, and with it the month, may be the one before or the one after.
+	first, last := rollup.DayPlace(from-rollup.QuartersPerDay, time.UTC).Period, rollup.DayPlace(to+rollup.QuartersPerDay, time.UTC).Period
+	p := sitedb.KeptRollupsParams{
+		ProjectID: string(a.Project), Device: int64(device),
+		FirstDay: rollup.QuarterPlace(from).Period, LastDay: rollup.QuarterPlace(to).Period,
+		FirstMonth: first, LastMonth: last, FirstYear: rollup.MonthPlace(first).Period, LastYear: rollup.MonthPlace(last).Period,
+	}
+	rows, name, err := t.kept(p)
+	if err == nil && name == "" { // there was nothing of the device yet
+		if err = t.setCalendar(a, device); err == nil {
+			rows, name, err = t.kept(p)
+		}
 	}
 	if err != nil {
-		return nil, doing("reading rollups", err)
+		return rollup.Calendar{}, nil, doing("reading rollups", err)
 	}
-	b, err := rollup.Parse(sums)
-	return b, doing("reading rollups", err)
+	kept := make(map[rollup.Key]rollup.Block, len(rows))
+	for _, r := range rows {
+		if r.Level == nil || r.Period == nil {
+			continue // there are no quarters
+		}
+		b, err := rollup.Parse(r.Sums)
+		if err != nil {
+			return rollup.Calendar{}, nil, doing("reading rollups", err)
+		}
+		kept[rollup.Key{Level: rollup.Level(*r.Level), Period: *r.Period}] = b
+	}
+	c, err := t.zones.calendar(name)
+	return c, kept, doing("reading the calendar of rollups", err)
+}
+
+// kept returns rows of rollups, and the name of the calendar of their days.
+func (t *resultsTx) kept(p sitedb.KeptRollupsParams) (rows []sitedb.KeptRollupsRow, calendar string, err error) {
+	rows, err = t.bound.KeptRollups(t.ctx, p)
+	for _, r := range rows {
+		calendar = cmp.Or(calendar, r.Zone)
+	}
+	return rows, calendar, err
 }
 
 // SetRollup implements [telemetry.Rollups].

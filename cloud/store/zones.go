@@ -90,22 +90,16 @@ func calendarOf(ctx context.Context, q *sitedb.Queries, id string) (string, erro
 	return calendarName(set.Zone, figures.Calendar(set.Rates, nil))
 }
 
-// Calendar implements [telemetry.Rollups].
-func (t *resultsTx) Calendar(a project.Assignment, device sconce.EUI64) (rollup.Calendar, error) {
-	name, err := t.bound.RollupCalendar(t.ctx, sitedb.RollupCalendarParams{ProjectID: string(a.Project), Device: int64(device)})
-	if none(err) {
-		if name, err = calendarOf(t.ctx, t.q, string(a.Project)); sconce.KindOf(err) == sconce.NotFound {
-			name, err = calendarName(time.UTC.String(), rollup.Calendar{}) // its project has just been deleted
-		}
-		if err == nil {
-			err = t.q.SetRollupCalendar(t.ctx, sitedb.SetRollupCalendarParams{ProjectID: string(a.Project), Device: int64(device), Zone: name})
-		}
+// setCalendar lets the days of a device be made as its project says now.
+func (t *resultsTx) setCalendar(a project.Assignment, device sconce.EUI64) error {
+	name, err := calendarOf(t.ctx, t.q, string(a.Project))
+	if sconce.KindOf(err) == sconce.NotFound {
+		name, err = calendarName(time.UTC.String(), rollup.Calendar{}) // it has just been deleted
 	}
 	if err != nil {
-		return rollup.Calendar{}, doing("reading the calendar of rollups", err)
+		return err
 	}
-	c, err := t.zones.calendar(name)
-	return c, doing("reading the calendar of rollups", err)
+	return t.q.SetRollupCalendar(t.ctx, sitedb.SetRollupCalendarParams{ProjectID: string(a.Project), Device: int64(device), Zone: name})
 }
 
 // OtherCalendars implements [telemetry.Store].

@@ -24,10 +24,9 @@ type Rolled struct {
 
 // Rollups is where the rollups are kept.
 type Rollups interface {
-	// Rollup returns a block of the rollups of a device, nil for none.
-	Rollup(a project.Assignment, device sconce.EUI64, level rollup.Level, period int64) (rollup.Block, error)
-	// Calendar returns what the days of a device are made by.
-	Calendar(a project.Assignment, device sconce.EUI64) (rollup.Calendar, error)
+	// Kept returns what the days of a device are made by, and all of its blocks that quarters
+	// belong to, from one to another, both included; there may be more.
+	Kept(a project.Assignment, device sconce.EUI64, from, to int64) (rollup.Calendar, map[rollup.Key]rollup.Block, error)
 	// SetRollup stores a block.
 	SetRollup(a project.Assignment, device sconce.EUI64, level rollup.Level, period int64, b rollup.Block) error
 }
@@ -225,34 +224,26 @@ func outputOf(before, s DeviceState) float64 {
 	}
 }
 
+// farApart is how many quarters are between two that are not read together: what comes late
+// may be of months ago.
+const farApart = 7 * rollup.QuartersPerDay
+
 // addParts adds to the stored rollups of a device.
 func addParts(tx Rollups, a project.Assignment, device sconce.EUI64, parts rollup.Parts) error {
-	if len(parts) == 0 {
-		return nil
-	}
-	calendar, err := tx.Calendar(a, device)
-	if err != nil {
-		return err
-	}
-	all := blocks{tx: tx, assignment: a, device: device, changed: map[blockKey]rollup.Block{}}
-	months := map[int64]bool{}
-	for _, quarter := range slices.Sorted(maps.Keys(parts)) {
-		if err := all.add(rollup.QuarterPlace(quarter), rollup.NoHours, parts[quarter]); err != nil {
+	all := blocks{tx: tx, assignment: a, device: device, known: map[rollup.Key]rollup.Block{}, changed: map[rollup.Key]bool{}}
+	quarters := slices.Sorted(maps.Keys(parts))
+	for from := 0; from < len(quarters); {
+		to := from + 1
+		for to < len(quarters) && quarters[to]-quarters[to-1] < farApart {
+			to++
+		}
+		if err := all.add(quarters[from:to], parts); err != nil {
 			return err
 		}
-		day, hours := calendar.Place(quarter)
-		if err := all.add(day, hours, parts[quarter]); err != nil {
-			return err
-		}
-		months[day.Period] = true
+		from = to
 	}
-	for month := range months {
-		if err := all.month(month); err != nil {
-			return err
-		}
-	}
-	for k, b := range all.changed {
-		if err := tx.SetRollup(a, device, k.level, k.period, b); err != nil {
+	for k := range all.changed {
+		if err := tx.SetRollup(a, device, k.Level, k.Period, all.known[k]); err != nil {
 			return err
 		}
 	}
@@ -264,35 +255,38 @@ type blocks struct {
 	tx         Rollups
 	assignment project.Assignment
 	device     sconce.EUI64
-	changed    map[blockKey]rollup.Block
+	known      map[rollup.Key]rollup.Block
+	changed    map[rollup.Key]bool
 }
 
-type blockKey struct {
-	level  rollup.Level
-	period int64
-}
-
-// add adds to a block.
-func (b *blocks) add(p rollup.Place, hours int, sums *rollup.Sums) error {
-	return b.change(p, func(block *rollup.Block) { block.AddIn(p.Index, hours, sums) })
-}
-
-// month makes a month what its days are together.
-func (b *blocks) month(period int64) error {
-	p := rollup.MonthPlace(period)
-	days := b.changed[blockKey{rollup.Days, period}]
-	return b.change(p, func(block *rollup.Block) { block.Put(days.As(p.Index)) })
-}
-
-func (b *blocks) change(p rollup.Place, change func(*rollup.Block)) (err error) {
-	k := blockKey{p.Level, p.Period}
-	block, ok := b.changed[k]
-	if !ok {
-		if block, err = b.tx.Rollup(b.assignment, b.device, p.Level, p.Period); err != nil {
-			return err
+// add adds to the blocks of some quarters.
+func (b *blocks) add(quarters []int64, parts rollup.Parts) error {
+	calendar, kept, err := b.tx.Kept(b.assignment, b.device, quarters[0], quarters[len(quarters)-1])
+	if err != nil {
+		return err
+	}
+	for k, block := range kept {
+		if !b.changed[k] {
+			b.known[k] = block
 		}
 	}
-	change(&block)
-	b.changed[k] = block
+	months := map[int64]bool{}
+	for _, quarter := range quarters {
+		day, hours := calendar.Place(quarter)
+		sums := parts[quarter]
+		b.change(rollup.QuarterPlace(quarter), func(block *rollup.Block, index int) { block.Add(index, sums) })
+		b.change(day, func(block *rollup.Block, index int) { block.AddIn(index, hours, sums) })
+		months[day.Period] = true
+	}
+	for month := range months { // what its days are together
+		days := b.known[rollup.Key{Level: rollup.Days, Period: month}]
+		b.change(rollup.MonthPlace(month), func(block *rollup.Block, index int) { block.Put(days.As(index)) })
+	}
 	return nil
+}
+
+func (b *blocks) change(p rollup.Place, change func(block *rollup.Block, index int)) {
+	block := b.known[p.Key]
+	change(&block, p.Index)
+	b.known[p.Key], b.changed[p.Key] = block, true
 }

@@ -139,7 +139,7 @@ func (d *archived) summed(ctx context.Context) error {
 	for i := range yearDevices {
 		device := firstOfYear + sconce.EUI64(i)
 		err := d.Results().Apply(ctx, 1, func(tx ingest.Tx) error {
-			calendar, err := tx.Calendar(at, device)
+			calendar, _, err := tx.Kept(at, device, 0, 0)
 			if err != nil {
 				return err
 			}

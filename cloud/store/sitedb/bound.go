@@ -19,13 +19,12 @@ func (q *Queries) Bound(ctx context.Context) *Queries {
 	}
 	bound := func(s *sql.Stmt) *sql.Stmt { return q.tx.StmtContext(ctx, s) }
 	return &Queries{
-		db:                 q.tx,
-		setRunStmt:         bound(q.setRunStmt),
-		setStateStmt:       bound(q.setStateStmt),
-		setOpenChunkStmt:   bound(q.setOpenChunkStmt),
-		addChunkStmt:       bound(q.addChunkStmt),
-		rollupCalendarStmt: bound(q.rollupCalendarStmt),
-		rollupStmt:         bound(q.rollupStmt),
-		setRollupStmt:      bound(q.setRollupStmt),
+		db:               q.tx,
+		setRunStmt:       bound(q.setRunStmt),
+		setStateStmt:     bound(q.setStateStmt),
+		setOpenChunkStmt: bound(q.setOpenChunkStmt),
+		addChunkStmt:     bound(q.addChunkStmt),
+		keptRollupsStmt:  bound(q.keptRollupsStmt),
+		setRollupStmt:    bound(q.setRollupStmt),
 	}
 }

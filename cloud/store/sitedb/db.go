@@ -360,6 +360,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.issuedIdentityStmt, err = db.PrepareContext(ctx, issuedIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query IssuedIdentity: %w", err)
 	}
+	if q.keptRollupsStmt, err = db.PrepareContext(ctx, keptRollups); err != nil {
+		return nil, fmt.Errorf("error preparing query KeptRollups: %w", err)
+	}
 	if q.keyringStmt, err = db.PrepareContext(ctx, keyring); err != nil {
 		return nil, fmt.Errorf("error preparing query Keyring: %w", err)
 	}
@@ -515,12 +518,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.revokeIdentityStmt, err = db.PrepareContext(ctx, revokeIdentity); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeIdentity: %w", err)
-	}
-	if q.rollupStmt, err = db.PrepareContext(ctx, rollup); err != nil {
-		return nil, fmt.Errorf("error preparing query Rollup: %w", err)
-	}
-	if q.rollupCalendarStmt, err = db.PrepareContext(ctx, rollupCalendar); err != nil {
-		return nil, fmt.Errorf("error preparing query RollupCalendar: %w", err)
 	}
 	if q.rollupsStmt, err = db.PrepareContext(ctx, rollups); err != nil {
 		return nil, fmt.Errorf("error preparing query Rollups: %w", err)
@@ -1249,6 +1246,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing issuedIdentityStmt: %w", cerr)
 		}
 	}
+	if q.keptRollupsStmt != nil {
+		if cerr := q.keptRollupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keptRollupsStmt: %w", cerr)
+		}
+	}
 	if q.keyringStmt != nil {
 		if cerr := q.keyringStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing keyringStmt: %w", cerr)
@@ -1507,16 +1509,6 @@ func (q *Queries) Close() error {
 	if q.revokeIdentityStmt != nil {
 		if cerr := q.revokeIdentityStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeIdentityStmt: %w", cerr)
-		}
-	}
-	if q.rollupStmt != nil {
-		if cerr := q.rollupStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing rollupStmt: %w", cerr)
-		}
-	}
-	if q.rollupCalendarStmt != nil {
-		if cerr := q.rollupCalendarStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing rollupCalendarStmt: %w", cerr)
 		}
 	}
 	if q.rollupsStmt != nil {
@@ -1940,6 +1932,7 @@ type Queries struct {
 	isOperatorStmt               *sql.Stmt
 	issuedIdentitiesStmt         *sql.Stmt
 	issuedIdentityStmt           *sql.Stmt
+	keptRollupsStmt              *sql.Stmt
 	keyringStmt                  *sql.Stmt
 	measuredStmt                 *sql.Stmt
 	memberGrantsStmt             *sql.Stmt
@@ -1992,8 +1985,6 @@ type Queries struct {
 	replaceDeviceStmt            *sql.Stmt
 	revokeGrantsStmt             *sql.Stmt
 	revokeIdentityStmt           *sql.Stmt
-	rollupStmt                   *sql.Stmt
-	rollupCalendarStmt           *sql.Stmt
 	rollupsStmt                  *sql.Stmt
 	rollupsOfStmt                *sql.Stmt
 	runStmt                      *sql.Stmt
@@ -2166,6 +2157,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		isOperatorStmt:               q.isOperatorStmt,
 		issuedIdentitiesStmt:         q.issuedIdentitiesStmt,
 		issuedIdentityStmt:           q.issuedIdentityStmt,
+		keptRollupsStmt:              q.keptRollupsStmt,
 		keyringStmt:                  q.keyringStmt,
 		measuredStmt:                 q.measuredStmt,
 		memberGrantsStmt:             q.memberGrantsStmt,
@@ -2218,8 +2210,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		replaceDeviceStmt:            q.replaceDeviceStmt,
 		revokeGrantsStmt:             q.revokeGrantsStmt,
 		revokeIdentityStmt:           q.revokeIdentityStmt,
-		rollupStmt:                   q.rollupStmt,
-		rollupCalendarStmt:           q.rollupCalendarStmt,
 		rollupsStmt:                  q.rollupsStmt,
 		rollupsOfStmt:                q.rollupsOfStmt,
 		runStmt:                      q.runStmt,

@@ -42,6 +42,74 @@ func (q *Queries) CalendarsInUse(ctx context.Context) ([]CalendarsInUseRow, erro
 	return items, nil
 }
 
+const keptRollups = `-- name: KeptRollups :many
+SELECT z.zone, r.level, r.period, r.sums FROM rollup_zones AS z
+LEFT JOIN rollups AS r ON r.project_id = z.project_id AND r.level = 0 AND r.device = z.device
+  AND r.period >= CAST(?1 AS BIGINT) AND r.period <= CAST(?2 AS BIGINT)
+WHERE z.project_id = ?3 AND z.device = ?4
+UNION ALL
+SELECT '' AS zone, r.level, r.period, r.sums FROM rollups AS r
+WHERE r.project_id = ?3 AND r.level = 1 AND r.device = ?4 AND r.period >= CAST(?5 AS BIGINT) AND r.period <= CAST(?6 AS BIGINT)
+UNION ALL
+SELECT '' AS zone, r.level, r.period, r.sums FROM rollups AS r
+WHERE r.project_id = ?3 AND r.level = 2 AND r.device = ?4 AND r.period >= CAST(?7 AS BIGINT) AND r.period <= CAST(?8 AS BIGINT)
+`
+
+type KeptRollupsParams struct {
+	FirstDay   int64
+	LastDay    int64
+	ProjectID  string
+	Device     int64
+	FirstMonth int64
+	LastMonth  int64
+	FirstYear  int64
+	LastYear   int64
+}
+
+type KeptRollupsRow struct {
+	Zone   string
+	Level  *int64
+	Period *int64
+	Sums   []byte
+}
+
+func (q *Queries) KeptRollups(ctx context.Context, arg KeptRollupsParams) ([]KeptRollupsRow, error) {
+	rows, err := q.query(ctx, q.keptRollupsStmt, keptRollups,
+		arg.FirstDay,
+		arg.LastDay,
+		arg.ProjectID,
+		arg.Device,
+		arg.FirstMonth,
+		arg.LastMonth,
+		arg.FirstYear,
+		arg.LastYear,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []KeptRollupsRow
+	for rows.Next() {
+		var i KeptRollupsRow
+		if err := rows.Scan(
+			&i.Zone,
+			&i.Level,
+			&i.Period,
+			&i.Sums,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const otherCalendars = `-- name: OtherCalendars :many
 SELECT device, zone FROM rollup_zones WHERE project_id = ?1 AND zone <> ?2
 ORDER BY device
@@ -95,46 +163,6 @@ type RemoveRollupsParams struct {
 func (q *Queries) RemoveRollups(ctx context.Context, arg RemoveRollupsParams) error {
 	_, err := q.exec(ctx, q.removeRollupsStmt, removeRollups, arg.ProjectID, arg.Level, arg.Device)
 	return err
-}
-
-const rollup = `-- name: Rollup :one
-SELECT sums FROM rollups
-WHERE project_id = ?1 AND level = ?2 AND device = ?3 AND period = ?4
-`
-
-type RollupParams struct {
-	ProjectID string
-	Level     int64
-	Device    int64
-	Period    int64
-}
-
-func (q *Queries) Rollup(ctx context.Context, arg RollupParams) ([]byte, error) {
-	row := q.queryRow(ctx, q.rollupStmt, rollup,
-		arg.ProjectID,
-		arg.Level,
-		arg.Device,
-		arg.Period,
-	)
-	var sums []byte
-	err := row.Scan(&sums)
-	return sums, err
-}
-
-const rollupCalendar = `-- name: RollupCalendar :one
-SELECT zone FROM rollup_zones WHERE project_id = ?1 AND device = ?2
-`
-
-type RollupCalendarParams struct {
-	ProjectID string
-	Device    int64
-}
-
-func (q *Queries) RollupCalendar(ctx context.Context, arg RollupCalendarParams) (string, error) {
-	row := q.queryRow(ctx, q.rollupCalendarStmt, rollupCalendar, arg.ProjectID, arg.Device)
-	var zone string
-	err := row.Scan(&zone)
-	return zone, err
 }
 
 const rollups = `-- name: Rollups :many

@@ -1,6 +1,14 @@
--- name: Rollup :one
-SELECT sums FROM rollups
-WHERE project_id = @project_id AND level = @level AND device = @device AND period = @period;
+-- name: KeptRollups :many
+SELECT z.zone, r.level, r.period, r.sums FROM rollup_zones AS z
+LEFT JOIN rollups AS r ON r.project_id = z.project_id AND r.level = 0 AND r.device = z.device
+  AND r.period >= CAST(@first_day AS BIGINT) AND r.period <= CAST(@last_day AS BIGINT)
+WHERE z.project_id = @project_id AND z.device = @device
+UNION ALL
+SELECT '' AS zone, r.level, r.period, r.sums FROM rollups AS r
+WHERE r.project_id = @project_id AND r.level = 1 AND r.device = @device AND r.period >= CAST(@first_month AS BIGINT) AND r.period <= CAST(@last_month AS BIGINT)
+UNION ALL
+SELECT '' AS zone, r.level, r.period, r.sums FROM rollups AS r
+WHERE r.project_id = @project_id AND r.level = 2 AND r.device = @device AND r.period >= CAST(@first_year AS BIGINT) AND r.period <= CAST(@last_year AS BIGINT);
 
 -- name: SetRollup :exec
 INSERT INTO rollups (project_id, level, device, period, sums)
@@ -16,9 +24,6 @@ ORDER BY device, period;
 SELECT device, metric, samples, began_ms, head_ms, head_value, waiting FROM readings_open
 WHERE project_id = @project_id AND waiting > 0 AND head_ms >= CAST(@since AS BIGINT) AND head_ms < CAST(@until AS BIGINT) AND device IN (sqlc.slice(devices))
 ORDER BY device, metric;
-
--- name: RollupCalendar :one
-SELECT zone FROM rollup_zones WHERE project_id = @project_id AND device = @device;
 
 -- name: SetRollupCalendar :exec
 INSERT INTO rollup_zones (project_id, device, zone) VALUES (@project_id, @device, @zone)
