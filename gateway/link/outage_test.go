@@ -70,6 +70,7 @@ func carry(dst io.WriteCloser, src io.ReadCloser, rate int) {
 // cloud is the other end of a slow line that can be cut. It commits what it receives a
 // little later, and only then acknowledges it.
 type cloud struct {
+	running sync.WaitGroup // what has to end before a bubble does, in which time stands still then
 	mu      sync.Mutex
 	up      bool
 	line    net.Conn // the gateway's end; nil while there is none
@@ -100,9 +101,9 @@ func (c *cloud) dial(context.Context) (net.Conn, error) {
 	}
 	here, near := net.Pipe()
 	far, there := net.Pipe()
-	go carry(far, near, lineRate)
-	go carry(near, far, 10*lineRate)
-	go c.serve(there)
+	c.running.Go(func() { carry(far, near, lineRate) })
+	c.running.Go(func() { carry(near, far, 10*lineRate) })
+	c.running.Go(func() { c.serve(there) })
 	c.line = here
 	return here, nil
 }
@@ -120,10 +121,10 @@ func (c *cloud) set(up bool, made uint64) {
 }
 
 func (c *cloud) serve(conn net.Conn) {
-	defer conn.Close()
 	acks := make(chan io.WriterTo, 1000)
-	defer close(acks)
-	go func() {
+	var acking sync.WaitGroup
+	defer func() { conn.Close(); close(acks); acking.Wait() }()
+	acking.Go(func() {
 		for p := range acks {
 			<-time.After(commitTime)
 			for {
@@ -136,7 +137,7 @@ func (c *cloud) serve(conn net.Conn) {
 				p = <-acks // committed together
 			}
 		}
-	}()
+	})
 	for {
 		p, err := packets.ReadPacket(conn)
 		if err != nil {
@@ -284,6 +285,13 @@ func (o *office) live(d time.Duration) {
 	}
 }
 
+// settle lets time pass until the cloud has everything.
+func (o *office) settle() {
+	for o.link.Waiting() > 0 {
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -304,11 +312,12 @@ func outage(t *testing.T, length time.Duration, maxBytes int, check func(o *offi
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { l.Run(ctx) })
-		defer func() { cancel(); c.set(false, 0); wg.Wait() }()
+		defer func() { cancel(); c.set(false, 0); wg.Wait(); c.running.Wait() }()
 		o := &office{luck: rand.New(rand.NewPCG(1, uint64(length))), link: l}
 
 		c.set(true, 0)
 		o.live(time.Minute)
+		o.settle() // what is on its way when the line is cut may come twice
 		c.set(false, 0)
 		before := heap()
 		o.live(length)
@@ -326,9 +335,7 @@ func outage(t *testing.T, length time.Duration, maxBytes int, check func(o *offi
 		}
 		replay := time.Since(begun)
 		o.live(lossPause + time.Second) // what gave way after the hello is said by then
-		for l.Waiting() > 0 {
-			<-time.After(10 * time.Millisecond)
-		}
+		o.settle()
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.refuses != "" {
