@@ -343,6 +343,10 @@ func onPostgres(ctx context.Context) (func(name, dir string) (*store.Store, erro
 		if err := store.Copy(ctx, dir, a, func(store.Copied) {}); err != nil {
 			return nil, err
 		}
+		// What PostgreSQL would do by itself within minutes, and answer late while it does.
+		if err := server.Run(ctx, databaseOf(name, "site"), "VACUUM (ANALYZE)", "CHECKPOINT"); err != nil {
+			return nil, err
+		}
 		return store.OpenPostgres(ctx, a)
 	}, nil
 }

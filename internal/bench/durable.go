@@ -180,6 +180,9 @@ func (b *bench) costOf(ctx context.Context, f *fleet, burst int) (float64, error
 	return 1000 * milliseconds(after-before) / float64(r.Acked), nil
 }
 
+// databaseOf returns the name of one of the databases of an installation.
+func databaseOf(name, which string) string { return "bench_" + name + "_" + which }
+
 // databases makes the three databases of an installation on a PostgreSQL server.
 func databases(ctx context.Context, server *postgres.Server, name string) (a store.Addresses, urls []string, err error) {
 	err = server.Run(ctx, postgres.Superuser,
@@ -188,7 +191,7 @@ func databases(ctx context.Context, server *postgres.Server, name string) (a sto
 		return a, nil, err
 	}
 	for i, address := range []*store.Address{&a.Identity, &a.Site, &a.Journal} {
-		database := "bench_" + name + "_" + []string{"identity", "site", "journal"}[i]
+		database := databaseOf(name, []string{"identity", "site", "journal"}[i])
 		if err := server.Run(ctx, postgres.Superuser, "CREATE DATABASE "+database+" OWNER bench_owner"); err != nil {
 			return a, nil, err
 		}
