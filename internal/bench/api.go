@@ -344,7 +344,7 @@ func onPostgres(ctx context.Context) (func(name, dir string) (*store.Store, erro
 			return nil, err
 		}
 		// What PostgreSQL would do by itself within minutes, and answer late while it does.
-		if err := server.Run(ctx, databaseOf(name, "site"), "VACUUM (ANALYZE)", "CHECKPOINT"); err != nil {
+		if err := server.Run(ctx, databaseOf(name, "site"), "VACUUM (ANALYSE)", "CHECKPOINT"); err != nil {
 			return nil, err
 		}
 		return store.OpenPostgres(ctx, a)
