@@ -8,9 +8,9 @@ import (
 	"sconce"
 )
 
-// The days of the rollups begin at midnight where the building is. When its people say that
-// it is in another time zone, its days are made again from the quarters, device by device:
-// what comes meanwhile is added to the days that a device has, and questions take the quarters
+// The days of the rollups begin at midnight where the building is, and say of which hours with
+// prices of their own their energy is. When its people say that it is in another time zone, or
+// that prices change at other hours, its days are made again from the quarters, device by device: what comes meanwhile is added to the days that a device has, and questions take the quarters
 // of those whose turn has not come.
 
 // Days is where the days of rollups are made again.
@@ -31,7 +31,7 @@ const (
 	devicesAtOnce = 20
 )
 
-// Settler makes the days of rollups again when time zones change. All of its fields are needed.
+// Settler makes the days of rollups again when time zones or the hours of tariffs change. All of its fields are needed.
 type Settler struct {
 	Store Days
 	Log   *slog.Logger
@@ -43,7 +43,7 @@ func (s Settler) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := s.Round(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Error("days cannot be made again for another time zone", slog.Any("error", err))
+			s.Log.Error("days cannot be made again by another calendar", slog.Any("error", err))
 		}
 		select {
 		case <-ctx.Done():
@@ -83,7 +83,7 @@ func (s Settler) pass(ctx context.Context, failed map[sconce.ProjectID]bool) (wo
 			case ctx.Err() != nil:
 				return worked, ctx.Err()
 			case err != nil:
-				s.Log.Error("the days of a project cannot be made again for its time zone", slog.String("project", string(id)), slog.Any("error", err))
+				s.Log.Error("the days of a project cannot be made again by its calendar", slog.String("project", string(id)), slog.Any("error", err))
 				failed[id] = true
 			default:
 				worked = true

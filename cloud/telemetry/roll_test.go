@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -258,4 +259,58 @@ func naiveEnergy(sums *rollup.Sums, a, b telemetry.Sample, from int64) {
 		sums.Spread += part
 	}
 	sums.Metered += max(0, min(b.At, from+rollup.Quarter)-max(a.At, from))
+}
+
+// TestMonthsOfWhatIsFarApart: what is stored in one go may be of times weeks apart, which are not
+// read together: all of it is in the quarters, and each month is what its days are together.
+func TestMonthsOfWhatIsFarApart(t *testing.T) {
+	s := storetest.Open(t)
+	site := storetest.MakeSite(t, s, gateway)
+	a := project.Assignment{Project: site.Project, Network: site.Network}
+	fold := telemetry.NewFold(s.Results(), 0)
+	days := []int64{0, 20, 45, 46}
+	for bite := range int64(2) {
+		for _, day := range days {
+			at := start + day*24*3600_000 + bite*3600_000
+			from := fold.From(a, time.UnixMilli(at).Add(time.Minute))
+			if err := from.Reading(t.Context(), telemetry.Series{Device: light, Metric: sconce.ActivePower}, telemetry.Sample{At: at, Value: 10}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Results().Apply(t.Context(), bite+1, func(tx ingest.Tx) error { return fold.Store(tx) }); err != nil {
+			t.Fatal(err)
+		}
+		fold.Stored(func(sconce.ProjectID, telemetry.DeviceState) {})
+	}
+	powered := func(level rollup.Level) map[int64]int64 {
+		all := map[int64]int64{}
+		err := s.Telemetry().Rollups(t.Context(), site.Owner, telemetry.RollupQuery{Devices: []sconce.EUI64{light}, Level: level, Until: 1 << 40}, func(b telemetry.Rollup) {
+			for _, e := range b.Block {
+				month := b.Period
+				switch level {
+				case rollup.Quarters:
+					month = 0
+				case rollup.Months:
+					month = b.Period*12 + int64(e.Index)
+				}
+				all[month] += e.Powered
+			}
+		}, func(telemetry.Series, telemetry.Open) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	byDays, byMonths := powered(rollup.Days), powered(rollup.Months)
+	if len(byMonths) < 2 || !maps.Equal(byDays, byMonths) {
+		t.Errorf("months have %v, and their days %v", byMonths, byDays)
+	}
+	total := int64(0)
+	for _, ms := range byDays {
+		total += ms
+	}
+	// A value lasts for two hours. The last one waits.
+	if want := int64(len(days)*3-2) * 3600_000; total != want || powered(rollup.Quarters)[0] != want {
+		t.Errorf("known of %d ms by days and %d by quarters, want %d", total, powered(rollup.Quarters)[0], want)
+	}
 }
